@@ -1,0 +1,65 @@
+"""Decoders:  x = g(z)  or  x ~ p(x | z)   (thesis eqs. 2.11, 2.69)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from blocks.distributions import Bernoulli, Normal
+from blocks.heads import Output, OutputActivation, Std, head, known_range
+from blocks.nets import Activation, Concatenation, Norm, Time, check_latent, mlp
+from blocks.registry import block
+from blocks.types import Size, Takes, elements
+
+__all__ = ["MLPDecoder"]
+
+
+@block("decoder.mlp")
+class MLPDecoder(nn.Module):
+    """A perceptron from a code to data of any shape.
+
+    Further arguments are conditions: p(x | z, y). `output: normal` has its mean through `output_activation` and a `std`
+    that the network gives (learned), one learned number (shared), or a fixed number; `output: bernoulli` gives logits.
+    `latent` is the size of the code, for specs in which no call fixes it.
+    Shapes: z "b *code", .. -> "b *makes", or a Normal or Bernoulli of it.
+    Raises ValueError for a width below 1, a `latent` that the calls contradict, or a `std` without `output: normal`.
+    """
+
+    role: ClassVar[str] = "decoder"
+    like: ClassVar[str | None] = "data"
+
+    def __init__(
+        self,
+        takes: Takes,
+        makes: Size,
+        *,
+        latent: int | None = None,
+        hidden: Sequence[int] = (256, 256),
+        activation: Activation = "silu",
+        norm: Norm = "none",
+        output: Output = "tensor",
+        output_activation: OutputActivation = "none",
+        std: Std = "learned",
+        time: Time = "one_hot",
+        time_features: int = 32,
+    ) -> None:
+        super().__init__()
+        check_latent(latent, takes)
+        self.inputs = Concatenation(takes, time=time, time_features=time_features)
+        self.head = head(makes, output=output, std=std, output_activation=output_activation)
+        widths = (self.inputs.features, *hidden, self.head.parts * elements(makes))
+        self.net = mlp(*widths, activation=activation, norm=norm)
+
+    @classmethod
+    def argument_sizes(cls, *, latent: int | None = None, **_others: object) -> tuple[Size | None, ...]:
+        """The code's size, where `latent` is written."""
+        return (None if latent is None else (latent,),)
+
+    @classmethod
+    def output_range(cls, options: Mapping[str, Any]) -> tuple[float, float] | None:
+        """The range of the value or the mean, where the options bound it."""
+        return known_range(cls, options)
+
+    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # b *code, .. -> b *makes
+        """The data, or their distribution."""
+        return self.head(self.net(self.inputs(*values)))

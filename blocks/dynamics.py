@@ -1,0 +1,198 @@
+"""Dynamics in an energy: pure loops over a state, with or without noise   (thesis eqs. 5.3 and 5.8).
+
+    langevin    v <- v - step_size / 2 * dU/dv + noise_scale * n       noise_scale = sqrt(step_size) unless given
+    descend     v <- v - step_size / 2 * dU/dv
+
+`dU/dv` is the gradient of the *sum* of the potentials, so that a sample's step does not depend on its batch. A step
+costs one evaluation of the potential and one backward pass through it. The stationary law is exp(-U / T) in the limit
+of small steps, with T = noise_scale^2 / step_size.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["Potential", "Scalar", "State", "Trace", "descend", "langevin"]
+
+State = Tensor | dict[str, Tensor]
+"""What moves: one tensor "b *event", or several by name."""
+
+Potential = Callable[[State], Tensor]
+"""State -> "b": the energy of each sample."""
+
+Scalar = float | Tensor
+"""A number, or a tensor without axes (a schedule's value, a learned number)."""
+
+Parts = list[Tensor]
+
+
+class Trace(NamedTuple):
+    """Where a chain ended, and on request how it got there.
+
+    `path` stacks the states after every `keep`-th step ("n b *event"; the start is not among them). `noise` is what was
+    injected, one state a step: given as `noise` to the same chain it replays it.
+    """
+
+    state: State
+    path: State | None = None
+    noise: tuple[State, ...] | None = None
+
+
+def langevin(
+    potential: Potential,
+    init: State,
+    *,
+    steps: int,
+    step_size: Scalar,
+    noise_scale: Scalar | None = None,
+    clip: float | None = None,
+    clamp: tuple[float, float] | None = None,
+    keep: int | None = None,
+    seed: int | None = None,
+    noise: Sequence[State] | None = None,
+    record_noise: bool = False,
+    differentiable: bool = False,
+) -> Trace:
+    """Unadjusted Langevin dynamics from `init`.
+
+    clip: bounds each entry of the gradient by +-`clip`. clamp: bounds each entry of the state after each step. The
+    noise is given (`noise`, one state a step) or drawn from one generator seeded with `seed`, step by step in the order
+    of the state's keys. `differentiable=False`: the start is detached, the end carries no graph, no parameter gathers a
+    gradient, and memory does not grow with the steps. `differentiable=True`: the gradient reaches the start, the
+    potential's parameters, the step size and given noise, through every step, unless gradients are switched off.
+
+    Raises ValueError where neither seed nor noise is given, or noise for fewer than `steps`.
+    Source: thesis eqs. 5.3 and 1.18; the defaults are those of eq. 5.3.
+    """
+    names = None if isinstance(init, Tensor) else tuple(init)
+    start = _parts(init, names)
+    if noise is not None and len(noise) < steps:
+        raise ValueError(f"{steps} steps need a noise each, and {len(noise)} were given")
+    if noise is None and seed is None:
+        raise ValueError("Langevin dynamics draws its noise from a `seed`, or is given the `noise`: it has neither")
+    injected = _drawn(start, seed) if noise is None else (_parts(one, names) for one in noise)
+    scale = step_size**0.5 if noise_scale is None else noise_scale
+    chain = _Chain(potential, names, step_size / 2, scale, clip, clamp)
+    return _run(chain, start, injected, steps, keep, record_noise, differentiable)
+
+
+def descend(
+    potential: Potential,
+    init: State,
+    *,
+    steps: int,
+    step_size: Scalar,
+    clip: float | None = None,
+    clamp: tuple[float, float] | None = None,
+    keep: int | None = None,
+    differentiable: bool = False,
+) -> Trace:
+    """Noise-free dynamics, a function of `init`: `langevin` without its noise.   Source: thesis eqs. 5.8 and 5.9."""
+    names = None if isinstance(init, Tensor) else tuple(init)
+    chain = _Chain(potential, names, step_size / 2, 0.0, clip, clamp)
+    return _run(chain, _parts(init, names), repeat(None), steps, keep, False, differentiable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """One step's arithmetic:   v <- clamp(v - drift * clip(dU/dv) + scale * n)."""
+
+    potential: Potential
+    names: tuple[str, ...] | None
+    drift: Scalar
+    scale: Scalar
+    clip: float | None
+    clamp: tuple[float, float] | None
+
+    def gradients(self, parts: Parts, create_graph: bool) -> Iterable[Tensor]:
+        """dU/dv of every part, zeros for a part that the potential does not read."""
+        with torch.enable_grad():
+            energies = self.potential(_state(parts, self.names))
+            ones = torch.ones_like(energies)  # the gradient of their sum, without the sum
+            gradients = torch.autograd.grad(energies, parts, ones, create_graph=create_graph, materialize_grads=True)
+        return gradients if self.clip is None else (gradient.clamp(-self.clip, self.clip) for gradient in gradients)
+
+    def move(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
+        """Where one part goes, as a new tensor."""
+        moved = _plus(part, gradient, -self.drift)
+        if noise is not None:
+            moved = _plus(moved, noise, self.scale)
+        return moved if self.clamp is None else moved.clamp(*self.clamp)
+
+    def move_in_place(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> None:
+        """The same into the part's own storage."""
+        _add(part, gradient, -self.drift)
+        if noise is not None:
+            _add(part, noise, self.scale)
+        if self.clamp is not None:
+            part.clamp_(*self.clamp)
+
+
+def _run(
+    chain: _Chain,
+    start: Parts,
+    injected: Iterable[Parts | None],
+    steps: int,
+    keep: int | None,
+    record_noise: bool,
+    differentiable: bool,
+) -> Trace:
+    """`steps` steps, recorded by autograd only if `differentiable` (and gradients are switched on)."""
+    recorded = differentiable and torch.is_grad_enabled()
+    path: list[Parts] = []
+    noises: list[State] = []
+    with torch.set_grad_enabled(recorded):
+        parts = start if recorded else [part.detach().clone().requires_grad_() for part in start]
+        for step, noise in zip(range(1, steps + 1), injected, strict=False):
+            each = repeat(None) if noise is None else noise
+            if recorded:
+                parts = [part if part.requires_grad else part.detach().requires_grad_() for part in parts]
+                moves = zip(parts, chain.gradients(parts, True), each, strict=False)
+                parts = [chain.move(part, gradient, one) for part, gradient, one in moves]
+            else:
+                for part, gradient, one in zip(parts, chain.gradients(parts, False), each, strict=False):
+                    chain.move_in_place(part, gradient, one)
+            if keep and step % keep == 0:
+                path.append([part.clone() for part in parts])
+            if record_noise and noise is not None:
+                noises.append(_state(noise, chain.names))
+        stacked = _state([torch.stack(states) for states in zip(*path, strict=True)], chain.names) if path else None
+    end = parts if recorded else [part.detach() for part in parts]
+    return Trace(_state(end, chain.names), stacked, tuple(noises) if record_noise else None)
+
+
+def _drawn(like: Parts, seed: int | None) -> Iterator[Parts]:
+    """Standard normal noise for one step after another, without end."""
+    assert seed is not None
+    generator = torch.Generator(like[0].device).manual_seed(seed)
+    while True:
+        yield [torch.randn(v.shape, generator=generator, dtype=v.dtype, device=v.device) for v in like]
+
+
+def _plus(value: Tensor, change: Tensor, factor: Scalar) -> Tensor:
+    """value + factor * change, in one kernel."""
+    if isinstance(factor, Tensor):
+        return torch.addcmul(value, change, factor.to(value.dtype))
+    return value.add(change, alpha=factor)
+
+
+def _add(value: Tensor, change: Tensor, factor: Scalar) -> None:
+    """value += factor * change, in one kernel."""
+    if isinstance(factor, Tensor):
+        value.addcmul_(change, factor.to(value.dtype))
+    else:
+        value.add_(change, alpha=factor)
+
+
+def _parts(state: State, names: tuple[str, ...] | None) -> Parts:
+    if isinstance(state, Tensor):
+        return [state]
+    return [state[name] for name in names or ()]
+
+
+def _state(parts: Sequence[Tensor], names: tuple[str, ...] | None) -> State:
+    return parts[0] if names is None else dict(zip(names, parts, strict=True))

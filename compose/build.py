@@ -1,0 +1,262 @@
+"""From a spec to its graphs: one for each update, for what a stage shares, and for each sampler and evaluation.
+
+    build(spec, fields) -> Composition, findings
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from blocks.types import Field
+from compose import faults
+from compose.declarations import Declared, declare_blocks
+from compose.diagnostics import Finding, Span, SpecError
+from compose.elaborate import Evaluator, Poisoned, World
+from compose.expressions import Expression
+from compose.graph import Graph, Node
+from compose.sizes import Sizes
+from compose.spec import Function, Program, Spec, Stage, Update
+from compose.tracer import Tracer
+from compose.values import Record, Value
+
+__all__ = ["Composition", "SamplerGraph", "StageGraphs", "UpdateGraph", "build"]
+
+
+@dataclass(eq=False)
+class UpdateGraph:
+    """One update: its graph, with the node of each term, monitored value and memory write."""
+
+    name: str
+    spec: Update
+    graph: Graph
+    terms: dict[str, Node] = field(default_factory=dict)
+    signs: dict[str, float] = field(default_factory=dict)
+    monitor: dict[str, Node] = field(default_factory=dict)
+    write: dict[str, Node] = field(default_factory=dict)
+    trains: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class StageGraphs:
+    """One stage: its updates, and the graph of its shared values."""
+
+    name: str
+    index: int
+    spec: Stage
+    updates: list[UpdateGraph]
+    shared: Graph | None = None
+
+    @property
+    def trains(self) -> frozenset[str]:
+        """The blocks that some update of the stage trains."""
+        return frozenset(block for update in self.updates for block in update.trains)
+
+
+@dataclass(eq=False)
+class SamplerGraph:
+    """A sampler or an evaluated value: its graph and what it gives."""
+
+    name: str
+    graph: Graph
+    value: dict[str, Node]
+    lone: bool
+    span: Span | None
+    options: Mapping[str, float | int | bool | str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Composition:
+    """Everything that a spec says, as graphs."""
+
+    spec: Spec
+    fields: Mapping[str, Field]
+    blocks: Mapping[str, Declared]
+    stages: list[StageGraphs]
+    samplers: dict[str, SamplerGraph]
+    sizes: Sizes
+    used: set[str] = field(default_factory=set)
+
+    def graphs(self) -> Iterator[Graph]:
+        """Every graph."""
+        for stage in self.stages:
+            if stage.shared is not None:
+                yield stage.shared
+            yield from (update.graph for update in stage.updates)
+        yield from (sampler.graph for sampler in self.samplers.values())
+
+
+class _Builder:
+    """Builds the graphs of one spec, collecting what is wrong."""
+
+    def __init__(self, spec: Spec, fields: Mapping[str, Field], metrics: frozenset[str]) -> None:
+        self.spec, self.fields, self.metrics = spec, fields, metrics
+        self.blocks, self.findings = declare_blocks(spec)
+        self.faulty = set(spec.blocks) - set(self.blocks)
+        batch = next((source.batch_size for source in spec.data.values()), 16)
+        self.sizes = Sizes(self.blocks, fields, min(batch, 64))
+        self.used: set[str] = set()
+
+    def world(self, name: str, *, clock: bool = True, shared: Mapping[str, str | None] | None = None) -> World:
+        """A new program's world."""
+        return World(
+            self.spec, self.fields, self.blocks, Tracer(name), clock=clock, shared=shared or {}, faulty=set(self.faulty)
+        )
+
+    def collect(self, work: Callable[[], Value | None]) -> Value | None:
+        """Run one piece of evaluation; what is wrong is kept."""
+        try:
+            return work()
+        except SpecError as error:
+            self.findings += [found for found in error.findings if found not in self.findings]
+        except Poisoned:
+            pass
+        return None
+
+    def stage(self, stage: Stage, index: int) -> StageGraphs:
+        """The graphs of one stage."""
+        shared_graph, chains = self.shared(stage)
+        updates = [self.update(stage, update, chains) for update in stage.all_updates()]
+        return StageGraphs(stage.name, index, stage, updates, shared_graph)
+
+    def shared(self, stage: Stage) -> tuple[Graph | None, dict[str, str | None]]:
+        """The graph of what the stage's updates share, and the chains of shared time steps."""
+        if not stage.shared:
+            return None, {}
+        world = self.world(f"{stage.name}_shared")
+        chains: dict[str, str | None] = {}
+        for name in stage.shared:
+            span = stage.span("shared", list(stage.shared).index(name))
+            value = self.collect(lambda name=name, span=span: self._shared_line(world, name, span))
+            if isinstance(value, Node):
+                world.tracer.graph.outputs[name] = value
+                self.sizes.shared[name] = value
+                chains[name] = value.chain
+        self.used |= world.used
+        return world.tracer.graph, chains
+
+    def _shared_line(self, world: World, name: str, span: Span) -> Value:
+        if name not in self.spec.graph:
+            raise faults.unknown_name(span, name, self.spec.graph)
+        return world.name(name, span)
+
+    def update(self, stage: Stage, update: Update, chains: Mapping[str, str | None]) -> UpdateGraph:
+        """The graph of one update."""
+        world = self.world(f"{stage.name}_{update.name}", shared=chains)
+        made = UpdateGraph(update.name, update, world.tracer.graph)
+        for terms, sign in ((update.minimize, 1.0), (update.maximize, -1.0)):
+            for name, term in terms.items():
+                node = self.collect(lambda term=term, name=name: self._number(world, term.value, name))
+                if isinstance(node, Node):
+                    made.terms[name], made.signs[name] = node, sign
+        for values, target in ((update.monitor, made.monitor), (update.write, made.write)):
+            for name, expression in values.items():
+                node = self.collect(lambda e=expression, n=name: self._number(world, e, n))
+                if isinstance(node, Node):
+                    target[name] = node
+        made.graph.outputs = {**made.terms, **{f"monitor {k}": v for k, v in made.monitor.items()}}
+        made.graph.outputs |= {f"write {k}": v for k, v in made.write.items()}
+        self._remember_lines(world)
+        return made
+
+    def _number(self, world: World, expression: Expression, name: str) -> Node:
+        site = world.evaluator(name)
+        value = site.operand(expression)
+        if not isinstance(value, Node):
+            raise faults.constant_term(expression.span, name)
+        world.tracer.rename(value, name)
+        return value
+
+    def _remember_lines(self, world: World) -> None:
+        self.used |= world.used
+        for name, value in world.evaluated.items():
+            if isinstance(value, Node):
+                self.sizes.lines.setdefault(name, value)
+
+    def rest(self) -> Graph:
+        """A graph of the lines that nothing uses, so that they are checked too."""
+        world = self.world("unused", clock=True)
+        for name in (*self.spec.graph, *self.spec.models):
+            if name not in self.used:
+                span = self.spec.span("graph" if name in self.spec.graph else "models", name)
+                self.collect(lambda name=name, span=span: world.name(name, span))
+        world.tracer.graph.outputs = {n: v for n, v in world.evaluated.items() if isinstance(v, Node) and not v.family}
+        return world.tracer.graph
+
+    def sampler(self, name: str, declared: Expression | Program | Function, section: str) -> SamplerGraph | None:
+        """The graph of one sampler."""
+        world = self.world(f"{section}_{name}", clock=False)
+        span = self.spec.span(section, name)
+        options: dict[str, float | int | bool | str] = {}
+
+        def work() -> Value:
+            site = world.evaluator(name)
+            if isinstance(declared, Function):
+                bound = self._bound(site, declared, options)
+                site = site.with_(world.tracer, bound)
+                return self._body(site, name, declared.body)
+            return self._body(site, name, declared)
+
+        value = self.collect(work)
+        self._remember_lines(world)
+        if value is None:
+            return None
+        nodes = self.collect(lambda: Record(self._outputs(value, span)))
+        if not isinstance(nodes, Record):
+            return None
+        outputs: dict[str, Node] = dict(nodes.fields)  # type: ignore[arg-type]
+        world.tracer.graph.outputs = outputs
+        return SamplerGraph(name, world.tracer.graph, outputs, isinstance(value, Node), span, options)
+
+    def _bound(self, site: Evaluator, declared: Function, options: dict) -> dict[str, Value]:
+        bound: dict[str, Value] = {}
+        for parameter in declared.parameters:
+            if parameter not in declared.defaults:
+                raise faults.option_without_default(declared.span(), parameter)
+            value = site(declared.defaults[parameter])
+            if not isinstance(value, int | float | str):
+                raise faults.not_a_number(declared.defaults[parameter].span, value)
+            options[parameter] = value
+            bound[parameter] = value
+        return bound
+
+    def _body(self, site: Evaluator, name: str, declared: Expression | Program) -> Value:
+        if not isinstance(declared, Program):
+            return site(declared)
+        values: dict[str, Value] = {}
+        for line, expression in declared.lines.items():
+            values[line] = Evaluator(
+                site.world, site.tracer, {**site.locals, **values}, type(site.draws)(f"{name}.{line}")
+            )(expression)
+        return values[list(declared.lines)[-1]]
+
+    def _outputs(self, value: Value, span: Span | None) -> dict[str, Node]:
+        if isinstance(value, Node) and value.family is None:
+            return {"value": value}
+        if isinstance(value, Record):
+            parts = {name: self._outputs(part, span) for name, part in value.fields.items()}
+            return {f"{name}.{key}".removesuffix(".value"): node for name, part in parts.items() for key, node in part.items()}
+        raise faults.not_a_sample(span, value)
+
+
+def build(
+    spec: Spec, fields: Mapping[str, Field], metrics: frozenset[str] = frozenset(), *, solve: bool = True
+) -> tuple[Composition, list[Finding]]:
+    """The graphs of `spec` on data with these `fields`, and what is wrong with it.
+
+    `metrics`: names that are functions in `evaluate`. `solve`: find the sizes too.
+    """
+    builder = _Builder(spec, fields, metrics)
+    stages = [builder.stage(stage, index) for index, stage in enumerate(spec.stages)]
+    samplers = {}
+    for name, declared in spec.samplers.items():
+        made = builder.sampler(name, declared, "samplers")
+        if made is not None:
+            samplers[name] = made
+    rest = builder.rest()
+    composition = Composition(spec, fields, builder.blocks, stages, samplers, builder.sizes, builder.used)
+    if solve and not builder.findings:
+        builder.findings += builder.sizes.solve([*composition.graphs(), rest])
+    return composition, builder.findings
+
+

@@ -1,0 +1,201 @@
+"""The compiler: a checked composition becomes programs on real blocks.
+
+    compile_composition(composition) -> Executable
+    executable.stage(i, averaged) -> CompiledStage        executable.sampler(name, averaged) -> CompiledSampler
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from typing import Any
+
+
+from torch import fx, nn
+
+from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
+from compose.flow import Flow, nothing_recorded
+from compose.graph import BlockUse, Graph, Node, Tensor
+from compose.lowering import Lowered, lower
+from compose.printer import print_program
+from compose.program import CompiledSampler, CompiledStage, CompiledUpdate, Program
+from compose.spec import Spec
+from compose.views import Views
+
+__all__ = ["Executable", "compile_composition"]
+
+
+class Executable:
+    """The blocks of a composition, and its programs, compiled when they are first asked for."""
+
+    def __init__(self, composition: Composition, blocks: nn.ModuleDict, averages: nn.ModuleDict) -> None:
+        self.composition, self.blocks, self.averages = composition, blocks, averages
+        self.views = Views(dict(blocks.items()), dict(averages.items()))
+
+    @property
+    def spec(self) -> Spec:
+        """The spec."""
+        return self.composition.spec
+
+    def stage(self, index: int, averaged: frozenset[str] = frozenset()) -> CompiledStage:
+        """Stage `index`; blocks of `averaged` that it does not train are seen by their averages."""
+        graphs = self.composition.stages[index]
+        self.views.forget()
+        view = _StageView(self.views, graphs, averaged)
+        updates = tuple(self._update(update, view.of(update)) for update in graphs.updates)
+        shared = None
+        if graphs.shared is not None:
+            shared = self._program(graphs.shared, dict(graphs.shared.outputs), view.of(None), f"{graphs.name}_shared")
+        return CompiledStage(graphs.name, index, graphs.spec, updates, shared)
+
+    def sampler(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledSampler:
+        """A named sampler.   Raises KeyError for a name that the spec does not have."""
+        graphs = self.composition.samplers[name]
+        return self._sampler(graphs, averaged)
+
+    def _sampler(self, graphs: SamplerGraph, averaged: frozenset[str]) -> CompiledSampler:
+        self.views.forget()
+        program = self._program(graphs.graph, graphs.value, _SamplerView(self.views, averaged), f"sample_{graphs.name}")
+        conditional = any(given.kind == "data" for given in program.inputs)
+        return CompiledSampler(graphs.name, program, conditional, graphs.options)
+
+    def _program(self, graph: Graph, outputs: dict[str, Node], view: Any, name: str) -> Program:  # noqa: ANN401
+        lone = list(outputs) == ["value"]
+
+        def finish(lowering: Any) -> Any:  # noqa: ANN401
+            made = {key: lowering.made[id(node)] for key, node in outputs.items()}
+            return made if lone or name.endswith("_shared") else {"value": made}
+
+        flow = Flow(graph, [], list(outputs.values()), lambda use: False)
+        lowered = lower(graph, list(outputs.values()), flow, view, finish)
+        return _finished(lowered, name)
+
+    def _update(self, update: UpdateGraph, view: _UpdateView) -> CompiledUpdate:
+        every = {name: term.every for name, term in {**update.spec.minimize, **update.spec.maximize}.items()}
+
+        def compile_active(active: frozenset[str]) -> Program:
+            return _update_program(update, active, view)
+
+        return CompiledUpdate(update.name, update.trains, tuple(update.terms), every, update.spec, compile_active)
+
+
+def compile_composition(composition: Composition) -> Executable:
+    """Real blocks of the sizes that were found, and nothing compiled yet.   Seeds nothing: the caller has."""
+    sizes = composition.sizes
+    blocks, averages = {}, {}
+    averaged = {block for stage in composition.stages for update in stage.updates for block in update.spec.ema}
+    for name, declared in composition.blocks.items():
+        slot = sizes.slots[name]
+        if slot.module is None and declared.inferred:
+            continue  # never called: the checker has said so
+        blocks[name] = declared.build(tuple(slot.takes) if slot.takes else None, slot.makes)  # type: ignore[arg-type]
+        if not declared.trainable:
+            blocks[name].requires_grad_(False)
+        if name in averaged:
+            averages[name] = declared.build(tuple(slot.takes) if slot.takes else None, slot.makes)  # type: ignore[arg-type]
+            averages[name].load_state_dict(blocks[name].state_dict())
+            averages[name].requires_grad_(False)
+    return Executable(composition, nn.ModuleDict(blocks), nn.ModuleDict(averages))
+
+
+def _update_program(update: UpdateGraph, active: frozenset[str], view: _UpdateView) -> Program:
+    terms = {name: node for name, node in update.terms.items() if name in active}
+    extra = [*update.monitor.values(), *update.write.values()]
+    flow = Flow(update.graph, list(terms.values()), extra, view.trained)
+
+    def finish(lowering: Any) -> Any:  # noqa: ANN401
+        means = {name: _mean(lowering, node) for name, node in terms.items()}
+        loss = None
+        for name, mean in means.items():
+            loss = _add(lowering, loss, mean, update.signs[name])
+        return {
+            "loss": loss,
+            "terms": {name: _detached(lowering, mean, terms[name]) for name, mean in means.items()},
+            "monitor": {name: _detached(lowering, _mean(lowering, node), node) for name, node in update.monitor.items()},
+            "write": {name: _detached(lowering, lowering.made[id(node)], node) for name, node in update.write.items()},
+        }
+
+    lowered = lower(update.graph, [*terms.values(), *extra], flow, view, finish)
+    return _finished(lowered, update.graph.name)
+
+
+def _finished(lowered: Lowered, name: str) -> Program:
+    return Program(lowered.module, lowered.inputs, print_program(lowered.module, name))
+
+
+def _mean(lowering: Any, node: Node) -> fx.Node:  # noqa: ANN401
+    made = lowering.made[id(node)]
+    if isinstance(node.type, Tensor) and not node.type.batched:
+        return made
+    mean = lowering.graph.call_method("mean", (made,))
+    return mean
+
+
+def _add(lowering: Any, loss: fx.Node | None, mean: fx.Node, sign: float) -> fx.Node:  # noqa: ANN401
+    from blocks.operators import arithmetic
+
+    if loss is None:
+        return mean if sign > 0 else lowering.graph.call_function(arithmetic.negative, (mean,))
+    return lowering.graph.call_function(arithmetic.add if sign > 0 else arithmetic.subtract, (loss, mean))
+
+
+def _detached(lowering: Any, made: fx.Node, node: Node) -> fx.Node:  # noqa: ANN401
+    return lowering.graph.call_method("detach", (made,)) if lowering.flow.requires(node) else made
+
+
+class _SamplerView:
+    """Samplers see constants: averages where they exist."""
+
+    def __init__(self, views: Views, averaged: frozenset[str]) -> None:
+        self.views, self.averaged = views, averaged
+
+    def __call__(self, use: BlockUse, chain: bool, differentiable: bool) -> tuple[str, nn.Module]:
+        """The view of one use."""
+        if _stateless(self.views.blocks[use.block]):
+            return self.views.get(use.block, "live")
+        averaged = use.block in self.averaged
+        return self.views.get(use.block, "average" if averaged else "constant")
+
+
+class _UpdateView:
+    """What one update sees: the blocks it trains live, the others as constants."""
+
+    def __init__(self, views: Views, trains: frozenset[str], stage: Mapping[str, str], averaged: frozenset[str]) -> None:
+        self.views, self.trains, self.modes, self.averaged = views, trains, stage, averaged
+
+    def trained(self, use: BlockUse) -> bool:
+        """Whether this use carries a gradient to the block."""
+        return use.block in self.trains and not use.frozen
+
+    def __call__(self, use: BlockUse, chain: bool, differentiable: bool) -> tuple[str, nn.Module]:
+        """The view of one use."""
+        if _stateless(self.views.blocks[use.block]):
+            return self.views.get(use.block, "live")
+        if use.average:
+            return self.views.get(use.block, "average" if use.block in self.views.averages else "constant")
+        if self.trained(use):
+            if not chain:
+                return self.views.get(use.block, "live" if self.modes.get(use.block) != "eval" else "chain")
+            return self.views.get(use.block, "chain" if differentiable else "constant")
+        if use.block in self.averaged and use.block not in self.modes:
+            return self.views.get(use.block, "average")
+        training = self.modes.get(use.block) == "train" and not chain
+        return self.views.get(use.block, "still" if training else "constant")
+
+
+class _StageView:
+    """The modes of a stage: train for the blocks it trains, eval for the others, unless `mode` says otherwise."""
+
+    def __init__(self, views: Views, graphs: StageGraphs, averaged: frozenset[str]) -> None:
+        self.views, self.averaged = views, averaged - graphs.trains
+        self.modes = {**dict.fromkeys(graphs.trains, "train"), **graphs.spec.mode}
+
+    def of(self, update: UpdateGraph | None) -> _UpdateView:
+        """The view of one update (None: of the shared program)."""
+        trains = frozenset(update.trains) if update is not None else frozenset()
+        return _UpdateView(self.views, trains, self.modes, self.averaged)
+
+
+def _stateless(module: nn.Module) -> bool:
+    """A block without parameters: a chain, a memory.   Every view of it is itself."""
+    return next(module.parameters(), None) is None

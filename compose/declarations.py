@@ -1,0 +1,206 @@
+"""Blocks as the spec declares them: the class a kind names, its options bound to the class's signature.
+
+The signature of the constructor *is* the schema: positional parameters (`takes`, `makes`) are inferred, keyword-only
+ones are the options a spec may write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Union
+
+from torch import nn
+
+from blocks.registry import BLOCKS, UnknownName
+from blocks.types import Size
+from compose.diagnostics import Finding, Span, SpecError, finding, nearest
+from compose.expressions import parse
+from compose.spec import Spec, evaluate_constant
+
+__all__ = ["Declared", "bind_options", "declare_blocks"]
+
+REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One block of a spec: its class, its options with defaults filled in, and where it stands."""
+
+    name: str
+    kind: str
+    block: type[nn.Module]
+    options: Mapping[str, Any]
+    span: Span
+    like: str | None = None
+    trainable: bool = True
+
+    @property
+    def role(self) -> str:
+        """encoder, decoder, flow, energy, ...: what the field calls such a block."""
+        return getattr(self.block, "role", "")
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the block is itself a model, such as a flow."""
+        return getattr(self.block, "is_model", False)
+
+    @property
+    def returns(self) -> str:
+        """What a call gives: "tensor", "scalar", or the family of a distribution."""
+        return str(self.options.get("output", getattr(self.block, "returns", "tensor")))
+
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        """The constructor's positional parameters, in order: of `takes` and `makes`, those it has."""
+        return tuple(name for name, given in _parameters(self.block).items() if given.kind is not given.KEYWORD_ONLY)
+
+    @property
+    def methods(self) -> Mapping[str, str]:
+        """The methods that a spec may call on the block, and what each gives."""
+        return getattr(self.block, "methods", {})
+
+    def argument_sizes(self) -> tuple[Size | None, ...]:
+        """The sizes of arguments that the options fix (a generator's latent)."""
+        sizes = getattr(self.block, "argument_sizes", None)
+        return tuple(sizes(**self.options)) if sizes else ()
+
+    def build(self, takes: tuple[Any, ...] | None, makes: Size | None) -> nn.Module:
+        """A new block of these sizes.   Raises ValueError where the class refuses them."""
+        sizes = {"takes": takes, "makes": makes}
+        known = {name: sizes[name] for name in self.inferred if sizes[name] is not None}
+        return self.block(**known, **self.options)
+
+    def may_omit(self, name: str) -> bool:
+        """Whether the constructor does without `takes` or `makes`."""
+        return _parameters(self.block)[name].default is not REQUIRED
+
+
+def declare_blocks(spec: Spec) -> tuple[dict[str, Declared], list[Finding]]:
+    """Every block of the spec with its options bound, and what is wrong with the others."""
+    declared, findings = {}, []
+    for name, block in spec.blocks.items():
+        try:
+            kind = BLOCKS.find(block.kind)
+            options = bind_options(kind, block.options, spec, ("blocks", name), f"`{block.kind}`")
+        except UnknownName as error:
+            findings.append(unknown_kind(spec.span("blocks", name, "kind"), block.kind, error.nearest))
+        except SpecError as error:
+            findings += error.findings
+        else:
+            declared[name] = Declared(
+                name, block.kind, kind, options, spec.span("blocks", name, key=True), block.like, block.trainable
+            )
+    return declared, findings
+
+
+def bind_options(owner: Any, written: Mapping[str, Any], spec: Spec, path: tuple[str, ...], noun: str) -> dict[str, Any]:  # noqa: ANN401
+    """Options as the signature of `owner` wants them, defaults filled in.   Raises SpecError with every misfit."""
+    parameters = {name: given for name, given in _parameters(owner).items() if given.kind is given.KEYWORD_ONLY}
+    hints = typing.get_type_hints(owner.__init__ if inspect.isclass(owner) else owner)
+    findings, options = [], {}
+    for name, value in written.items():
+        place = (*path, name)
+        if name not in parameters:
+            findings.append(unknown_option(spec.span(*place, key=True), name, noun, tuple(parameters)))
+            continue
+        try:
+            options[name] = convert(value, hints.get(name, Any), spec, place)
+        except TypeError as error:
+            findings.append(wrong_option(spec.span(*place), name, noun, str(error)))
+        except SpecError as error:
+            findings += error.findings
+    for name, parameter in parameters.items():
+        if name not in written and parameter.default is REQUIRED:
+            findings.append(missing_option(spec.span(*path, key=True), name, noun))
+    if findings:
+        raise SpecError(tuple(findings))
+    return {name: options.get(name, parameter.default) for name, parameter in parameters.items()}
+
+
+def convert(value: Any, hint: Any, spec: Spec, place: tuple[str, ...]) -> Any:  # noqa: ANN401
+    """`value` as the annotation `hint` wants it.   Raises TypeError with what was expected."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _any_of(value, inner, spec, place)
+    if origin is Literal:
+        if value in inner:
+            return value
+        close = nearest(str(value), [str(word) for word in inner])
+        hint_text = f"; did you mean `{close}`?" if close else ""
+        raise TypeError(f"one of {', '.join(f'`{word}`' for word in inner)}, not `{value}`{hint_text}")
+    if origin in (list, tuple, Sequence) or (isinstance(origin, type) and issubclass(origin, Sequence)):
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"a list such as [64, 64], not `{value}`")
+        return tuple(convert(part, inner[0] if inner else Any, spec, (*place, str(i))) for i, part in enumerate(value))
+    return _scalar(value, hint, spec, place)
+
+
+def _any_of(value: Any, hints: tuple[Any, ...], spec: Spec, place: tuple[str, ...]) -> Any:  # noqa: ANN401
+    expected = []
+    for hint in sorted(hints, key=lambda hint: hint in (int, float)):
+        try:
+            return convert(value, hint, spec, place)
+        except TypeError as error:
+            expected.append(str(error).split(", not `")[0])
+    raise TypeError(f"{' or '.join(expected)}, not `{value}`")
+
+
+def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str, ...]) -> Any:  # noqa: ANN401
+    if hint is type(None):
+        if value is None:
+            return None
+        raise TypeError(f"nothing, not `{value}`")
+    if hint in (int, float):
+        number = _number(value, spec, place)
+        if hint is int and number != int(number):
+            raise TypeError(f"a whole number, not `{value}`")
+        return hint(number)
+    if hint in (bool, str):
+        if isinstance(value, hint):
+            return value
+        raise TypeError(f"{'true or false' if hint is bool else 'a word'}, not `{value}`")
+    return value
+
+
+def _number(value: Any, spec: Spec, place: tuple[str, ...]) -> float | int:  # noqa: ANN401
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(f"a number, not `{value}`")
+    if not isinstance(value, str):
+        return value
+    expression = parse(value, lambda start, end: spec.place.text_span(place, start, end))
+    return evaluate_constant(expression, spec.values)
+
+
+def _parameters(owner: Any) -> Mapping[str, inspect.Parameter]:  # noqa: ANN401
+    return inspect.signature(owner).parameters
+
+
+@finding("N110", "error")
+def unknown_kind(span: Span, kind: str, near: str | None) -> Finding:
+    """A block's `kind` is none that is registered.   `compose list blocks` shows them all."""
+    way = f"write `{near}`" if near else "`compose list blocks` shows every kind"
+    return Finding(span=span, message=f"no block kind is called `{kind}`", help=way)
+
+
+@finding("N111", "error")
+def unknown_option(span: Span, name: str, noun: str, options: tuple[str, ...]) -> Finding:
+    """A block, data source or optimizer is given an option that it does not have."""
+    near = nearest(name, options)
+    way = f"write `{near}`" if near else f"its options are {', '.join(options) or 'none'}"
+    return Finding(span=span, message=f"{noun} has no option `{name}`", help=way)
+
+
+@finding("N112", "error")
+def missing_option(span: Span, name: str, noun: str) -> Finding:
+    """An option without a default is not written."""
+    return Finding(span=span, message=f"{noun} needs the option `{name}`", help=f"add `{name}: ...`")
+
+
+@finding("T110", "error")
+def wrong_option(span: Span, name: str, noun: str, expected: str) -> Finding:
+    """An option has a value of the wrong type."""
+    return Finding(span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"change the value of `{name}`")

@@ -1,0 +1,243 @@
+"""Findings: what is wrong, where it stands, what to do about it; how they are shown and how they are written as data.
+
+    Span      a stretch of one file: lines and columns from 1, the end exclusive
+    Finding   a code, a severity, a place, one cause, one way out, and notes at other places
+    CODES     every code that the program can give, with the page that explains it (the docstring of its wording)
+"""
+
+import difflib
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, ParamSpec
+
+__all__ = ["CODES", "NOWHERE", "Code", "Finding", "Note", "Severity", "Span", "SpecError", "finding", "nearest",
+           "render", "text_lines", "to_json"]  # fmt: skip
+
+Severity = Literal["error", "warning", "hint"]
+Given = ParamSpec("Given")
+
+HABITS = {  # what the field calls it -> what the language calls it
+    "detach": "sg",
+    "stop_gradient": "sg",
+    "stopgrad": "sg",
+    "no_grad": "sg",
+    "requires_grad": "trainable",
+    "frozen": "freeze",
+    "critic": "discriminator.mlp",
+    "discriminator": "discriminator.mlp",
+    "kl_divergence": "kl",
+    "kld": "kl",
+    "kl_div": "kl",
+    "mse_loss": "mse",
+    "l1_loss": "l1",
+    "l2": "squared_error",
+    "sum_squared_error": "squared_error",
+    "nll": "log_prob",
+    "logp": "log_prob",
+    "logprob": "log_prob",
+    "logsumexp": "logmeanexp",
+    "gaussian": "normal",
+    "randn": "normal",
+    "rand": "uniform",
+    "sgld": "langevin",
+    "ula": "langevin",
+    "mcmc": "langevin",
+    "nuts": "hmc",
+    "gradient_descent": "descend",
+    "dataset": "data",
+    "datasets": "data",
+    "modules": "blocks",
+    "networks": "blocks",
+    "model": "models",
+    "stage": "stages",
+    "training": "stages",
+    "losses": "minimize",
+    "loss": "minimize",
+    "objective": "minimize",
+    "iterations": "steps",
+    "max_steps": "steps",
+    "max_epochs": "epochs",
+    "num_epochs": "epochs",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "learning_rate": "lr",
+    "optim": "optimizer",
+    "type": "kind",
+    "class": "kind",
+    "variables": "params",
+    "parameters": "params",
+    "vars": "params",
+    "metrics": "evaluate",
+    "sample": "samplers",
+    "logs": "monitor",
+    "clip": "gradients",
+    "grad_clip": "gradients",
+    "polyak": "ema",
+    "device": "run",
+    "random_seed": "seed",
+    "base": "extends",
+    "inherit": "extends",
+    "version": "compose",
+    "pretrained": "weights",
+    "checkpoint": "weights",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A stretch of a file: from (line, column) up to, not including, (end_line, end_column); all count from 1."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def to(self, other: "Span") -> "Span":
+        """The stretch from the start of this span to the end of `other`, in the same file."""
+        return Span(self.file, self.line, self.column, other.end_line, other.end_column)
+
+
+NOWHERE = Span("<python>", 1, 1, 1, 1)
+"""The place of what was made in Python and stands in no file."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Another place that belongs to a finding, and what is there."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause, told once: `message` says what is wrong at `span`, `help` the way out, `notes` the other places."""
+
+    code: str = ""
+    severity: Severity = "error"
+    span: Span | None = None
+    message: str = ""
+    help: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code of the language: its severity, the name of its wording function, and the page that explains it."""
+
+    code: str
+    severity: Severity
+    name: str
+    page: str
+
+
+CODES: dict[str, Code] = {}
+
+
+def finding(code: str, severity: Severity) -> Callable[[Callable[Given, Finding]], Callable[Given, Finding]]:
+    """Declare a wording function: what it returns is stamped with `code` and `severity`, its docstring is the page.
+
+    Raises ValueError if the code is taken by another function, or if there is no docstring.
+    """
+
+    def declare(wording: Callable[Given, Finding]) -> Callable[Given, Finding]:
+        name = f"{wording.__module__}.{wording.__qualname__}"
+        if code in CODES and CODES[code].name != name:
+            raise ValueError(f"two findings have the code {code}: {CODES[code].name} and {name}")
+        if not wording.__doc__:
+            raise ValueError(f"the finding {code} ({name}) has no docstring, which is its page")
+        CODES[code] = Code(code, severity, name, wording.__doc__)
+
+        @functools.wraps(wording)
+        def stamped(*args: Given.args, **kwargs: Given.kwargs) -> Finding:
+            return replace(wording(*args, **kwargs), code=code, severity=severity)
+
+        return stamped
+
+    return declare
+
+
+class SpecError(Exception):
+    """The user's mistakes, all that were found: `findings`, sorted by place, and the `sources` they stand in."""
+
+    def __init__(self, findings: Iterable[Finding], sources: Mapping[str, str] | None = None) -> None:
+        self.findings = tuple(sorted(dict.fromkeys(findings), key=_order))
+        self.sources: dict[str, str] = dict(sources or {})
+        super().__init__("\n".join(_headline(found) for found in self.findings))
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that `name` most resembles, or None.
+
+    In turn: the same but for case; the last part of a dotted name (`realnvp` finds `flow.realnvp`), or the same family
+    and a close last part; the field's habits (`detach` finds `sg`); the closest spelling.
+    """
+    known = list(dict.fromkeys(candidates))
+    if name in known:
+        return name
+    for wanted in (name.lower(), HABITS.get(name.lower(), "").lower()):
+        same = [each for each in known if each.lower() == wanted] if wanted else []
+        ends = [each for each in known if wanted and each.lower().split(".")[-1] == wanted]
+        if same or ends:
+            return (same or ends)[0]
+    family, _, last = name.rpartition(".")
+    if family:
+        kin = {each.split(".")[-1]: each for each in known if each.rpartition(".")[0] == family}
+        close = difflib.get_close_matches(last, kin, n=1, cutoff=0.5)
+        close_or_any = [kin[close[0]]] if close else [each for each in known if each.split(".")[-1] == last]
+        if close_or_any:
+            return close_or_any[0]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def to_json(findings: Iterable[Finding]) -> dict[str, Any]:
+    """The findings as plain data, version 1; the shape does not change within a version."""
+    return {
+        "version": 1,
+        "findings": [
+            {
+                "code": found.code,
+                "severity": found.severity,
+                **_place(found.span),
+                "message": found.message,
+                "help": found.help,
+                "related": [{**_place(note.span), "message": note.message} for note in found.notes],
+            }
+            for found in sorted(findings, key=_order)
+        ],
+    }
+
+
+def render(findings: Iterable[Finding], sources: Mapping[str, str], *, color: bool = False) -> str:
+    """The findings for a reader: headline, place, the lines with what is meant underlined, and the way out.
+
+    `sources` maps a file's name to its text; a finding in a file that is not there is shown without its lines.
+    """
+    from compose.rendering import render_finding  # shown rarely: most runs have nothing to render
+
+    lines = {file: text_lines(text) for file, text in sources.items()}
+    return "\n\n".join(render_finding(found, lines, color) for found in sorted(findings, key=_order))
+
+
+def text_lines(text: str) -> list[str]:
+    r"""The lines of a text as editors count them: \n, \r\n and \r end a line, nothing else does."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _order(found: Finding) -> tuple[Any, ...]:
+    return (found.span is None, found.span or NOWHERE, found.code, found.message)
+
+
+def _headline(found: Finding) -> str:
+    place = f"{found.span.file}:{found.span.line}:{found.span.column}: " if found.span else ""
+    return f"{place}{found.severity}[{found.code}]: {found.message}" + (f" (help: {found.help})" if found.help else "")
+
+
+def _place(span: Span | None) -> dict[str, Any]:
+    if span is None:
+        return {"file": None, "line": None, "column": None, "end_line": None, "end_column": None}
+    return {"file": span.file, "line": span.line, "column": span.column,
+            "end_line": span.end_line, "end_column": span.end_column}  # fmt: skip

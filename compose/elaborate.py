@@ -1,0 +1,333 @@
+"""From expressions to nodes: evaluates the lines of a spec on a tracer.
+
+`World` is what one program (an update, a sampler) can see: data, blocks, models, lines of `graph`, the clock. A line is
+evaluated when it is first asked for, and once. `Evaluator` evaluates one expression in a scope of local names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from blocks.operators import arithmetic
+from blocks.registry import OPERATORS
+from blocks.types import Field
+from compose import faults
+from compose.attributes import attribute_of
+from compose.binding import call_block, call_operator
+from compose.declarations import Declared
+from compose.diagnostics import Span, SpecError
+from compose.expressions import (
+    Attribute, Binary, Boolean, Call, Compare, Draw, Expression, Hole, Name, Negative, Number, Sequence, Text, children, walk,
+)  # fmt: skip
+from compose.forms import FORMS
+from compose.forms.bijections import BlockBijection
+from compose.graph import BlockUse, Node
+from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
+from compose.spec import Function as FunctionDeclaration
+from compose.spec import Program as ProgramDeclaration
+from compose.spec import Spec
+from compose.tracer import Tracer
+from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value
+
+__all__ = ["CLOCK", "Draws", "Evaluator", "FreshDraws", "Poisoned", "World"]
+
+CLOCK = ("step", "epoch", "progress", "run_step")
+STANDARD_MODELS = ("normal", "uniform")
+ARITHMETIC = {
+    "+": arithmetic.add, "-": arithmetic.subtract, "*": arithmetic.multiply, "/": arithmetic.divide,
+    "//": arithmetic.floor_divide, "**": arithmetic.power, "<": arithmetic.less, "<=": arithmetic.less_equal,
+    ">": arithmetic.greater, ">=": arithmetic.greater_equal, "==": arithmetic.equal,
+}  # fmt: skip
+
+
+class Poisoned(Exception):
+    """A name whose own line is faulty is used: the fault is told there, once."""
+
+
+class Draws(Protocol):
+    """Where the draws of a line get their noise from.   `weights`: whether a weighted model may be drawn here."""
+
+    weights: bool
+
+    def draw(self, tracer: Tracer, model: Model, span: Span | None) -> Drawn:
+        """One draw of `model`."""
+        ...
+
+
+class FreshDraws:
+    """Draws with new leaves, named by the line they stand in: the first `line`, the others `line~1`, `line~2`, ..."""
+
+    weights = False
+
+    def __init__(self, line: str) -> None:
+        self.line, self.count = line, 0
+
+    def draw(self, tracer: Tracer, model: Model, span: Span | None) -> Drawn:
+        """One fresh draw of `model`."""
+        path = self.line if not self.count else f"{self.line}~{self.count}"
+        self.count += 1
+        return model.draw(tracer, path, span)
+
+
+@dataclass(eq=False)
+class World:
+    """What one program can see.   `shared` are values given by the stage's shared program, with the chain of a time step."""
+
+    spec: Spec
+    fields: Mapping[str, Field]
+    blocks: Mapping[str, Declared]
+    tracer: Tracer
+    clock: bool = True
+    shared: Mapping[str, str | None] = field(default_factory=dict)
+    samplers: Mapping[str, Any] = field(default_factory=dict)
+    faulty: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    evaluated: dict[str, Value] = field(default_factory=dict)
+
+    def name(self, name: str, span: Span | None) -> Value:
+        """The value that a global name stands for.   Raises SpecError if there is none, Poisoned if its line is faulty."""
+        self.used.add(name)
+        if name in self.faulty:
+            raise Poisoned(name)
+        if name in self.shared:
+            return self.tracer.given("shared", name, span, self.shared[name])
+        if name in self.fields:
+            return self.tracer.given("data", name, span)
+        if name in self.blocks:
+            return self._block(name, span)
+        if name in self.spec.data:
+            return Record({f.split(".", 1)[1]: self.tracer.given("data", f, span) for f in self.fields if f.startswith(f"{name}.")})
+        if name in self.spec.values:
+            return self.spec.values[name]
+        if name in CLOCK:
+            if not self.clock:
+                raise faults.clock_in_sampler(span, name)
+            return self.tracer.given("clock", name, span)
+        for lines in (self.spec.graph, self.spec.models, self.samplers):
+            if name in lines:
+                return self._line(name, lines[name])
+        if name in STANDARD_MODELS:
+            return StandardModel(name)
+        raise faults.unknown_name(span, name, self.known())
+
+    def known(self) -> list[str]:
+        """Every name that an expression may use, for suggestions."""
+        spec = self.spec
+        return [
+            *spec.graph, *self.fields, *self.blocks, *spec.models, *spec.params, *CLOCK, *STANDARD_MODELS, *FORMS,
+            *OPERATORS.names(),
+        ]  # fmt: skip
+
+    def evaluator(self, line: str) -> Evaluator:
+        """An evaluator for a line of its own, whose draws are named by it."""
+        return Evaluator(self, self.tracer, {}, FreshDraws(line))
+
+    def _line(self, name: str, declaration: Any) -> Value:  # noqa: ANN401  an expression, a program or a function
+        if name not in self.evaluated:
+            try:
+                value = self._declared(name, declaration)
+            except (SpecError, Poisoned):
+                self.faulty.add(name)
+                raise
+            if isinstance(value, Node):
+                self.tracer.rename(value, name)
+            self.evaluated[name] = value
+        return self.evaluated[name]
+
+    def _declared(self, name: str, declaration: Any) -> Value:  # noqa: ANN401
+        if isinstance(declaration, FunctionDeclaration):
+            return program_function(name, declaration.parameters, declaration.body, self.evaluator(name))
+        if isinstance(declaration, ProgramDeclaration):
+            return ProgramModel(name, declaration.lines, self.evaluator(name))
+        value = self.evaluator(name)(declaration)
+        return value.named(name) if isinstance(value, Model) and name in self.spec.models else value
+
+    def _block(self, name: str, span: Span | None) -> Value:
+        if self.blocks[name].role == "parameter":
+            return self.tracer.block(BlockUse(name, span=span), "forward", name=f"{name}_value", span=span)
+        return BlockValue(name, span=span)
+
+
+class Evaluator:
+    """Evaluates expressions on `tracer`, with `locals` before the names of the world.
+
+    `closed`: parts of an expression that are known already, by identity (the holes of a function, what it captured).
+    """
+
+    def __init__(
+        self, world: World, tracer: Tracer, locals_: Mapping[str, Value], draws: Draws, closed: Mapping[int, Value] | None = None
+    ) -> None:
+        self.world, self.tracer, self.locals, self.draws, self.closed = world, tracer, locals_, draws, closed or {}
+
+    def with_(
+        self, tracer: Tracer, locals_: Mapping[str, Value], draws: Draws | None = None, closed: Mapping[int, Value] | None = None
+    ) -> Evaluator:
+        """The same scope on another tracer, with more local names, and perhaps other draws."""
+        return Evaluator(
+            self.world, tracer, {**self.locals, **locals_}, draws or self.draws, {**self.closed, **(closed or {})}
+        )
+
+    def __call__(self, expression: Expression) -> Value:
+        """The value of `expression`.   Raises SpecError with the place of what is wrong."""
+        if id(expression) in self.closed:
+            return self.closed[id(expression)]
+        return EVALUATE[type(expression)](self, expression)
+
+    # what a place expects ---------------------------------------------------------------------------------------------
+
+    def operand(self, expression: Expression) -> Node | float | int | bool:
+        """The value of an expression that must be a number or a tensor."""
+        return self.as_operand(self(expression), expression.span)
+
+    def as_operand(self, value: Value, span: Span | None) -> Node | float | int | bool:
+        """`value`, which must be a number or a tensor."""
+        if (isinstance(value, Node) and value.family is None) or isinstance(value, int | float):
+            return value
+        raise faults.not_a_number(span, value)
+
+    def tensor(self, expression: Expression) -> Node:
+        """The value of an expression that must be a tensor."""
+        value = self(expression)
+        if isinstance(value, Node) and value.family is None:
+            return value
+        raise faults.not_a_tensor(expression.span, value)
+
+    def model(self, expression: Expression) -> Model:
+        """The value of an expression that must be a model."""
+        value = self(expression)
+        model = self.as_model(value)
+        if model is None:
+            raise faults.not_a_model(expression.span, value)
+        return model
+
+    def as_model(self, value: Value) -> Model | None:
+        """`value` as a model: it is one, or a block that is one, or a runtime distribution."""
+        if isinstance(value, Model):
+            return value
+        if isinstance(value, Node) and value.family:
+            return DistributionModel(value)
+        if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
+            return BlockModel(value)
+        return None
+
+    def as_bijection(self, value: Value) -> Bijection | None:
+        """`value` as a bijection: it is one, or a flow block."""
+        if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
+            return BlockBijection(value)
+        return value if isinstance(value, Bijection) else None
+
+    def function(self, expression: Expression) -> Value:
+        """The value of an expression where a function is expected: `f`, `f(_, y)`, or `-f(_)`.
+
+        What it captures is evaluated here, once; the holes are filled where it is applied.
+        """
+        holes = [part for part in walk(expression) if isinstance(part, Hole) and id(part) not in self.closed]
+        if not holes:
+            return self(expression)
+        direct = isinstance(expression, Call) and all(
+            isinstance(argument.value, Hole) or not _has_hole(argument.value) for argument in expression.arguments
+        )
+        captured = {id(part): self(part) for part in _closed_parts(expression)}
+
+        def apply(tracer: Tracer, arguments: Any, span: Span | None) -> Value:  # noqa: ANN401
+            filled = arguments if direct else [arguments[0]] * len(holes)
+            closed = {**captured, **{id(hole): value for hole, value in zip(holes, filled, strict=True)}}
+            return self.with_(tracer, {}, closed=closed)(expression)
+
+        return Function("this function", len(holes) if direct else 1, apply)
+
+    def apply(self, called: Value, arguments: list[Value], span: Span | None) -> Value:
+        """A function, block or bijection applied to values."""
+        if isinstance(called, BlockValue):
+            return call_block(self, called, "forward", arguments, {}, span)
+        if isinstance(called, Bijection):
+            return called.forward(self.tracer, arguments[0], span)
+        if isinstance(called, Function):
+            if called.arity is not None and len(arguments) != called.arity:
+                raise faults.wrong_count(span, called.name, called.arity, len(arguments))
+            return called.apply(self.tracer, arguments, span)
+        raise faults.not_callable(span, called)
+
+    # one method a kind of expression ----------------------------------------------------------------------------------
+
+    def _constant(self, expression: Number | Text | Boolean) -> Value:
+        return expression.value
+
+    def _name(self, expression: Name) -> Value:
+        if expression.name in self.locals:
+            return self.locals[expression.name]
+        return self.world.name(expression.name, expression.span)
+
+    def _hole(self, expression: Hole) -> Value:
+        raise faults.hole_outside_function(expression.span)
+
+    def _sequence(self, expression: Sequence) -> Value:
+        return tuple(self(item) for item in expression.items)
+
+    def _binary(self, expression: Binary | Compare) -> Value:
+        function = ARITHMETIC[expression.operator]
+        left, right = self.operand(expression.left), self.operand(expression.right)
+        if not isinstance(left, Node) and not isinstance(right, Node):
+            return function(left, right)
+        chains = [side.chain for side in (left, right) if isinstance(side, Node) and side.chain]
+        chain = chains[0] if len(chains) == 1 and expression.operator in ("+", "-") else None
+        return self.tracer.call(function, left, right, span=expression.span, chain=chain)
+
+    def _negative(self, expression: Negative) -> Value:
+        value = self.operand(expression.operand)
+        return self.tracer.call(arithmetic.negative, value, span=expression.span) if isinstance(value, Node) else -value
+
+    def _draw(self, expression: Draw) -> Value:
+        model = self.model(expression.operand)
+        if model.weighted and not self.draws.weights:
+            raise faults.weighted_draw(expression.span, model.name)
+        drawn = self.draws.draw(self.tracer, model, expression.span)
+        if drawn.log_weight is not None and not self.draws.weights:
+            raise faults.weighted_draw(expression.span, model.name)
+        self.tracer.remember(model, drawn)
+        return drawn.value
+
+    def _attribute(self, expression: Attribute) -> Value:
+        return attribute_of(self, self(expression.value), expression)
+
+    def _call(self, expression: Call) -> Value:
+        if any(isinstance(argument.value, Hole) and id(argument.value) not in self.closed for argument in expression.arguments):
+            return self.function(expression)
+        called = expression.function
+        if isinstance(called, Name) and called.name not in self.locals:
+            if called.name in FORMS:
+                return FORMS[called.name](self, expression)
+            if called.name in OPERATORS.names():
+                return call_operator(self, called.name, expression)
+        value = self(called)
+        if callable(value):  # a view such as `m.log_prob`, waiting for its arguments
+            return value(self, expression)
+        named = {a.name: a.value for a in expression.arguments if a.name}
+        positional = [self(a.value) for a in expression.arguments if not a.name]
+        if isinstance(value, BlockValue):
+            return call_block(self, value, "forward", positional, named, expression.span)
+        if named:
+            raise faults.named_argument(expression.span, next(iter(named)))
+        return self.apply(value, positional, expression.span)
+
+
+EVALUATE = {
+    Number: Evaluator._constant, Text: Evaluator._constant, Boolean: Evaluator._constant, Name: Evaluator._name,
+    Hole: Evaluator._hole, Sequence: Evaluator._sequence, Binary: Evaluator._binary, Compare: Evaluator._binary,
+    Negative: Evaluator._negative, Draw: Evaluator._draw, Attribute: Evaluator._attribute, Call: Evaluator._call,
+}  # fmt: skip
+
+
+def _has_hole(expression: Expression) -> bool:
+    return any(isinstance(part, Hole) for part in walk(expression))
+
+
+def _closed_parts(expression: Expression) -> Iterator[Expression]:
+    """The largest parts of `expression` without a hole that are not mere names or numbers."""
+    for part in children(expression):
+        if _has_hole(part):
+            yield from _closed_parts(part)
+        elif isinstance(part, Call | Binary | Draw | Negative):
+            yield part

@@ -1,0 +1,67 @@
+"""Forms over distributions:  normal and uniform with parameters, kl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import distributions
+from blocks.operators import arithmetic
+from compose import faults
+from compose.diagnostics import Span
+from compose.forms import form
+from compose.graph import Node
+from compose.models import DistributionModel, StandardModel
+from compose.values import Model, Value
+
+if TYPE_CHECKING:
+    from compose.elaborate import Evaluator
+
+__all__ = ["divergence", "normal", "uniform"]
+
+CLOSED_FORMS = {
+    ("normal", "normal"): distributions.kl_normal,
+    ("bernoulli", "bernoulli"): distributions.kl_bernoulli,
+}
+
+
+@form("normal")
+def normal(site: Evaluator, span: Span, mean: Operand | None = None, std: Operand = 1.0, *, like: Node | None = None) -> Value:
+    """A normal: standard and shaped `like` a value, or of this mean and standard deviation."""
+    if mean is None:
+        return StandardModel("normal", like)
+    return DistributionModel(site.tracer.call(distributions.Normal, mean, std, span=span, family="normal"))
+
+
+@form("uniform")
+def uniform(site: Evaluator, span: Span, low: Operand = 0.0, high: Operand = 1.0, *, like: Node | None = None) -> Value:
+    """A uniform between two ends: one number per sample, or shaped `like` a value."""
+    if low == 0.0 and high == 1.0:
+        return StandardModel("uniform", like, scalar=like is None)
+    model = DistributionModel(site.tracer.call(distributions.Uniform, low, high, span=span, family="uniform"))
+    model.like, model.scalar = like, like is None
+    return model
+
+
+@form("kl")
+def divergence(site: Evaluator, span: Span, q: Model, p: Model, *, at: Node | None = None) -> Value:
+    """KL(q || p) per sample, in closed form; with `at=z`, its one-sample estimate log q(z) - log p(z)."""
+    if at is not None:
+        log_q, log_p = (_density(site, model, at, span) for model in (q, p))
+        return site.tracer.call(arithmetic.subtract, log_q, log_p, span=span)
+    if isinstance(q, DistributionModel) and q.node.family == "normal" and isinstance(p, StandardModel) and p.law == "normal":
+        return site.tracer.call(distributions.kl_standard, q.node, span=span)
+    if isinstance(q, DistributionModel) and isinstance(p, DistributionModel):
+        closed = CLOSED_FORMS.get((str(q.node.family), str(p.node.family)))
+        if closed is not None:
+            return site.tracer.call(closed, q.node, p.node, span=span)
+    raise faults.no_closed_form(span, q.name, p.name)
+
+
+def _density(site: Evaluator, model: Model, value: Node, span: Span) -> Node:
+    for drawer, drawn in site.tracer.drawn(value):
+        if drawer.same_as(model):
+            return model.log_prob_at(site.tracer, drawn.noise, span)
+    return model.log_prob(site.tracer, value, span)
+
+
+Operand = Node | float | int

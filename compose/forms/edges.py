@@ -1,0 +1,51 @@
+"""Forms that mark edges, and records:  sg(v) stops a gradient, freeze(b) and ema(b) mark calls of a block, grad(f, v)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from compose.diagnostics import Span
+from compose.forms import form
+from compose.graph import Node, Operation
+from compose.values import BlockValue, Record, Value
+
+if TYPE_CHECKING:
+    from compose.elaborate import Evaluator
+
+__all__ = ["freeze", "gradient", "stop_gradient"]
+
+
+@form("sg")
+def stop_gradient(site: Evaluator, span: Span, value: Value) -> Value:
+    """The same value; its gradient stops on this edge.   Source: thesis eq. 3.7."""
+    if isinstance(value, Node):
+        return site.tracer.stop(value)
+    if isinstance(value, Record):
+        return Record({name: stop_gradient(site, span, part) for name, part in value.fields.items()})
+    return value
+
+
+@form("freeze")
+def freeze(site: Evaluator, span: Span, freeze: BlockValue) -> Value:
+    """The block with its parameters constant on the calls made through it; gradients to the inputs pass."""
+    return replace(freeze, frozen=True)
+
+
+@form("ema")
+def average(site: Evaluator, span: Span, ema: BlockValue) -> Value:
+    """The block with its averaged weights, which are constants."""
+    return replace(ema, average=True, frozen=True)
+
+
+@form("grad")
+def gradient(site: Evaluator, span: Span, f: Node, v: Node) -> Value:
+    """The gradient of f's sum with respect to v: the shape of v."""
+    return site.tracer.emit(Operation("grad", "grad"), f, v, span=span, name=f"grad_{f.name}")
+
+
+@form("record", open_fields=True)
+def record(site: Evaluator, span: Span, *, fields: Mapping[str, Value]) -> Value:
+    """A record of named values or models."""
+    return Record(fields)

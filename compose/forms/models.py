@@ -1,0 +1,58 @@
+"""Forms that make models of models:  tilt, condition, push, reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from compose import faults
+from compose.diagnostics import Span
+from compose.forms import form
+from compose.models import ConditionedModel, ProgramModel, PushedModel, ReverseModel, TiltedModel
+from compose.values import BlockValue, Model, Value
+
+if TYPE_CHECKING:
+    from compose.elaborate import Evaluator
+
+__all__ = ["condition", "push", "reverse", "tilt"]
+
+Callable = Value
+Whole = int
+
+
+@form("tilt")
+def tilt(site: Evaluator, span: Span, model: Model, energy: Callable) -> Value:
+    """Density proportional to model(x) exp(-energy(x)).   Source: thesis eq. 4.1."""
+    return TiltedModel(model, energy, site)
+
+
+@form("condition", open_fields=True)
+def condition(site: Evaluator, span: Span, model: Model, *, fields: Mapping[str, Value]) -> Value:
+    """The model with some of its drawn lines at given values; its weight is their density."""
+    if not isinstance(model, ProgramModel):
+        raise faults.not_a_program(span, model)
+    for name in fields:
+        if name not in model.drawn_lines():
+            raise faults.no_such_line(span, model.name, name, model.drawn_lines())
+    return ConditionedModel(model, fields)
+
+
+@form("push")
+def push(site: Evaluator, span: Span, model: Model, function: Callable) -> Value:
+    """The model's draws mapped by a function; with a density if that is a bijection."""
+    return PushedModel(model, function, site)
+
+
+@form("reverse")
+def reverse(
+    site: Evaluator, span: Span, chain: BlockValue, kernel: Callable, *, start: Whole | None = None, init: Value | None = None,
+    keep: Whole | None = None,
+) -> Value:  # fmt: skip
+    """The kernel scanned from the terminal law (or `init`, at level `start`) down to level 0.   Source: thesis eq. 6.6."""
+    declared = site.world.blocks[chain.name]
+    if declared.role != "chain":
+        raise faults.not_a_chain(span, chain)
+    levels = declared.options["steps"]
+    if start is not None and start > levels:
+        raise faults.no_such_level(span, chain.name, start, levels)
+    return ReverseModel(chain, kernel, site, start=start or levels, init=init, keep=keep, span=span)

@@ -1,0 +1,108 @@
+"""Gradient flow: which block does each term of an update reach?   Computed on the graph's edges alone.
+
+    reaches     a path of value edges that pass, to a call of the block whose parameter edge is not frozen
+    frozen      such a path exists, but only to frozen calls
+    stopped     every path is stopped: by `sg`, a discrete draw, or dynamics that are not differentiable
+    no path     the term does not depend on the block
+    untrained   the block is not in `train`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from compose.diagnostics import Span
+from compose.graph import Edge, Node, uses
+
+__all__ = ["Reach", "matrix", "reach"]
+
+
+@dataclass
+class Reach:
+    """What one term reaches: blocks, and for the others the places where the gradient is cut."""
+
+    reached: set[str] = field(default_factory=set)
+    frozen: dict[str, list[Span | None]] = field(default_factory=dict)
+    stopped: dict[str, list[Span | None]] = field(default_factory=dict)
+
+    def verdict(self, block: str) -> str:
+        """`reaches`, `frozen`, `stopped` or `no path`."""
+        if block in self.reached:
+            return "reaches"
+        if block in self.frozen:
+            return "frozen"
+        return "stopped" if block in self.stopped else "no path"
+
+
+def reach(term: Node) -> Reach:
+    """What the gradient of `term` reaches."""
+    found = Reach()
+    live = _backward(term, found)
+    for node, place in _behind(live).items():
+        for use in uses(node):
+            found.stopped.setdefault(use.block, []).append(place)
+    return found
+
+
+def matrix(terms: Mapping[str, Node], trains: tuple[str, ...], blocks: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """term -> block -> verdict, for the blocks that have parameters."""
+    rows = {}
+    for name, term in terms.items():
+        found = reach(term)
+        rows[name] = {block: found.verdict(block) if block in trains else "untrained" for block in blocks}
+    return rows
+
+
+def _backward(term: Node, found: Reach) -> dict[int, Node]:
+    """The nodes that the gradient of `term` passes through; notes the parameter edges that it meets."""
+    live: dict[int, Node] = {}
+    waiting = [term]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in live:
+            continue
+        live[id(node)] = node
+        passes = node.operation.passes
+        blocked = passes is not None and not any(passes)
+        if node.use is not None and not blocked:
+            _note(node, found)
+        waiting += [edge.source for edge, through in node.gradient_edges if through and not edge.stop_gradient]
+        for body in node.bodies:
+            if not blocked:
+                waiting.append(body.output)
+    return live
+
+
+def _note(node: Node, found: Reach) -> None:
+    use = node.use
+    assert use is not None
+    if use.frozen:
+        found.frozen.setdefault(use.block, []).append(use.span)
+    else:
+        found.reached.add(use.block)
+
+
+def _behind(live: Mapping[int, Node]) -> dict[Node, Span | None]:
+    """Every node that the term depends on only through a stop, with the place of the first stop on the way."""
+    behind: dict[Node, Span | None] = {}
+    waiting: list[tuple[Node, Span | None]] = []
+    for node in live.values():
+        for edge, through in node.gradient_edges:
+            if edge.stop_gradient or not through:
+                waiting.append((edge.source, _place(node, edge)))
+        if node.operation.passes is not None and not any(node.operation.passes):
+            behind[node] = node.span
+            waiting += [(body.output, node.span) for body in node.bodies]
+    while waiting:
+        node, place = waiting.pop()
+        if node in behind:
+            continue
+        behind[node] = place
+        waiting += [(edge.source, place) for edge in node.edges]
+        waiting += [(body.output, place) for body in node.bodies]
+    return behind
+
+
+def _place(node: Node, edge: Edge) -> Span | None:
+    return edge.span or node.span

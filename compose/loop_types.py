@@ -1,0 +1,52 @@
+"""Type rules of loops, whose bodies are typed but which are never run on fake tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from blocks import loops
+from blocks.dynamics import Trace
+from compose.graph import Edge, Node, Tensor
+
+__all__ = ["loop_result", "state_sources"]
+
+
+def state_sources(node: Node) -> list[Node | Tensor]:
+    """For each state input of the body: the outer node it starts from, or its type."""
+    function = node.operation.target
+    first = node.arguments[0]
+    if function in (loops.langevin, loops.descend):
+        return [edge.source for edge in first.values()]
+    assert isinstance(first, Edge)
+    states: list[Node | Tensor] = [first.source]
+    for extra in node.bodies[0].state[1:]:
+        states.append(Tensor((), dtype="integer", chain=extra.chain) if extra.chain else Tensor((), batched=False))
+    return states
+
+
+def loop_result(node: Node, arguments: Any, options: dict[str, Any], fakes: dict[int, Any]) -> Any:  # noqa: ANN401
+    """What the loop gives, on fake tensors.   Raises ValueError where a body does not fit its state."""
+    function, start = node.operation.target, arguments[0]
+    output = fakes.get(id(node.bodies[0].output))
+    keep = options.get("keep")
+    if function in (loops.langevin, loops.descend):
+        kept = int(options["steps"]) // int(keep) if keep else 0
+        state = {name: torch.zeros_like(part) for name, part in start.items()}
+        return Trace(state, {name: _path(part, kept) for name, part in state.items()} if keep else None)
+    if function is loops.scan:
+        if output is not None and output.shape != start.shape:
+            raise ValueError(
+                f"the kernel makes {tuple(output.shape[1:])} of {tuple(start.shape[1:])}: what is scanned keeps its shape"
+            )
+        kept = int(options["start"]) // int(keep) if keep else 0
+        return loops.Scanned(torch.zeros_like(start), _path(start, kept) if keep else None)
+    value = torch.zeros_like(start)
+    if function in (loops.flow, loops.flow_inverse):
+        return value
+    return value, start.new_zeros(start.shape[:1])
+
+
+def _path(state: torch.Tensor, kept: int) -> torch.Tensor:  # b *event -> b kept *event
+    return state.new_zeros((len(state), kept, *state.shape[1:]))

@@ -1,0 +1,158 @@
+"""Models with one leaf: standard laws, runtime distributions, blocks that are models, time steps; and the law of a model's noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from blocks import distributions, laws
+from compose import faults
+from compose.diagnostics import Span
+from compose.graph import BlockUse, LeafLaw, Node
+from compose.tracer import Tracer
+from compose.values import BlockValue, Drawn, Model, Noise, Value, as_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BlockModel", "DistributionModel", "NoiseModel", "StandardModel", "TimestepModel"]
+
+LAWS = {"normal": "normal", "uniform": "uniform", "bernoulli": "uniform"}
+DENSITIES: Mapping[str, Callable] = {
+    "normal": distributions.standard_normal_log_prob,
+    "uniform": laws.standard_uniform_log_prob,
+}
+
+
+class StandardModel(Model):
+    """A bare `normal` or `uniform`: the leaf is the value, and its shape comes from its use (or from `like`)."""
+
+    def __init__(self, law: str, like: Node | None = None, scalar: bool = False) -> None:
+        self.name, self.law, self.like, self.scalar = law, law, like, scalar
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """The leaf itself."""
+        leaf = tracer.leaf(LeafLaw(path, self.law), span)
+        tracer.size(leaf, self.like, self.scalar)
+        return Drawn(leaf, leaf)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The noise itself."""
+        return Drawn(_lone(self, noise, span), noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """The standard density, summed over the event."""
+        return tracer.call(DENSITIES[self.law], value, span=span)
+
+    def same_as(self, other: Model) -> bool:
+        """Two bare models of one law are the same."""
+        return isinstance(other, StandardModel) and other.law == self.law
+
+
+class DistributionModel(Model):
+    """A runtime distribution: what an encoder with `output: normal` returns, or `normal(mean, std)`."""
+
+    def __init__(self, node: Node) -> None:
+        assert node.family is not None
+        self.node, self.name, self.law = node, node.name, LAWS[node.family]
+        self.like: Node | None = None
+        self.scalar = False
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """mean + std * leaf, for a normal."""
+        leaf = tracer.leaf(LeafLaw(path, self.law), span)
+        tracer.size(leaf, self.like, self.scalar)
+        return self.at(tracer, leaf, span)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The draw at this noise.   A discrete one stops the gradient."""
+        passes = (False, False) if self.node.family == "bernoulli" else None
+        value = tracer.method("at", self.node, _lone(self, noise, span), span=span, passes=passes, name=f"{self.name}_draw")
+        return Drawn(value, noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """The density, summed over the event."""
+        return tracer.method("log_prob", self.node, value, span=span)
+
+    def same_as(self, other: Model) -> bool:
+        """Two views of one runtime distribution are the same model."""
+        return isinstance(other, DistributionModel) and other.node is self.node
+
+
+class BlockModel(Model):
+    """A block that is a model, such as a flow: its own map from noise, its own density."""
+
+    def __init__(self, block: BlockValue) -> None:
+        self.block, self.name = block, block.name
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """The block's map at a fresh leaf."""
+        return self.at(tracer, tracer.leaf(LeafLaw(path, "normal"), span), span)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The block's map."""
+        return Drawn(tracer.block(self._use(span), "at", _lone(self, noise, span), span=span), noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """The block's density."""
+        return tracer.block(self._use(span), "log_prob", value, span=span)
+
+    def log_prob_at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Node:
+        """The density read from the draw's noise: nothing is inverted."""
+        pair = tracer.block(self._use(span), "log_prob_at", _lone(self, noise, span), span=span)
+        return tracer.field(pair, 1, span=span, name=f"{self.name}_log_prob_at_draw")
+
+    def same_as(self, other: Model) -> bool:
+        """The same block, used alike."""
+        return isinstance(other, BlockModel) and other.block == self.block
+
+    def _use(self, span: Span | None) -> BlockUse:
+        return BlockUse(self.block.name, self.block.frozen, self.block.average, span)
+
+
+class TimestepModel(Model):
+    """`chain.timestep`: a whole number 1 .. T per sample, all alike likely."""
+
+    def __init__(self, chain: str, levels: int) -> None:
+        self.name, self.chain, self.levels = f"{chain}.timestep", chain, levels
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """The leaf itself."""
+        leaf = tracer.leaf(LeafLaw(path, "integers", self.levels, self.chain), span)
+        return Drawn(leaf, leaf)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The noise itself."""
+        return Drawn(_lone(self, noise, span), noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """Refused: nobody needs -log T, and it has no gradient."""
+        raise faults.no_density(span, self.name, "a time step is a whole number, and every one is alike likely")
+
+
+class NoiseModel(Model):
+    """`m.noise`: the law of a model's leaves.   Its draw is a record of them (or the lone one)."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.name = model, f"{model.name}.noise"
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """Fresh leaves; what the model makes of them is not computed."""
+        noise = self.model.draw(tracer, path, span).noise
+        return Drawn(as_value(noise), noise)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The noise itself."""
+        return Drawn(as_value(noise), noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """The standard density, of a lone leaf."""
+        if not isinstance(value, Node):
+            raise faults.no_density(span, self.name, "it has several leaves")
+        return tracer.call(distributions.standard_normal_log_prob, value, span=span)
+
+
+def _lone(model: Model, noise: Noise, span: Span | None) -> Node:
+    if isinstance(noise, Node):
+        return noise
+    raise faults.wrong_noise(span, model.name, [])

@@ -1,0 +1,263 @@
+"""Models that run a loop: Langevin dynamics in a model's noise space or its values, a kernel scanned along a diffusion, a memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from blocks import loops
+from blocks.laws import standard_normal_potential
+from blocks.operators import arithmetic
+from compose import faults
+from compose.diagnostics import Span
+from compose.graph import BlockUse, Body, LeafLaw, Node, Operation
+from compose.models.basic import StandardModel
+from compose.models.program import total
+from compose.tracer import Tracer
+from compose.values import BlockValue, Drawn, Model, Noise, Record, Value, as_noise, as_value, leaves_of, map_noise
+
+if TYPE_CHECKING:
+    from compose.elaborate import Evaluator
+    from compose.expressions import Call
+
+__all__ = ["Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel"]
+
+LONE = "value"  # the name of a state that is one tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """A chain in a potential: what it follows, where it starts, and the options of its steps (numbers or clock nodes)."""
+
+    target: Value
+    init: Value | None
+    options: Mapping[str, Any]
+    differentiable: bool
+    space: str
+    scope: Evaluator
+    span: Span | None
+
+    @property
+    def model(self) -> Model | None:
+        """The target as a model, or None if it is an energy."""
+        return None if isinstance(self.target, BlockValue) else self.scope.as_model(self.target)
+
+    def start(self, tracer: Tracer, path: str) -> Noise:
+        """The state it starts from: a draw or value of `init`, or a draw of the target's base."""
+        if self.init is None:
+            if self.model is None:
+                raise faults.needs_init(self.span)
+            drawn = self.model.draw(tracer, path, self.span)
+            return drawn.noise if self.space == "noise" else self._drawn_values(drawn)
+        model = self.scope.as_model(self.init)
+        value = model.draw(tracer, path, self.span).value if model is not None else self.init
+        state = as_noise(value)
+        if state is None:
+            raise faults.not_a_start(self.span)
+        return state
+
+    def _drawn_values(self, drawn: Drawn) -> Noise:
+        lines = getattr(self.model, "drawn_lines", lambda: [])() or getattr(getattr(self.model, "base", None), "drawn_lines", lambda: [])()
+        if not lines:
+            return drawn.value  # type: ignore[return-value]
+        return {name: drawn.fields[name] for name in lines}  # type: ignore[misc]
+
+    def body(self, tracer: Tracer, state: Noise, name: str) -> Body:
+        """The potential as a graph of its own: a function of the state."""
+        inner = Tracer(name, tracer, dynamics=True)
+        held = map_noise(state, lambda key, leaf: inner.given("state", key or LONE, self.span, leaf.chain))
+        return inner.body(self.potential(inner, held), list(leaves_of(held).values()), differentiable=self.differentiable)
+
+    def potential(self, tracer: Tracer, state: Noise) -> Node:
+        """-log density of the target at `state`, up to a constant: one number per sample."""
+        if self.model is None:
+            energy = self.scope.with_(tracer, {}).apply(self.target, [as_value(state)], self.span)
+            if not isinstance(energy, Node):
+                raise faults.not_an_energy(self.span, energy)
+            tracer.expect_scalar(energy, self.span)
+            return energy
+        if self.space == "values":
+            density = self._values_density(tracer, state)
+            return tracer.call(arithmetic.negative, density, span=self.span)
+        drawn = self.model.at(tracer, state, self.span)
+        prior = [tracer.call(standard_normal_potential, leaf, span=self.span) for leaf in leaves_of(state).values()]
+        if drawn.log_weight is None:
+            return total(tracer, prior)
+        weight = drawn.log_weight
+        if weight.operation.target is arithmetic.negative:  # - (-energy): the energy itself
+            return tracer.call(arithmetic.add, weight.edges[0].source, total(tracer, prior), span=self.span)
+        return tracer.call(arithmetic.subtract, total(tracer, prior), weight, span=self.span)
+
+    def _values_density(self, tracer: Tracer, state: Noise) -> Node:
+        assert self.model is not None
+        if isinstance(state, Node):
+            return self.model.log_prob(tracer, state, self.span)
+        return self.model.joint_log_prob(tracer, state, self.span)  # type: ignore[arg-type]
+
+    def end(self, tracer: Tracer, state: Noise) -> Drawn:
+        """What the state it ended in is, as a draw of the target.   Without gradient unless the chain is differentiable."""
+        if self.model is not None and self.space == "noise":
+            drawn = self.model.at(tracer, state, self.span)
+            value, fields = drawn.value, dict(drawn.fields)
+        elif isinstance(state, Node):
+            value, fields = state, {}
+        else:
+            fields = {key: as_value(part) for key, part in state.items()}
+            value = fields[next(reversed(fields))]
+        if not self.differentiable:
+            value, fields = _stopped(tracer, value), {name: _stopped(tracer, part) for name, part in fields.items()}
+        return Drawn(value, state, fields)
+
+    def run(self, tracer: Tracer, function: Any, state: Noise, name: str, options: Mapping[str, Any]) -> Drawn:  # noqa: ANN401
+        """The loop node, and the draw it ends in; `.state` is where it ended, `.path` the way there."""
+        body = self.body(tracer, state, f"{name}_potential")
+        start = {key or LONE: leaf for key, leaf in leaves_of(state).items()}
+        passes = None if self.differentiable else (False,)
+        trace = tracer.emit(
+            Operation("loop", function, passes), start, options={**self.options, **options, "differentiable": self.differentiable},
+            name=f"{name}_chain", span=self.span, bodies=(body,),
+        )  # fmt: skip
+        final = tracer.field(trace, "state", span=self.span)
+        ended = map_noise(state, lambda key, leaf: tracer.field(final, key or LONE, span=self.span))
+        drawn = self.end(tracer, ended)
+        fields: dict[str, Value] = {**drawn.fields, "state": as_value(ended)}
+        if self.options.get("keep"):
+            path = tracer.field(trace, "path", span=self.span)
+            fields["path"] = as_value(map_noise(state, lambda key, leaf: tracer.field(path, key or LONE, span=self.span)))
+        return Drawn(drawn.value, drawn.noise, fields)
+
+
+class DynamicsModel(Model):
+    """`langevin(target, ..)`: the chain's end.   Leaves: init's, and one per step (drawn inside the loop from a seed)."""
+
+    def __init__(self, dynamics: Dynamics) -> None:
+        self.dynamics, self.name = dynamics, "langevin"
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """Fresh start, fresh steps."""
+        state = self.dynamics.start(tracer, f"{path}.init")
+        seed = tracer.leaf(LeafLaw(f"{path}.step", "seed"), span)
+        return self.dynamics.run(tracer, loops.langevin, state, _last(path), {"seed": seed})
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The chain with given noise: `init` (its start), `step` (per leaf "b steps *event")."""
+        if isinstance(noise, Node) or set(noise) != {"init", "step"}:
+            raise faults.wrong_noise(span, self.name, ["init", "step"])
+        steps = {key or LONE: leaf for key, leaf in leaves_of(noise["step"]).items()}
+        return self.dynamics.run(tracer, loops.langevin, noise["init"], "langevin", {"noise": steps})
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """Refused: the law of a finite chain has no tractable density."""
+        raise faults.no_density(span, self.name, "the end of a chain has no density in closed form")
+
+
+class ReverseModel(Model):
+    """`reverse(chain, kernel)`: the kernel scanned from the terminal law, t = start .. 1."""
+
+    def __init__(
+        self, chain: BlockValue, kernel: Value, scope: Evaluator, *, start: int, init: Value | None, keep: int | None, span: Span | None
+    ) -> None:
+        self.chain, self.kernel, self.scope, self.start, self.init = chain, kernel, scope, start, init
+        self.keep, self.span, self.name = keep, span, f"reverse({chain.name}, ..)"
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """The scan from a fresh start; the kernel's noise is drawn inside the loop from a seed."""
+        begin = self._begin(tracer, f"{path}.init")
+        seed = tracer.leaf(LeafLaw(f"{path}.steps", "seed"), span)
+        return self._scan(tracer, begin, _last(path), {"seed": seed}, {"init": begin})
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The scan from given noise: `init`, and `steps` (per leaf of the kernel "b start *event")."""
+        if isinstance(noise, Node) or set(noise) != {"init", "steps"}:
+            raise faults.wrong_noise(span, self.name, ["init", "steps"])
+        begin = noise["init"]
+        if not isinstance(begin, Node):
+            raise faults.wrong_noise(span, self.name, ["init", "steps"])
+        return self._scan(tracer, begin, "reverse", {"noise": leaves_of(noise["steps"])}, noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """Refused: the steps between are integrated over."""
+        raise faults.no_density(span, self.name, "the values between its steps are latent")
+
+    def _begin(self, tracer: Tracer, path: str) -> Node:
+        init: Value = StandardModel("normal") if self.init is None else self.init
+        model = self.scope.as_model(init)
+        value = model.draw(tracer, path, self.span).value if model is not None else init
+        if not isinstance(value, Node):
+            raise faults.not_a_start(self.span)
+        return value
+
+    def _scan(self, tracer: Tracer, begin: Node, name: str, noise: Mapping[str, Any], tree: Noise) -> Drawn:
+        inner = Tracer(f"{name}_kernel", tracer)
+        value = inner.given("state", "x_t", self.span)
+        time = inner.given("state", "t", self.span, chain=self.chain.name)
+        made = self.scope.with_(inner, {}).apply(self.kernel, [value, time], self.span)
+        model = self.scope.as_model(made)
+        if model is not None:
+            if model.weighted:
+                raise faults.weighted_draw(self.span, model.name)
+            made = model.draw(inner, "kernel", self.span).value
+        if not isinstance(made, Node) or made.family:
+            raise faults.not_a_tensor(self.span, made)
+        body = inner.body(made, [value, time])
+        scan = tracer.emit(
+            Operation("loop", loops.scan), begin, options={"start": self.start, "keep": self.keep, **noise},
+            name=f"{name}_scan", span=self.span, bodies=(body,),
+        )  # fmt: skip
+        end = tracer.field(scan, "state", span=self.span)
+        fields: dict[str, Value] = {"path": tracer.field(scan, "path", span=self.span)} if self.keep else {}
+        return Drawn(end, tree, fields)
+
+
+class MemoryModel(Model):
+    """`memory.read(probability, fresh)`: per row, a stored one with that probability, else a fresh draw."""
+
+    def __init__(self, block: BlockValue, probability: Node | float, fresh: Model) -> None:
+        self.block, self.probability, self.fresh, self.name = block, probability, fresh, f"{block.name}.read"
+
+    @classmethod
+    def of_call(cls, site: Evaluator, block: BlockValue, call: Call) -> MemoryModel:
+        """The model of `memory.read(probability=.., fresh=..)`."""
+        given = {argument.name: argument.value for argument in call.arguments}
+        if set(given) - {"probability", "fresh"}:
+            wrong = next(iter(set(given) - {"probability", "fresh"}))
+            raise faults.unknown_argument(call.span, str(wrong), f"{block.name}.read", ["probability", "fresh"])
+        probability = site.operand(given["probability"]) if "probability" in given else 0.95
+        fresh = site.model(given["fresh"]) if "fresh" in given else StandardModel("normal")
+        return cls(block, probability, fresh)
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """A coin and a place per row, and a fresh draw."""
+        coin, pick = (tracer.leaf(LeafLaw(f"{path}.{name}", "uniform"), span) for name in ("coin", "pick"))
+        for leaf in (coin, pick):
+            tracer.size(leaf, None, scalar=True)
+        fresh = self.fresh.draw(tracer, f"{path}.fresh", span)
+        return self.at(tracer, {"coin": coin, "pick": pick, "fresh": fresh.noise}, span)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The rows that this coin and these places read."""
+        if isinstance(noise, Node):
+            raise faults.wrong_noise(span, self.name, ["coin", "pick", "fresh"])
+        fresh = self.fresh.at(tracer, noise["fresh"], span).value
+        use = BlockUse(self.block.name, span=span)
+        value = tracer.block(
+            use, "read", noise["coin"], noise["pick"], fresh, options={"probability": self.probability}, span=span, passes=(False,)
+        )
+        return Drawn(value, noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """Refused: what a memory holds has no density."""
+        raise faults.no_density(span, self.name, "what a memory holds has no density")
+
+
+def _stopped(tracer: Tracer, value: Value) -> Value:
+    if isinstance(value, Node):
+        return tracer.stop(value) if value.family is None else value
+    if isinstance(value, Record):
+        return Record({name: _stopped(tracer, part) for name, part in value.fields.items()})
+    return value
+
+
+def _last(path: str) -> str:
+    return path.split(".")[-1].replace("~", "_")

@@ -1,0 +1,310 @@
+"""From the events of a pure YAML parser to a tree of nodes, without recursion; every refusal is a placed finding."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from compose.diagnostics import Finding, Span, SpecError
+from compose.positions import findings as say
+from compose.positions.nodes import Document, Entry, Node, Source
+from compose.positions.scalars import resolve
+
+__all__ = ["load", "loads", "read_node", "read_text", "survey"]
+
+DEEPEST = 64  # mappings and lists within each other; no spec comes near
+LARGEST = 100_000  # nodes, with every alias written out
+ANCHOR = re.compile(r"(?:[&!]\S*\s+)*")
+
+
+def load(path: str | FilePath) -> Document:
+    """The document in the file at `path`, YAML or JSON.   Raises SpecError with placed findings."""
+    return loads(read_text(path), str(path))
+
+
+def read_text(path: str | FilePath) -> str:
+    """The text of a file in UTF-8.   Raises SpecError if it cannot be read."""
+    try:
+        raw = FilePath(path).read_bytes()
+    except OSError as problem:
+        raise SpecError([say.unreadable_file(str(path), problem.strerror or "it cannot be read")]) from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        good = Source(str(path), raw[: problem.start].decode("utf-8-sig"))
+        place = good.span(len(good.text), len(good.text) + 1)
+        shown = {good.file: raw.decode("utf-8-sig", errors="replace")}
+        raise SpecError([say.not_utf8(place, raw[problem.start])], shown) from None
+
+
+def loads(text: str, file: str = "<text>") -> Document:
+    """The document that `text` holds: one mapping or list.   Raises SpecError with all findings that can be told."""
+    document = survey(text, file)
+    if document.findings:
+        raise SpecError(document.findings, document.sources)
+    return document
+
+
+def survey(text: str, file: str = "<text>") -> Document:
+    """As `loads`, but mistakes that leave the rest readable are kept in `findings`.   Raises SpecError for others."""
+    source = Source(file, text.removeprefix("\ufeff"))
+    reader = _read(source, 0)
+    root = reader.root
+    if root is None or not isinstance(root.value, dict | tuple):
+        found = [say.scalar_file(root.span, root.text)] if root else []
+        raise SpecError([*reader.found, *found], {file: source.text})
+    return Document(file, source.text, root, tuple(reader.found))
+
+
+def read_node(source: Source, start: int = 0) -> Node:
+    """The one value that stands in a source from offset `start` on: a scalar too.   Raises SpecError."""
+    reader = _read(source, start)
+    if reader.found or reader.root is None:
+        raise SpecError(reader.found, {source.file: source.text})
+    return reader.root
+
+
+def _read(source: Source, start: int) -> "_Reader":
+    """A reader that has read the source, with its root and what it found; nothing readable is a SpecError."""
+    reader = _Reader(source, start)
+    for at, character in enumerate(source.text[start:], start):
+        if (character < " " and character not in "\t\r\n") or character == "\x7f" or "\ud800" <= character <= "\udfff":
+            raise SpecError([say.control_character(source.span(at, at + 1), character)], {source.file: source.text})
+    try:
+        for event in _events(source.text[start:]):
+            reader.take(event)
+    except MarkedYAMLError as problem:
+        reader._stop(_syntax(reader, problem))
+    except (YAMLError, ValueError, OverflowError, IndexError):  # the parser's own slips, on escapes and directives
+        reader._stop(say.other_syntax(source.span(reader.last, reader.last + 1), "what follows cannot be read"))
+    if not reader.found and reader.root is None:
+        reader.found.append(say.empty_file(source.span(start, start)))
+    return reader
+
+
+def _events(text: str) -> Iterator[Event]:
+    flow = text.lstrip()[:1] in ("{", "[")  # JSON may be indented by tabs, which this parser refuses
+    return YAML(typ="safe", pure=True).parse(text.replace("\t", " ") if flow else text)
+
+
+@dataclass(eq=False)
+class _Frame:
+    """A mapping or list that is still open."""
+
+    start: int
+    flow: bool
+    anchor: str | None
+    entries: dict[str, Entry] | None  # None: a list
+    items: list[Node] = field(default_factory=list)
+    key: Node | None = None
+    cut: Node | None = None  # an expression whose bracket is still open
+    count: int = 1
+
+
+class _Reader:
+    """Takes the events one by one; keeps the open frames on its own stack, and what it has found wrong."""
+
+    def __init__(self, source: Source, offset: int) -> None:
+        self.source, self.offset, self.last = source, offset, offset
+        self.stack: list[_Frame] = []
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.root: Node | None = None
+        self.found: list[Finding] = []
+        self.total = 0
+        self.documents = 0
+
+    def take(self, event: Event) -> None:
+        """One event of the parser."""
+        start, end = event.start_mark.index + self.offset, event.end_mark.index + self.offset
+        self.last = max(self.last, min(end, len(self.source.text)))
+        if isinstance(event, DocumentStartEvent):
+            self._document(event, start, end)
+        elif isinstance(event, MappingStartEvent | SequenceStartEvent):
+            self._open(event, start)
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            self._close(end)
+        elif isinstance(event, AliasEvent):
+            self._alias(event.anchor, start, end)
+        elif isinstance(event, ScalarEvent):
+            self._scalar(event, start, end)
+
+    def _document(self, event: DocumentStartEvent, start: int, end: int) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            self._stop(say.several_documents(self.source.span(start, end)))
+        if event.version not in (None, (1, 2)) or event.tags:
+            self.found.append(say.directive(self.source.span(self.offset, self.offset + 1)))
+
+    def _open(self, event: MappingStartEvent | SequenceStartEvent, start: int) -> None:
+        after = self._undecorated(event, start)
+        if len(self.stack) >= DEEPEST:
+            self._stop(say.too_deep(self.source.span(after, after + 1), DEEPEST))
+        entries = {} if isinstance(event, MappingStartEvent) else None
+        self.stack.append(_Frame(after, bool(event.flow_style), event.anchor, entries))
+
+    def _close(self, end: int) -> None:
+        frame = self.stack.pop()
+        parts = frame.items if frame.entries is None else [entry.value for entry in frame.entries.values()]
+        last = end if frame.flow or not parts else max(frame.start, *(p.end for p in parts if p.source is self.source))
+        value = tuple(frame.items) if frame.entries is None else frame.entries
+        self._place(Node(self.source, frame.start, last, value), frame.anchor, frame.count)
+
+    def _alias(self, anchor: str, start: int, end: int) -> None:
+        if any(frame.anchor == anchor for frame in self.stack):
+            self._stop(say.alias_of_itself(self.source.span(start, end), anchor))
+        if anchor not in self.anchors:
+            self._stop(say.unknown_alias(self.source.span(start, end), anchor, tuple(self.anchors)))
+        node, count = self.anchors[anchor]
+        if self.total + count > LARGEST:
+            self._stop(say.too_large(self.source.span(start, end), LARGEST))
+        self._place(node, None, count)
+
+    def _scalar(self, event: ScalarEvent, start: int, end: int) -> None:
+        start, text, style = self._undecorated(event, start), event.value, event.style
+        if style in ("|", ">"):
+            end = start + len(self.source.text[start:end].rstrip())
+        value: str | int | float | bool | None = text
+        try:
+            text = value = text.encode("utf-16", "surrogatepass").decode("utf-16")  # JSON writes pairs
+            value = resolve(text) if style is None else text
+        except UnicodeDecodeError:
+            self.found.append(say.half_character(self.source.span(start, end)))
+        except ValueError:
+            self.found.append(say.long_number(self.source.span(start, end)))
+        self._place(Node(self.source, start, end, value, text, style), event.anchor, 1)
+
+    def _undecorated(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, start: int) -> int:
+        """Where the value itself starts, behind its anchor; a tag is refused."""
+        if event.tag is not None:
+            length = len(self.source.text[start:].split(maxsplit=1)[0])
+            self.found.append(say.tag(self.source.span(start, start + length), str(event.tag)))
+        if event.anchor is None and event.tag is None:
+            return start
+        decoration = ANCHOR.match(self.source.text, start)
+        return decoration.end() if decoration else start
+
+    def _place(self, node: Node, anchor: str | None, count: int) -> None:
+        """Put a finished value where it belongs: the root, an item, a key, or the value of the key before it."""
+        self.total += 1
+        if self.total > LARGEST:
+            self._stop(say.too_large(node.span, LARGEST))
+        if anchor is not None:
+            self.anchors[anchor] = (node, count)
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        frame.count += count
+        if frame.entries is None:
+            if not (frame.flow and self._cut(frame, node)):
+                frame.items.append(node)
+        elif frame.key is None:
+            frame.key = node
+        else:
+            key, frame.key = frame.key, None
+            self._entry(frame, frame.entries, key, node)
+
+    def _entry(self, frame: _Frame, entries: dict[str, Entry], key: Node, value: Node) -> None:
+        bare = frame.flow and value.start == value.end and ":" not in self.source.text[key.end : value.start + 1]
+        if bare and self._cut(frame, key):
+            return
+        if frame.flow and not bare:
+            self._cut(frame, value)
+        if bare:
+            self.found.append(say.key_without_value(key.span, self.source.text[key.start : key.end]))
+        elif isinstance(key.value, dict | tuple):
+            self.found.append(say.key_not_text(key.span, "a list" if isinstance(key.value, tuple) else "a mapping"))
+        elif not isinstance(key.value, str):
+            self.found.append(say.key_not_text(key.span, f"the value `{key.text or 'null'}`", key.text))
+        elif key.value in entries:
+            self.found.append(say.duplicate_key(key.span, key.value, entries[key.value].key.span))
+        else:
+            entries[key.value] = Entry(key, value)
+
+    def _cut(self, frame: _Frame, node: Node) -> bool:
+        """Whether `node` is a piece of the expression before it, which a comma cut; keeps track of open brackets."""
+        plain = node.style is None and isinstance(node.value, str)
+        if frame.cut is None:
+            if plain and node.text.count("(") > node.text.count(")"):
+                frame.cut = node
+            return False
+        first = frame.cut
+        whole = self.source.text[first.start : node.end]
+        if whole.count(")") >= whole.count("("):
+            frame.cut = None
+            self.found.append(say.cut_expression(self.source.span(first.start, node.end), whole))
+            meant = Node(self.source, first.start, node.end, whole, whole)  # read on with what was meant
+            frame.items = [meant if item is first else item for item in frame.items]
+            for key, entry in (frame.entries or {}).items():
+                if entry.value is first:
+                    frame.entries = {**(frame.entries or {}), key: Entry(entry.key, meant)}
+        return True
+
+    def _stop(self, found: Finding) -> NoReturn:
+        """Nothing after this can be read."""
+        raise SpecError([*self.found, found], {self.source.file: self.source.text})
+
+
+def _syntax(reader: _Reader, problem: MarkedYAMLError) -> Finding:
+    """The finding for a syntax error, told by what stands at its place rather than by the parser's words."""
+    source, text = reader.source, reader.source.text
+    mark = problem.problem_mark or problem.context_mark
+    at = min((mark.index if mark else 0) + reader.offset, len(text))
+    opened = problem.context_mark.index + reader.offset if problem.context_mark else at
+    place = source.span(at, min(at + 1, len(text)))
+    line = text[source.starts[place.line - 1] : at + 1]
+    frame = reader.stack[-1] if reader.stack else None
+    if frame and frame.flow and frame.cut:
+        end = _balanced(text, frame.cut.start)
+        return say.cut_expression(source.span(frame.cut.start, end), text[frame.cut.start : end])
+    if "\t" in line and not line.strip():
+        return say.tab(place)
+    if at >= len(text.rstrip()) and opened < at:
+        return say.unclosed(source.span(opened, opened + 1), text[opened : opened + 1])
+    if frame and frame.flow and source.span(frame.start, at).line < place.line:
+        return say.unclosed(source.span(frame.start, frame.start + 1), text[frame.start])
+    return _at_sign(source, at, place, line) or say.other_syntax(place, problem.problem or "it cannot be read")
+
+
+def _at_sign(source: Source, at: int, place: Span, line: str) -> Finding | None:
+    """The finding that the sign at (or just before) the place of a syntax error speaks for."""
+    text, before = source.text, source.text[at - 1 : at]
+    if at >= len(text):
+        return None
+    if text[at] in "@`%":
+        return say.reserved_character(place, text[at])
+    if text[at] == ":":
+        return say.unexpected_colon(place)
+    if text[at] in "*&" or (before and before in "*&"):
+        return say.bad_alias(place, text[at] if text[at] in "*&" else before)
+    if text[at] == "-" and line[:-1].strip():
+        return say.list_in_line(place)
+    if not line[:-1].strip():
+        return say.indentation(place)
+    if line[:-1].rstrip()[-1] in "'\"":
+        return say.after_quotes(place)
+    return None
+
+
+def _balanced(text: str, start: int) -> int:
+    """Where the brackets that open from `start` on are closed; the end of the line if they are not."""
+    level = 0
+    for at in range(start, len(text)):
+        level += (text[at] in "([{") - (text[at] in ")]}")
+        if text[at] == "\n" or (level == 0 and text[at] in ")]}"):
+            return at + (text[at] != "\n")
+    return len(text)

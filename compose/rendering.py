@@ -1,0 +1,113 @@
+"""How one finding is drawn: its headline, its lines between a gutter and carets, its notes, its help."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from compose.diagnostics import Finding, Span
+
+__all__ = ["render_finding"]
+
+WIDEST = 140  # columns of a source line that are shown; a longer one is cut around what is underlined
+TALLEST = 6  # lines of one span that are shown before the rest is left out
+PAINT = {"error": "1;31", "warning": "1;33", "hint": "1;36", "note": "1;34", "bold": "1", "help": "1;32"}
+
+Mark = tuple[int, int, str, str]  # first column, end column (both from 0, in characters), label, "primary" | "note"
+
+
+def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], color: bool) -> str:
+    """One finding as text.   `lines` holds the lines of each file by its name; `color` adds ANSI colours."""
+    paint = _painter(color)
+    head = paint(found.severity, f"{found.severity}[{found.code}]") + paint("bold", f": {found.message}")
+    shown = [head]
+    marks = _marks(found)
+    width = max((len(str(line)) for _, line in marks), default=1)
+    files = ([found.span.file] if found.span else []) + [note.span.file for note in found.notes]
+    for file in dict.fromkeys(files):
+        shown.append(_arrow(found, file, width, paint))
+        here = {line: marks[name, line] for name, line in sorted(marks) if name == file}
+        shown += _snippet(here, lines.get(file), width, found.severity, paint)
+    if found.help:
+        shown.append(f"{' ' * width} {paint('note', '=')} {paint('help', 'help')}: {found.help}")
+    return "\n".join(shown)
+
+
+def _painter(color: bool):  # noqa: ANN202  (style, text) -> text
+    return lambda style, text: f"\x1b[{PAINT[style]}m{text}\x1b[0m" if color and text else text
+
+
+def _arrow(found: Finding, file: str, width: int, paint) -> str:  # noqa: ANN001
+    primary = found.span is not None and found.span.file == file
+    span = found.span if primary else next(note.span for note in found.notes if note.span.file == file)
+    assert span is not None
+    return f"{' ' * width}{paint('note', '-->' if primary else ':::')} {file}:{span.line}:{span.column}"
+
+
+def _marks(found: Finding) -> dict[tuple[str, int], list[Mark]]:
+    """What is underlined on each line of each file."""
+    marks: dict[tuple[str, int], list[Mark]] = {}
+    spans: list[tuple[Span, str, str]] = [(found.span, "", "primary")] if found.span else []
+    spans += [(note.span, note.message, "note") for note in found.notes]
+    for span, label, style in spans:
+        last = min(span.end_line, span.line + TALLEST - 1)
+        for line in range(span.line, last + 1):
+            start = span.column - 1 if line == span.line else 0
+            end = span.end_column - 1 if line == span.end_line else -1  # -1: to the end of the line
+            if line > span.line and line == span.end_line and end == 0:
+                continue
+            label_here = label if line == last or (line + 1 == last and span.end_column == 1) else ""
+            marks.setdefault((span.file, line), []).append((start, end, label_here, style))
+    return marks
+
+
+def _snippet(here: Mapping[int, list[Mark]], lines: Sequence[str] | None, width: int, severity: str, paint) -> list[str]:  # noqa: ANN001
+    if not lines:
+        return [f"{' ' * width} {paint('note', '=')} note: {label}" for marks in here.values() for *_, label, _ in marks if label]
+    bar, shown = paint("note", "|"), [f"{' ' * width} {paint('note', '|')}"]
+    for before, line in pairwise([0, *here]):
+        if before and line > before + 1:
+            shown.append(paint("note", "..."))
+        text = lines[line - 1] if line <= len(lines) else ""
+        marks = [_closed(mark, text) for mark in here[line]]
+        text, marks = _cut(text, marks)
+        shown.append(f"{paint('note', f'{line:>{width}}')} {bar} {text.expandtabs(4)}".rstrip())
+        for start, end, label, style in sorted(marks, key=lambda mark: (mark[3] != "primary", mark[0])):
+            pad, long = _columns(text, 0, start), max(_columns(text, start, end), 1)
+            sign = ("^" if style == "primary" else "-") * long + (f" {label}" if label else "")
+            shown.append(f"{' ' * width} {bar} {' ' * pad}{paint(severity if style == 'primary' else 'note', sign)}")
+    return shown
+
+
+def _closed(mark: Mark, text: str) -> Mark:
+    """The mark within its line, without the blanks at either end of a line that it covers to the end."""
+    start, end, label, style = mark
+    if end < 0 or end > len(text):
+        end = max(len(text.rstrip()), start)
+    if start == 0 and end > 0:
+        start = min(len(text) - len(text.lstrip()), end)
+    return start, end, label, style
+
+
+def _cut(text: str, marks: list[Mark]) -> tuple[str, list[Mark]]:
+    """A line that is too long, cut around its first mark, and the marks moved along."""
+    if len(text) <= WIDEST:
+        return text, marks
+    first = max(min(start for start, *_ in marks) - WIDEST // 3, 0)
+    left, right = ("..." if first else ""), ("..." if first + WIDEST < len(text) else "")
+    moved = len(left) - first
+    piece = left + text[first : first + WIDEST] + right
+    return piece, [(min(s + moved, len(piece)), min(e + moved, len(piece)), label, style) for s, e, label, style in marks]
+
+
+def _columns(text: str, start: int, end: int) -> int:
+    """How many terminal columns text[start:end] takes, tabs as shown and wide characters counted twice."""
+
+    def wide(piece: str) -> int:
+        shown = piece.expandtabs(4)
+        return len(shown) + sum(unicodedata.east_asian_width(each) in "WF" for each in shown) - sum(map(_joins, shown))
+
+    return wide(text[:end]) - wide(text[:start]) + max(end - max(len(text), start), 0)
+
+
+def _joins(character: str) -> bool:
+    return unicodedata.combining(character) > 0

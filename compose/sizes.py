@@ -1,0 +1,407 @@
+"""Sizes: every node's type, and what every block takes and makes, found by a worklist.
+
+A node whose arguments are known is *run*, through the real blocks, on fake tensors that hold no data. What is not known
+yet is asked of its use: a leaf takes the size of the block, the density or the sum that it meets. Loops give type
+rules. What is left over in the end is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+
+from blocks.types import Classes, Field, Levels, Size, Taken
+from compose.declarations import Declared
+from compose.diagnostics import Finding, Span
+from compose.graph import Distribution, Edge, Graph, Node, Tensor, Type, map_edges
+from compose.loop_types import loop_result, state_sources
+from compose.wording import (
+    changed_rows, not_scalar, refused_sizes, shapes_disagree, two_sizes, unequal_events, unsized_block, unsized_leaf,
+)  # fmt: skip
+
+__all__ = ["Sizes", "Slot", "extra_axes"]
+
+DTYPES = {"float": torch.float32, "integer": torch.int64, "boolean": torch.bool}
+FLEXIBLE = ("add", "subtract", "multiply", "divide", "negative", "interpolate", "repeat", "Normal", "stop")
+
+
+@dataclass
+class Slot:
+    """What is known of one block's sizes, and which uses said so."""
+
+    takes: list[Taken | None] = field(default_factory=list)
+    makes: Size | None = None
+    evidence: dict[int, Span | None] = field(default_factory=dict)
+    module: nn.Module | None = None
+    broken: bool = False
+
+
+class Sizes:
+    """The worklist.   `solve(graphs)` sets the type of every node it can and gives what is wrong; `slots` are the blocks'."""
+
+    def __init__(self, blocks: Mapping[str, Declared], fields: Mapping[str, Field], batch: int) -> None:
+        self.blocks, self.fields, self.batch = blocks, fields, batch
+        self.slots = {name: Slot() for name in blocks}
+        self.lines: dict[str, Node] = {}
+        self.shared: dict[str, Node] = {}
+        self.findings: list[Finding] = []
+        self.failed: set[int] = set()
+        self.fakes: dict[int, Any] = {}
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        for name, declared in blocks.items():
+            self.slots[name].takes = list(declared.argument_sizes())
+
+    def solve(self, graphs: Iterable[Graph]) -> list[Finding]:
+        """Type everything in `graphs` that can be typed; the findings, unsized leaves and blocks included."""
+        graphs = list(graphs)
+        with self.mode, torch.no_grad():
+            while self._pass(graphs):
+                pass
+        for graph in graphs:
+            self._leftovers(graph)
+        return self.findings
+
+    def makes(self, name: str) -> Size | None:
+        """What block `name` must make: from `like`, by default the data (decoders, generators) or its input (denoisers)."""
+        declared, slot = self.blocks[name], self.slots[name]
+        like = declared.like or getattr(declared.block, "like", None)
+        if like == "input":
+            first = slot.takes[0] if slot.takes else None
+            return first if isinstance(first, tuple) else None
+        if like == "data":
+            return next((held.event for held in self.fields.values() if held.dtype == "float32"), None)
+        if like in self.fields:
+            return self.fields[like].event
+        node = self.lines.get(str(like))
+        return node.type.event if node is not None and isinstance(node.type, Tensor) else None
+
+    # one pass ---------------------------------------------------------------------------------------------------------
+
+    def _pass(self, graphs: list[Graph]) -> bool:
+        progress = False
+        for graph in graphs:
+            for node in graph.walk():
+                if node.type is None and id(node) not in self.fakes and id(node) not in self.failed:
+                    progress |= self._visit(node)
+            for held in self._all(graph):
+                for leaf, like in held.alike:
+                    if leaf.type is None and isinstance(like.type, Tensor):
+                        progress |= self._want(leaf, like.type.event, like.type.rows)
+                for leaf, _, is_leaf in held.scalars:
+                    if is_leaf and leaf.type is None:
+                        progress |= self._want(leaf, (), 1)
+        return progress
+
+    def _all(self, graph: Graph) -> Iterable[Graph]:
+        yield graph
+        for node in graph.nodes:
+            for body in node.bodies:
+                yield from self._all(body.graph)
+
+    def _visit(self, node: Node) -> bool:
+        if node.operation.kind == "input":
+            return self._input(node)
+        progress = any([self._link(node, index) for index in range(len(node.bodies))])
+        sources = [edge.source for edge in node.edges]
+        if any(id(source) in self.failed for source in sources):
+            self.failed.add(id(node))
+            return True
+        missing = [source for source in sources if id(source) not in self.fakes]
+        if missing:
+            return self._ask(node) or progress
+        return self._run(node) or progress
+
+    def _input(self, node: Node) -> bool:
+        kind, name = node.operation.target, node.arguments[0] if node.arguments else ""
+        if kind == "data":
+            held = self.fields[name]
+            kind_of = "integer" if held.dtype.startswith("int") else "float"
+            return self._know(node, Tensor(held.event, dtype=kind_of, classes=held.classes))
+        if kind in ("clock", "option"):
+            return self._know(node, Tensor((), batched=False))
+        if kind == "shared" and name in self.shared:
+            return self._copy(self.shared[name], node)
+        if node.leaf is not None and node.leaf.law == "seed":
+            self.fakes[id(node)] = 0
+            return True
+        if node.leaf is not None and node.leaf.law == "integers":
+            return self._know(node, Tensor((), dtype="integer", chain=node.chain))
+        return False
+
+    def _link(self, node: Node, index: int) -> bool:
+        """Carry types between a loop and its body: captures, and the state it supplies."""
+        body, progress = node.bodies[index], False
+        for outer, inner in body.captures:
+            progress |= self._copy(outer.source, inner)
+        for inner, outer in zip(body.state, state_sources(node), strict=True):
+            if isinstance(outer, Node):
+                progress |= self._copy(outer, inner)
+                if isinstance(inner.type, Tensor) and outer.type is None:
+                    progress |= self._want(outer, inner.type.event, inner.type.rows)
+            elif inner.type is None:
+                progress |= self._know(inner, outer)
+        return progress
+
+    # knowing ----------------------------------------------------------------------------------------------------------
+
+    def _know(self, node: Node, known: Tensor) -> bool:
+        node.type = known
+        lead = (self.batch * known.rows,) if known.batched else ()
+        self.fakes[id(node)] = torch.zeros((*lead, *known.event), dtype=DTYPES[known.dtype])
+        return True
+
+    def _copy(self, source: Node, target: Node) -> bool:
+        if id(source) in self.failed and id(target) not in self.failed:
+            self.failed.add(id(target))
+            return True
+        if id(target) in self.fakes or id(source) not in self.fakes:
+            return False
+        target.type, self.fakes[id(target)] = source.type, self.fakes[id(source)]
+        return True
+
+    def _want(self, node: Node, event: Size, rows: int) -> bool:
+        """Ask an unsized value to have this event; whether that was news."""
+        if id(node) in self.fakes or id(node) in self.failed:
+            return False
+        if node.operation.kind == "input" and (node.leaf is not None or node.operation.target in ("state", "capture")):
+            return self._know(node, Tensor(event, rows=rows))
+        if node.use is not None and self.blocks[node.use.block].role == "memory":
+            return self._bind(node.use.block, 0, event, node.span)
+        name = getattr(node.operation.target, "__name__", str(node.operation.target))
+        if name not in FLEXIBLE:
+            return False
+        share = {"interpolate": "n", "repeat": "k"}.get(name)
+        rows = 1 if share else rows
+        return any([self._want(edge.source, event, rows) for edge in node.edges if edge.source.family is None])
+
+    def _ask(self, node: Node) -> bool:
+        """Arguments of `node` that are not sized yet, sized by what they meet here."""
+        if node.operation.kind == "block":
+            return self._ask_block(node)
+        known = [edge.source.type for edge in node.edges if edge.source.type is not None]
+        event = next((t.value.event for t in known if isinstance(t, Distribution)), None)
+        like = [t for t in known if isinstance(t, Tensor) and t.batched]
+        if node.operation.kind == "method":
+            lead = next((t.value for t in known if isinstance(t, Distribution)), None)
+            return lead is not None and any([self._want(e.source, lead.event, lead.rows) for e in node.edges])
+        if not node.operation.align and node.family is None:
+            return False
+        if event is None and like:
+            longest = max(like, key=lambda t: len(t.event))
+            return any([self._want(e.source, longest.event, longest.rows) for e in node.edges])
+        return False
+
+    # blocks -----------------------------------------------------------------------------------------------------------
+
+    def _positions(self, node: Node) -> list[tuple[int, Any]]:
+        """(slot, argument) of a block's call: by position, or as the method says."""
+        assert node.use is not None
+        block = self.blocks[node.use.block].block
+        places = getattr(block, "slots", {}).get(node.operation.target)
+        indexed = enumerate(node.arguments) if places is None else zip(places, node.arguments, strict=False)
+        return [(slot, argument) for slot, argument in indexed if slot is not None]
+
+    def _ask_block(self, node: Node) -> bool:
+        assert node.use is not None
+        name, progress = node.use.block, self._bind_known(node)
+        if self.blocks[name].role == "chain":
+            known = [e.source.type for e in node.edges if isinstance(e.source.type, Tensor) and not e.source.type.chain]
+            return any([self._want(e.source, t.event, t.rows) for t in known[:1] for e in node.edges])
+        rows = max((e.source.type.rows for e in node.edges if isinstance(e.source.type, Tensor)), default=1)
+        takes = self.slots[name].takes
+        for slot, argument in self._positions(node):
+            size = takes[slot] if slot < len(takes) else None
+            if isinstance(argument, Edge) and isinstance(size, tuple):
+                progress |= self._want(argument.source, size, rows)
+        return progress
+
+    def _bind_known(self, node: Node) -> bool:
+        assert node.use is not None
+        progress = False
+        for slot, argument in self._positions(node):
+            if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
+                taken = self._taken(argument.source.type)
+                progress |= self._bind(node.use.block, slot, taken, argument.span or node.span)
+        return progress
+
+    def _taken(self, known: Tensor) -> Taken:
+        if known.chain:
+            return Levels(int(self.blocks[known.chain].options["steps"]))
+        return Classes(known.classes) if known.classes else known.event
+
+    def _bind(self, name: str, place: int, taken: Taken, span: Span | None) -> bool:
+        slot = self.slots[name]
+        if "takes" not in self.blocks[name].inferred or slot.broken:
+            return False
+        slot.takes += [None] * (place + 1 - len(slot.takes))
+        if slot.takes[place] is None:
+            slot.takes[place], slot.evidence[place] = taken, span
+            return True
+        if slot.takes[place] != taken:
+            self._fault(None, two_sizes(span, name, taken, slot.takes[place], slot.evidence.get(place) or self.blocks[name].span))
+            slot.broken = True
+        return False
+
+    def module(self, name: str, arguments: int) -> nn.Module | None:
+        """The block on fake tensors, once its sizes are known; None before."""
+        slot, declared = self.slots[name], self.blocks[name]
+        if slot.module is not None or slot.broken:
+            return slot.module
+        if "makes" in declared.inferred:
+            slot.makes = self.makes(name)
+            if slot.makes is None and not declared.may_omit("makes"):
+                return None
+        if "takes" in declared.inferred and (len(slot.takes) < arguments or None in slot.takes or not slot.takes):
+            return None
+        try:
+            with self.mode if declared.inferred else unset_fake_temporarily():  # a table needs its numbers
+                slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
+        except ValueError as error:
+            slot.broken = True
+            self._fault(None, refused_sizes(declared.span, name, str(error)))
+        return slot.module
+
+    # running ----------------------------------------------------------------------------------------------------------
+
+    def _run(self, node: Node) -> bool:
+        call: Any = None
+        if node.use is not None:
+            news = self._bind_known(node)
+            count = max((slot + 1 for slot, _ in self._positions(node)), default=0)
+            module = self.module(node.use.block, count)
+            if module is None:
+                if self.slots[node.use.block].broken:
+                    self.failed.add(id(node))
+                return news or self.slots[node.use.block].broken
+            call = module if node.operation.target == "forward" else getattr(module, str(node.operation.target))
+        if self._unequal(node):
+            return True
+        try:
+            result = self._execute(node, call)
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+            self._fault(node, shapes_disagree(node.span, str(error).strip().split("\n")[0], _uses(node)))
+            return True
+        self.fakes[id(node)] = result
+        node.type = self._type_of(node, result)
+        self._check_rows(node)
+        return True
+
+    def _execute(self, node: Node, call: Any) -> Any:  # noqa: ANN401
+        operation = node.operation
+        axes = extra_axes(node)
+
+        def value(edge: Edge) -> Any:  # noqa: ANN401
+            held = self.fakes[id(edge.source)]
+            return held.reshape(held.shape + (1,) * axes[id(edge)]) if id(edge) in axes else held
+
+        arguments = map_edges(node.arguments, value)
+        options = map_edges(dict(node.options), value)
+        if operation.kind == "call":
+            return operation.target(*arguments, **options)
+        if operation.kind == "block":
+            return call(*arguments, **options)
+        if operation.kind == "method":
+            return getattr(arguments[0], operation.target)(*arguments[1:], **options)
+        if operation.kind == "field":
+            held = arguments[0]
+            return held[operation.target] if isinstance(held, dict) or isinstance(operation.target, int) else getattr(held, operation.target)
+        if operation.kind == "grad":
+            return torch.zeros_like(arguments[1])
+        if operation.kind == "loop":
+            return loop_result(node, arguments, options, self.fakes)
+        return arguments[0]
+
+    def _type_of(self, node: Node, result: Any) -> Type:  # noqa: ANN401
+        sources = [edge.source.type for edge in node.edges]
+        tensors = [t.value if isinstance(t, Distribution) else t for t in sources if t is not None]
+        rows = max((t.rows for t in tensors if t.batched), default=1)
+        rule = getattr(node.operation.target, "rule", None)
+        kind = getattr(rule, "rows", "same")
+        factor = node.options.get("k", node.options.get("n", node.arguments[-1] if node.arguments else 1))
+        if kind in ("repeat", "interpolate") and isinstance(factor, int | float):
+            rows *= int(factor)
+        elif kind == "group" and isinstance(factor, int | float):
+            rows = max(rows // int(factor), 1)
+        batched = any(t.batched for t in tensors) and kind != "constant"
+        if isinstance(result, torch.Tensor):
+            return _tensor_type(result, batched or _from_state(node), rows, node.chain)
+        if node.family:
+            mean = result.mean
+            held = mean if isinstance(mean, torch.Tensor) else torch.zeros(())
+            return Distribution(node.family, _tensor_type(held, batched, rows, None))
+        return None
+
+    # checks -----------------------------------------------------------------------------------------------------------
+
+    def _unequal(self, node: Node) -> bool:
+        """Two values of unlike events in a loss that sums or averages over the event: never what was meant."""
+        rule = getattr(node.operation.target, "rule", None)
+        types = [edge.source.type for edge in node.edges]
+        held = [t for t in types if isinstance(t, Tensor) and t.batched and t.event]
+        if getattr(rule, "scalar", False) and node.operation.align and len({t.event for t in held}) > 1:
+            self._fault(node, unequal_events(node.span, node.operation.target.__name__, held[0], held[1]))
+            return True
+        return False
+
+    def _check_rows(self, node: Node) -> None:
+        known = node.type
+        result = self.fakes[id(node)]
+        if isinstance(known, Tensor) and known.batched and result.shape[:1] != (self.batch * known.rows,):
+            self._fault(node, changed_rows(node.span, node.name, self.batch * known.rows, tuple(result.shape)))
+
+    def _fault(self, node: Node | None, finding: Finding) -> None:
+        if node is not None:
+            self.failed.add(id(node))
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def _leftovers(self, graph: Graph) -> None:
+        live = {id(node) for node in graph.needed(list(graph.outputs.values()))}
+        broken = any(slot.broken for slot in self.slots.values())
+        blamed = False
+        for held in self._all(graph):
+            for node, span, is_leaf in held.scalars:
+                known = node.type
+                if not is_leaf and isinstance(known, Tensor) and (known.event or not known.batched):
+                    self._fault(None, not_scalar(span or node.span, node.name, known))
+            for node in held.nodes:
+                alive = held is not graph or id(node) in live
+                if alive and node.leaf is not None and id(node) not in self.fakes and node.leaf.law != "seed":
+                    blamed = True
+                    if not broken and not self.failed:
+                        self._fault(None, unsized_leaf(node.span, node.leaf.path))
+        if not blamed and not broken and not self.failed:
+            for node in graph.walk():
+                use = node.use
+                if use is not None and self.slots[use.block].module is None and id(node) not in self.fakes:
+                    self._fault(None, unsized_block(self.blocks[use.block].span, use.block))
+
+
+def extra_axes(node: Node) -> dict[int, int]:
+    """Axes of length 1 to append to each edge of an aligned operation, so that batched values meet from the left."""
+    if not node.operation.align:
+        return {}
+    ranks = {id(e): len(e.source.type.event) for e in node.edges if isinstance(e.source.type, Tensor) and e.source.type.batched}
+    longest = max(ranks.values(), default=0)
+    return {edge: longest - rank for edge, rank in ranks.items() if rank < longest}
+
+
+def _tensor_type(result: torch.Tensor, batched: bool, rows: int, chain: str | None) -> Tensor:
+    dtype = "float" if result.is_floating_point() else "boolean" if result.dtype == torch.bool else "integer"
+    event = tuple(result.shape[1:]) if batched else tuple(result.shape)
+    return Tensor(tuple(map(int, event)), batched, rows if batched else 1, dtype, chain)
+
+
+def _from_state(node: Node) -> bool:
+    """Fields of a loop's result are batched, though the result itself has no type."""
+    sources = [edge.source for edge in node.edges]
+    return node.operation.kind == "field" and bool(sources) and sources[0].type is None
+
+
+def _uses(node: Node) -> list[tuple[Span | None, str]]:
+    return [(edge.source.span, f"this is {edge.source.type}") for edge in node.edges if edge.source.type is not None]

@@ -1,0 +1,150 @@
+"""Layers: what a spec extends below it, what `--set` says above it, merged into one document that keeps its places."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path as FilePath
+
+from compose.diagnostics import Finding, SpecError
+from compose.positions import Document, Entry, Node, Source, loads, read_node, read_text
+from compose.spec import findings as say
+
+__all__ = ["extended", "library", "merge", "override"]
+
+LIBRARY = FilePath(__file__).resolve().parents[2] / "specs"
+SETTINGS = "--set"  # the name of the file that a command line is
+
+
+def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
+    """The document merged over what it extends.   Raises SpecError: a base that is not there, a circle."""
+    written = document.root.value.get("extends") if isinstance(document.root.value, Mapping) else None
+    if written is None or not isinstance(written.value.value, str):
+        return document
+    span, here = written.value.span, (*chain, str(FilePath(document.file).resolve()))
+    path = _find(written.value.value, FilePath(document.file).parent)
+    if path is None:
+        raise SpecError([say.base_not_found(span, written.value.value, library())], document.sources)
+    if str(path.resolve()) in here:
+        files = (*here[here.index(str(path.resolve())) :], str(path.resolve()))
+        raise SpecError([say.base_cycle(span, tuple(FilePath(file).name for file in files))], document.sources)
+    base = extended(loads(read_text(path), str(path)), here)
+    return replace(document, root=merge(base.root, document.root))
+
+
+def library() -> list[str]:
+    """The names of the specs that come with the program, such as `thesis/glf`."""
+    found = [path.relative_to(LIBRARY).with_suffix("").as_posix() for path in LIBRARY.rglob("*.yaml")]
+    return sorted(found)
+
+
+def merge(base: Node, over: Node) -> Node:
+    """`over` on `base`: mappings key by key, everything else replaced; nothing (`key:`) takes the base's key away.
+
+    A function's key replaces the one of the same name, whatever its parameters.
+    """
+    if not isinstance(base.value, Mapping) or not isinstance(over.value, Mapping):
+        return over
+    merged = dict(base.value)
+    for key, entry in over.value.items():
+        known = _known_key(merged, key)
+        if known is None:
+            merged[key] = entry
+        elif entry.value.value is None:
+            del merged[known]
+        else:
+            made = Entry(entry.key, merge(merged[known].value, entry.value))
+            merged = {key if each == known else each: made if each == known else old for each, old in merged.items()}
+    return replace(over, value=merged)
+
+
+def override(document: Document, settings: Sequence[str], sections: Collection[str]) -> Document:
+    """The document with every `path=value` set, in order; `sections` are keys that may be created on the way.
+
+    Raises SpecError with all findings; their file is "--set", their line the number of the setting.
+    """
+    source = Source(SETTINGS, "\n".join(setting.replace("\n", " ") for setting in settings))
+    root, found, at = document.root, [], 0
+    for setting in settings:
+        try:
+            root = _Setting(source, at, at + len(setting), sections).apply(root)
+        except SpecError as problem:
+            found += problem.findings
+        at += len(setting) + 1
+    if found:
+        raise SpecError(found, {**document.sources, SETTINGS: source.text})
+    return replace(document, root=root)
+
+
+def _find(name: str, folder: FilePath) -> FilePath | None:
+    tried = [root / f"{name}{ending}" for root in (folder, LIBRARY) for ending in ("", ".yaml", ".yml", ".json")]
+    return next((path for path in tried if path.is_file()), None)
+
+
+def _known_key(entries: Mapping[str, Entry], key: str) -> str | None:
+    if key in entries:
+        return key
+    head = key.split("(")[0].strip()
+    return next((each for each in entries if ("(" in each or "(" in key) and each.split("(")[0].strip() == head), None)
+
+
+class _Setting:
+    """One `path=value`, which stands at start .. end of the source."""
+
+    def __init__(self, source: Source, start: int, end: int, sections: Collection[str]) -> None:
+        self.source, self.start, self.end, self.sections = source, start, end, sections
+
+    def apply(self, root: Node) -> Node:
+        """The tree with the value in its place."""
+        text = self.source.text[self.start : self.end]
+        path, equals, written = text.partition("=")
+        if not equals or not path.strip():
+            raise self.refuse(say.bad_setting(self.source.span(self.start, self.end), text))
+        value_at = self.start + len(path) + 1
+        piece = Source(SETTINGS, self.source.text[: self.end])
+        value = Node(piece, value_at, value_at, None) if not written.strip() else read_node(piece, value_at)
+        steps, at = [], self.start
+        for step in path.split("."):
+            lead = len(step) - len(step.lstrip())
+            steps.append(Node(self.source, at + lead, at + len(step.rstrip()), step.strip(), step.strip()))
+            at += len(step) + 1
+        return self.set(root, steps, value, "the spec")
+
+    def set(self, node: Node, steps: list[Node], value: Node, where: str) -> Node:
+        """`node` with `value` at the path `steps` below it."""
+        step, rest = steps[0], steps[1:]
+        if isinstance(node.value, Mapping):
+            entries = self.entries(node.value, step, rest, value, where)
+            return replace(node, value=entries)
+        if isinstance(node.value, tuple):
+            at = self.index(node.value, step, where)
+            made = self.set(node.value[at], rest, value, f"`{step.text}`") if rest else value
+            return replace(node, value=(*node.value[:at], made, *node.value[at + 1 :]))
+        raise self.refuse(say.bad_path(step.span, step.text, where, ()))
+
+    def entries(self, entries: Mapping[str, Entry], step: Node, rest: list[Node], value: Node, where: str) -> dict[str, Entry]:
+        known = _known_key(entries, step.text)
+        if not rest and value.value is None:
+            if known is None:
+                raise self.refuse(say.bad_path(step.span, step.text, where, _spelt(entries)))
+            return {key: entry for key, entry in entries.items() if key != known}
+        if known is None and ((rest and step.text not in self.sections) or where == "`params`"):
+            raise self.refuse(say.bad_path(step.span, step.text, where, _spelt(entries)))
+        below = entries[known].value if known else Node(self.source, step.start, step.end, {})
+        made = self.set(below, rest, value, f"`{step.text}`") if rest else value
+        key = entries[known].key if known and (rest or "(" in known) else step
+        return {**entries, known or step.text: Entry(key, made)}
+
+    def index(self, items: tuple[Node, ...], step: Node, where: str) -> int:
+        """The place in a list that a step means: its number, or the `name` of the item."""
+        names = [node.data.get("name", str(at)) if isinstance(node.value, Mapping) else str(at) for at, node in enumerate(items)]
+        if step.text in names:
+            return names.index(step.text)
+        if step.text.isdecimal() and int(step.text) < len(items):
+            return int(step.text)
+        raise self.refuse(say.bad_path(step.span, step.text, where, names))
+
+    def refuse(self, found: Finding) -> SpecError:
+        return SpecError([found])
+
+
+def _spelt(entries: Mapping[str, Entry]) -> list[str]:
+    return [key.split("(")[0] for key in entries]

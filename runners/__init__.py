@@ -1,0 +1,1 @@
+"""The runner: data, the training loop, checkpoints, logs, sampling, metrics and reports."""

@@ -1,0 +1,165 @@
+"""Checkpoints: a folder a checkpoint, of safetensors files and a manifest that vouches for them.
+
+A checkpoint is written beside under another name, each file forced to the disk, renamed, and its manifest comes last:
+a folder without a manifest is no checkpoint. Reading verifies the size and SHA-256 of every file.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from runners.state import RunFailed
+
+__all__ = ["Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "write_atomically", "write_checkpoint"]
+
+FORMAT = 1
+NAME = re.compile(r"step-(\d{8,})")
+
+
+class Damaged(RunFailed):
+    """A checkpoint whose files are not what its manifest says."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds: numbers (JSON), tensors by file and name, and facts about who wrote it."""
+
+    step: int
+    numbers: Mapping[str, Any]
+    tensors: Mapping[str, Mapping[str, Tensor]]
+    facts: Mapping[str, Any]
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
+    """Write into `folder`, then drop all but the newest `keep`.   Raises OSError, leaving the older ones whole."""
+    final = folder / f"step-{checkpoint.step:08d}"
+    beside = folder / f".{final.name}.partial"
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob(".*.partial"):
+        shutil.rmtree(left_over)
+    try:
+        _write_files(beside, final, checkpoint)
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    for old in checkpoint_paths(folder)[: -max(keep, 1)]:
+        _remove(old)
+    return final
+
+
+def _write_files(beside: Path, final: Path, checkpoint: Checkpoint) -> None:
+    beside.mkdir()
+    files = {}
+    for part, tensors in checkpoint.tensors.items():
+        data = save_tensors({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()})
+        _write(beside / f"{part}.safetensors", data)
+        files[f"{part}.safetensors"] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    _force(beside)
+    if final.exists():
+        _remove(final)
+    beside.rename(final)
+    manifest = {
+        "format": FORMAT, "step": checkpoint.step, "facts": dict(checkpoint.facts), "files": files,
+        "numbers": dict(checkpoint.numbers),
+    }  # fmt: skip
+    write_atomically(final / "manifest.json", json.dumps(manifest | {"seal": _seal(manifest)}, indent=1).encode())
+    _force(final.parent)
+
+
+def checkpoint_paths(folder: Path) -> list[Path]:
+    """The finished checkpoints in `folder`, oldest first."""
+    found = [p for p in folder.glob("step-*") if NAME.fullmatch(p.name) and (p / "manifest.json").exists()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read and verify one checkpoint.   Raises Damaged, naming the file that is not as it was written."""
+    manifest = _read_manifest(path / "manifest.json")
+    tensors = {}
+    for name, said in manifest["files"].items():
+        try:
+            data = (path / name).read_bytes()
+        except FileNotFoundError:
+            raise Damaged(f"{path / name} is missing") from None
+        if len(data) != said["bytes"]:
+            raise Damaged(f"{path / name} has {len(data)} bytes, and had {said['bytes']} when it was written")
+        if hashlib.sha256(data).hexdigest() != said["sha256"]:
+            raise Damaged(f"{path / name} is not what was written: its SHA-256 differs")
+        tensors[name.removesuffix(".safetensors")] = load_tensors(data)
+    return Checkpoint(manifest["step"], manifest["numbers"], tensors, manifest["facts"])
+
+
+def read_latest(folder: Path, report: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint that is whole, telling `report` about each that is not; None if there never was one.
+
+    Raises RunFailed if there are checkpoints and none of them is whole.
+    """
+    paths = checkpoint_paths(folder)
+    for path in reversed(paths):
+        try:
+            return read_checkpoint(path)
+        except Damaged as damage:
+            report(f"{damage}; falling back to the checkpoint before")
+    if paths:
+        raise RunFailed(f"no checkpoint in {folder} is whole; start anew with --fresh")
+    return None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, and the new survives a power cut."""
+    beside = path.with_name(f".{path.name}.partial")
+    try:
+        _write(beside, data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _force(path.parent)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_bytes())
+        seal = manifest.pop("seal")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Damaged(f"{path} is not a manifest") from None
+    if seal != _seal(manifest):
+        raise Damaged(f"{path} is not what was written: its seal differs")
+    if manifest["format"] != FORMAT:
+        raise Damaged(f"{path} has format {manifest['format']}; this program reads {FORMAT}")
+    return manifest
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _remove(path: Path) -> None:
+    (path / "manifest.json").unlink(missing_ok=True)  # from here on it is no checkpoint
+    shutil.rmtree(path)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _force(folder: Path) -> None:
+    with contextlib.suppress(PermissionError):  # some file systems refuse to open a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,10 @@
+"""Data sets: a contract that is cheap to read, then tensors in memory.   `@dataset("name")` declares one.
+
+contract("toy.moons", {"noise": 0.1})               fields, ranges, splits: nothing is loaded
+open_source("toy.moons", {}).split("train")["x"]    n 2, loaded once
+"""
+
+from runners.datasets.options import BadOption, UnknownOption
+from runners.datasets.source import DATASETS, Source, UnknownSplit, contract, dataset, open_source
+
+__all__ = ["DATASETS", "BadOption", "Source", "UnknownOption", "UnknownSplit", "contract", "dataset", "open_source"]

@@ -1,0 +1,146 @@
+"""The user's own arrays: `.npy` and `.npz` files, read without pickle, or tensors handed over from Python."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from blocks.types import Field, Size
+from runners.datasets.options import BadOption
+from runners.datasets.source import Source, dataset
+from runners.datasets.splits import hold_out
+
+__all__ = ["Given", "arrays"]
+
+Given = str | Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray]
+"""A path to a `.npy` (the field `x`) or `.npz` file (its names are the fields); an array, `x`; arrays by field."""
+
+Header = tuple[Size, np.dtype]
+
+
+@dataset("arrays")
+def arrays(
+    *,
+    train: Given,
+    test: Given | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    validation: float = 0.0,
+) -> Source:
+    """Arrays of the user's own, from `.npy` or `.npz` files or from Python: fields by name, rows along the first axis.
+
+    An array alone is the field `x`. Floats become float32; whole numbers along one axis are labels (int64, with as many
+    classes as the largest says); bytes along several are pixels, divided by 255; other whole numbers become int64.
+    `low`, `high`: the range that `x` promises to keep, checked when it is loaded. `validation`: the fraction of the
+    training rows held out. Files are never unpickled; the contract reads their headers, and labels.
+    Raises ValueError, naming the file or field, for what is missing, damaged, of unequal length or not finite.
+    """
+    given = {"train": train} if test is None else {"train": train, "test": test}
+    headers = {split: _headers(split, value) for split, value in given.items()}
+    _agree(headers)
+    counts = {split: next(iter(found.values()))[0][0] for split, found in headers.items()}
+    fields = {name: _field(name, header, given, low, high) for name, header in headers["train"].items()}
+
+    def load(split: str) -> Mapping[str, Tensor]:
+        rows = {name: _tensor(array) for name, array in _arrays(split, given[split]).items()}
+        for name, values in rows.items():
+            _check_values(f"`{name}` of `{split}`", values, fields[name])
+        return rows
+
+    return Source(fields, *hold_out(counts, load, validation))
+
+
+def _headers(split: str, given: Given) -> dict[str, Header]:
+    """Shape and dtype of each field, read without the values."""
+    if not isinstance(given, str):
+        return {name: (array.shape, array.dtype) for name, array in _arrays(split, given).items()}
+    path = _existing(split, given)
+    try:
+        if path.suffix == ".npy":
+            with path.open("rb") as file:
+                return {"x": _header(file)}
+        with zipfile.ZipFile(path) as archive:
+            found = dict[str, Header]()
+            for member in archive.namelist():
+                with archive.open(member) as file:
+                    found[member.removesuffix(".npy")] = _header(file)  # type: ignore[arg-type]
+            return found
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise BadOption(split, f"`{path}` is damaged, or not an array of numbers: {error}") from error
+
+
+def _header(file: BinaryIO) -> Header:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _arrays(split: str, given: Given) -> dict[str, np.ndarray]:
+    """The arrays of a split by field; those of files are read, without pickle."""
+    if isinstance(given, Mapping):
+        return {name: array.numpy(force=True) if isinstance(array, Tensor) else array for name, array in given.items()}
+    if not isinstance(given, str):
+        return _arrays(split, {"x": given})
+    path = _existing(split, given)
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return {"x": loaded} if path.suffix == ".npy" else dict(loaded)
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise BadOption(split, f"`{path}` is damaged, or not an array of numbers: {error}") from error
+
+
+def _existing(split: str, given: str) -> Path:
+    path = Path(given)
+    if path.suffix not in (".npy", ".npz"):
+        raise BadOption(split, f"`{split}` is `{given}`, but it must name a `.npy` or `.npz` file")
+    if not path.is_file():
+        raise BadOption(split, f"`{split}` is `{given}`, but there is no such file")
+    return path
+
+
+def _agree(headers: Mapping[str, Mapping[str, Header]]) -> None:
+    """Raise BadOption unless rows agree within each split, and fields and events between the splits."""
+    for split, found in headers.items():
+        lengths = {name: shape[0] if shape else 0 for name, (shape, _) in found.items()}
+        if not lengths or len(set(lengths.values())) > 1 or 0 in lengths.values():
+            raise BadOption(split, f"the fields of `{split}` must have equally many rows, at least one: {lengths}")
+        if "index" in found:
+            raise BadOption(split, "`index` is the number of a row in its split: give that field another name")
+        for name, (_, dtype) in found.items():
+            if dtype.kind not in "fiub":
+                raise BadOption(split, f"`{name}` of `{split}` has the dtype {dtype}, but it must hold real numbers")
+    events = [{name: shape[1:] for name, (shape, _) in found.items()} for found in headers.values()]
+    if events[0] != events[-1]:
+        raise BadOption("test", f"the fields of `train` are {events[0]}, those of `test` {events[-1]}")
+
+
+def _field(name: str, header: Header, given: Mapping[str, Given], low: float | None, high: float | None) -> Field:
+    shape, dtype = header
+    if dtype.kind == "f":
+        return Field(shape[1:], low=low, high=high) if name == "x" else Field(shape[1:])
+    if len(shape) > 1:
+        return Field(shape[1:], low=0.0, high=1.0) if dtype == np.uint8 else Field(shape[1:], "int64")
+    last = max(int(_arrays(split, value)[name].max()) for split, value in given.items())
+    return Field((), "int64", low=0, high=last, classes=last + 1)
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    if array.dtype == np.uint8 and array.ndim > 1:
+        return torch.from_numpy(array.astype(np.float32)).div_(255)
+    return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
+
+
+def _check_values(what: str, values: Tensor, field: Field) -> None:
+    """Raise ValueError for values that are not finite or leave the range that the field promises."""
+    flat = values.flatten(1) if values.ndim > 1 else values[:, None]
+    finite = flat.isfinite().all(dim=1)
+    if not bool(finite.all()):
+        raise ValueError(f"{what} is not finite in row {int((~finite).nonzero()[0])}")
+    smallest, largest = flat.min().item(), flat.max().item()
+    if (field.low is not None and smallest < field.low) or (field.high is not None and largest > field.high):
+        raise ValueError(f"{what} lies in [{smallest:g}, {largest:g}], but promised is [{field.low}, {field.high}]")

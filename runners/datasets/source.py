@@ -1,0 +1,94 @@
+"""A data source: what it promises (`contract`), its splits as tensors, and its exact density where that is known."""
+
+import difflib
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from blocks.registry import Registry
+from blocks.types import Field, SourceContract
+from runners.datasets.options import bind
+
+__all__ = ["DATASETS", "Density", "Load", "Source", "UnknownSplit", "contract", "dataset", "open_source"]
+
+Load = Callable[[str], Mapping[str, Tensor]]
+"""The rows of the split of that name, by field: "n *event"."""
+
+Density = Callable[[Tensor], Tensor]
+"""log p(x) in nats: "b *event" -> "b"."""
+
+DATASETS = Registry("dataset", "runners.datasets", "dataset")
+dataset = DATASETS
+
+
+class UnknownSplit(ValueError):
+    """A split that a source does not have; carries the nearest one that it has (or None)."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        close = difflib.get_close_matches(name, known, n=1)
+        self.nearest = close[0] if close else None
+        super().__init__(f"the data has no split `{name}`; it has {', '.join(f'`{split}`' for split in known)}")
+
+
+class Source:
+    """Rows of data in named splits.   Nothing is loaded before `split` is called, and each split once.
+
+    `fields` and `splits` (rows in each) are the contract; the field `index`, the number of a row in its split, is added
+    here, with as many classes as there are training rows. `log_prob` is the exact log-density of the law that the rows
+    were drawn from, `log_prob_note` how exact. A mixture of equally likely Gaussians has `modes`, "k d", and `scale`,
+    the standard deviation of each.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, Field],
+        splits: Mapping[str, int],
+        load: Load,
+        *,
+        log_prob: Density | None = None,
+        log_prob_note: str = "",
+        modes: Tensor | None = None,
+        scale: float | None = None,
+    ) -> None:
+        rows = splits.get("train", max(splits.values()))
+        index = Field((), "int64", low=0, high=rows - 1, classes=rows)
+        self.contract = SourceContract({**fields, "index": index}, dict(splits))
+        self.log_prob, self.log_prob_note = log_prob, log_prob_note
+        self.modes, self.scale = modes, scale
+        self._load, self._loaded = load, dict[str, dict[str, Tensor]]()
+
+    def split(self, name: str) -> dict[str, Tensor]:
+        """The rows of a split by field, each "n *event".   Raises UnknownSplit, or ValueError for bad files."""
+        if name not in self.contract.splits:
+            raise UnknownSplit(name, list(self.contract.splits))
+        if name not in self._loaded:
+            rows = {field: values.contiguous() for field, values in self._load(name).items()}
+            rows["index"] = torch.arange(self.contract.splits[name])
+            self._verify(name, rows)
+            self._loaded[name] = rows
+        return dict(self._loaded[name])
+
+    def _verify(self, split: str, rows: Mapping[str, Tensor]) -> None:
+        count = self.contract.splits[split]
+        for name, field in self.contract.fields.items():
+            found, dtype = tuple(rows[name].shape), str(rows[name].dtype).removeprefix("torch.")
+            if found != (count, *field.event) or dtype != field.dtype:
+                raise ValueError(
+                    f"`{name}` of the split `{split}` was promised as {field.dtype} {(count, *field.event)}, "
+                    f"but it is {dtype} {found}"
+                )
+
+
+def open_source(kind: str, options: Mapping[str, object]) -> Source:
+    """The data set `kind` with `options` as a spec writes them.
+
+    Raises UnknownName for an unknown data set, UnknownOption and BadOption (both ValueErrors) for its options.
+    """
+    function = DATASETS.find(kind)
+    return function(**bind(f"dataset `{kind}`", function, options))
+
+
+def contract(kind: str, options: Mapping[str, object]) -> SourceContract:
+    """What the data set promises: fields, ranges, rows.   Reads headers at most.   Raises as `open_source`."""
+    return open_source(kind, options).contract

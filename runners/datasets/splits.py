@@ -1,0 +1,57 @@
+"""Splits and ranges: what data sets of a fixed number of rows have in common."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from blocks.types import Field, Size
+from runners.datasets.options import BadOption
+from runners.datasets.source import Load
+
+__all__ = ["Range", "fixed_order", "hold_out", "image_field", "in_range"]
+
+Range = Literal["unit", "signed"]
+"""Where pixels lie: "unit" is [0, 1], "signed" is [-1, 1]."""
+
+LOWS: dict[Range, float] = {"unit": 0.0, "signed": -1.0}
+SPLIT_SEED = 0  # splits are part of a data set: the run's seed does not move them
+
+
+def image_field(event: Size, range: Range) -> Field:
+    """The contract of images whose pixels lie in `range`."""
+    return Field(event, low=LOWS[range], high=1.0)
+
+
+def in_range(pixels: Tensor, peak: float, range: Range) -> Tensor:
+    """Pixels 0 .. `peak` as float32 in `range`."""
+    low = LOWS[range]
+    return pixels.to(torch.float32).mul_((1.0 - low) / peak).add_(low)
+
+
+def fixed_order(rows: int) -> Tensor:  # -> "rows", int64
+    """The order in which a data set is cut into splits: one permutation for each number of rows, always the same."""
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(SPLIT_SEED))
+
+
+def hold_out(splits: Mapping[str, int], load: Load, fraction: float) -> tuple[dict[str, int], Load]:
+    """The splits and their loader with `validation`, this fraction of the training rows, taken out of `train`.
+
+    `fraction` 0 changes nothing.   Raises BadOption if either part would be empty.
+    """
+    if fraction == 0:
+        return dict(splits), load
+    total = splits["train"]
+    held = round(fraction * total)
+    if not 0 < held < total:
+        raise BadOption("validation", f"`validation` is {fraction:g}: of {total} training rows that holds out {held}")
+
+    def load_part(split: str) -> Mapping[str, Tensor]:
+        if split not in ("train", "validation"):
+            return load(split)
+        order = fixed_order(total)
+        part = (order[:held] if split == "validation" else order[held:]).sort().values
+        return {name: values[part] for name, values in load("train").items()}
+
+    return {"train": total - held, "validation": held, **{k: n for k, n in splits.items() if k != "train"}}, load_part

@@ -1,0 +1,132 @@
+"""What a run writes down as it goes: `metrics.jsonl`, the record of truth, and the same for TensorBoard.
+
+Losses stay on the device between two logged steps: a step only appends to a list. At a logged step, and before every
+save, they are read at once, tested for being finite, and folded into the window's means.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+import torch
+from torch import Tensor
+
+from runners.checkpoints import write_atomically
+from runners.state import RunFailed
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+__all__ = ["Pending", "Record", "fold"]
+
+
+class Pending(NamedTuple):
+    """The values of one update of one step, not read yet: terms and monitored values by name, 0-d."""
+
+    step: int
+    update: str
+    terms: Mapping[str, Tensor]
+    monitor: Mapping[str, Tensor]
+
+
+def fold(pending: list[Pending], window: dict[str, list[float]], stage: str) -> None:
+    """Read all pending values into `window` (tag -> [sum, count]) and empty the list.
+
+    Raises RunFailed naming the first term that is not finite, its stage and its step; a monitored value may be.
+    """
+    values = [value for one in pending for group in (one.terms, one.monitor) for value in group.values()]
+    read = iter(torch.stack(values).tolist() if values else [])
+    for one in pending:
+        for kind, group in (("terms", one.terms), ("monitor", one.monitor)):
+            for name in group:
+                number = next(read)
+                if kind == "terms" and not math.isfinite(number):
+                    raise RunFailed(f"the term `{name}` of update `{one.update}` became {number} {_place(stage, one)}")
+                entry = window.setdefault(f"{kind}/{one.update}/{name}", [0.0, 0])
+                entry[0] += number
+                entry[1] += 1
+    pending.clear()
+
+
+def _place(stage: str, one: Pending) -> str:
+    return f"in stage `{stage}`, step {one.step}; nothing of it was saved"
+
+
+class Record:
+    """The record of a run: one JSON line a logged step, and the same numbers for TensorBoard.
+
+    Opened at `run_step`, it forgets what was logged after that step, so that a resumed run never goes back.
+    """
+
+    def __init__(self, folder: Path, run_step: int) -> None:
+        self._path = folder / "metrics.jsonl"
+        self._events = folder / "tensorboard"
+        self._purge = run_step + 1
+        _forget_after(self._path, run_step)
+        self._file: TextIO = self._path.open("a", encoding="utf-8")
+        self._made: SummaryWriter | None = None
+
+    def line(self, run_step: int, stage: str, entry: Mapping[str, Any]) -> None:
+        """Write one logged step: `entry` holds groups of numbers ("terms": {name: number}) and lone numbers."""
+        said = {name: value for name, value in entry.items() if value != {}}
+        self._file.write(json.dumps({"run_step": run_step, "stage": stage, **said}) + "\n")
+        self._file.flush()
+        self._scalars(run_step, _tags(stage, said))
+
+    def picture(self, run_step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
+        """Show a PNG of `size` (width, height) on TensorBoard."""
+        from tensorboard.compat.proto.summary_pb2 import Summary  # imported on use
+
+        image = Summary.Image(encoded_image_string=png, width=size[0], height=size[1], colorspace=3)
+        self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), run_step)
+
+    def flush(self) -> None:
+        """Force the record to the disk; a checkpoint never gets ahead of it."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._made is not None:
+            self._made.close()
+
+    @property
+    def _writer(self) -> "SummaryWriter":
+        if self._made is None:
+            from torch.utils.tensorboard import SummaryWriter  # 0.3 s: imported on use
+
+            self._made = SummaryWriter(str(self._events), purge_step=self._purge)
+        return self._made
+
+    def _scalars(self, run_step: int, values: Iterable[tuple[str, float]]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        made = [Summary.Value(tag=tag, simple_value=value) for tag, value in values]
+        self._writer.file_writer.add_summary(Summary(value=made), run_step)
+
+
+def _tags(stage: str, entry: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
+    """`stage/update/term` for terms; `stage/gradients/update/block` and so on for the other groups."""
+    for group, value in entry.items():
+        if isinstance(value, Mapping):
+            prefix = stage if group == "terms" else f"{stage}/{group}"
+            yield from ((f"{prefix}/{name}", number) for name, number in value.items())
+        else:
+            yield f"{stage}/clock/{group}", value
+
+
+def _forget_after(path: Path, run_step: int) -> None:
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        said = json.loads(line) if line.endswith("\n") else None
+        if said is None or said["run_step"] > run_step:
+            break  # cut off while it was written, or written after the checkpoint
+        if said["run_step"] < run_step or "metrics" not in said:  # the metrics of this very step are made again
+            kept.append(line)
+    write_atomically(path, "".join(kept).encode())

@@ -1,0 +1,172 @@
+"""The loop: stages in order, and around their steps what a run owes its user: logs, checkpoints, pictures, signals.
+
+Between two logged steps nothing is read back from the device.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runners.checkpoints import Checkpoint, write_checkpoint
+from runners.folder import RunFolder
+from runners.logs import Record, fold
+from runners.progress import Progress
+from runners.signals import Signals
+from runners.stages import StagePlan, StageRun, plan_stages
+from runners.state import Interrupted, RunFailed
+from runners.updates import Session
+
+__all__ = ["Intervals", "Loop"]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How often things happen, in steps of the run (0: only where stages end), and for checkpoints also in seconds."""
+
+    log: int = 50
+    checkpoint: int = 1000
+    checkpoint_seconds: float = 600.0
+    sample: int = 0
+    keep: int = 2
+
+
+@dataclass
+class Loop:
+    """Trains a session to its end.   `sample(run_step)` draws pictures, `evaluate()` gives metrics at a stage's end.
+
+    Raises RunFailed on a value that is not finite, Interrupted after a signal; the last good state is saved.
+    """
+
+    session: Session
+    folder: RunFolder
+    record: Record
+    progress: Progress
+    signals: Signals
+    intervals: Intervals
+    facts: Mapping[str, Any]
+    sample: Callable[[int], None] = lambda _run_step: None
+    evaluate: Callable[[], Mapping[str, float]] = dict
+    restored: Mapping[str, Tensor] = field(default_factory=dict)
+    _saved: tuple[int, int] | None = None
+    _saved_at: float = field(default_factory=time.monotonic)
+    _logged_at: tuple[float, int] = (0.0, 0)
+
+    def run(self) -> None:
+        """Train what is left of every stage."""
+        state, spec = self.session.state, self.session.executable.spec
+        plans = plan_stages(spec.stages, self.session.batches.steps_per_epoch)
+        if state.run_step:
+            self._saved = (state.stage, state.run_step)
+            if state.step == 0:  # stopped before, or while, the stage's end was shown
+                self._show(spec.stages[state.stage - 1].name)
+        while state.stage < len(plans):
+            self._leave_if_asked("")
+            self._stage(plans[state.stage])
+
+    def _stage(self, plan: StagePlan) -> None:
+        state = self.session.state
+        stage = StageRun(self.session, state.stage, plan)
+        state.restore_optimizers(self.restored)
+        self.restored = {}
+        self.progress.start(stage.name, state.step, plan.steps)
+        self._logged_at = (time.monotonic(), state.run_step)
+        try:
+            while state.step < plan.steps:
+                self._step(stage)
+        finally:
+            self.progress.stop(state.step)
+        self._end(stage)
+
+    def _step(self, stage: StageRun) -> None:
+        state, intervals, plan = self.session.state, self.intervals, stage.plan
+        run_step = state.run_step + 1
+        logged = run_step % intervals.log == 0 or state.step + 1 == plan.steps
+        norms: dict[str, Tensor] | None = {} if logged else None
+        stage.step(norms)
+        if norms is not None:
+            self._log(stage, norms)
+        self.progress.step(state.step)
+        if state.step < plan.steps:  # the end of a stage saves and samples by itself
+            if intervals.sample and run_step % intervals.sample == 0:
+                self._sample(stage.name)
+            if self._is_due(run_step, logged):
+                self._try_to_save(stage.name)
+            self._leave_if_asked(stage.name)
+
+    def _end(self, stage: StageRun) -> None:
+        """A stage's last acts: its optimizers go, the run is saved, pictures and metrics are made."""
+        state = self.session.state
+        self._settle(stage.name)
+        state.optimizers, state.names = {}, {}
+        state.stage, state.step = state.stage + 1, 0
+        saved = self._try_to_save(stage.name)
+        self._show(stage.name)
+        if not saved and state.stage == len(self.session.executable.spec.stages):
+            raise RunFailed(f"the end of the run could not be saved in {self.folder.checkpoints}")
+
+    def _show(self, stage: str) -> None:
+        state = self.session.state
+        self.sample(state.run_step)
+        metrics = dict(self.evaluate())
+        if metrics:
+            state.metrics |= metrics
+            self.record.line(state.run_step, stage, {"metrics": metrics})
+
+    def _sample(self, stage: str) -> None:
+        self._settle(stage)
+        self.sample(self.session.state.run_step)
+
+    def _log(self, stage: StageRun, norms: Mapping[str, Tensor]) -> None:
+        state = self.session.state
+        fold(self.session.pending, state.window, stage.name)
+        means = {tag: total / count for tag, (total, count) in state.window.items()}
+        terms = {tag.removeprefix("terms/"): mean for tag, mean in means.items() if tag.startswith("terms/")}
+        monitor = {tag.removeprefix("monitor/"): mean for tag, mean in means.items() if tag.startswith("monitor/")}
+        now, (then, since) = time.monotonic(), self._logged_at
+        entry = {
+            "step": state.step, "epoch": stage.plan.clock(state.step, 0).epoch, "terms": terms, "monitor": monitor,
+            "gradients": {name: norm.item() for name, norm in norms.items()}, "lr": stage.rates(),
+            "rate": (state.run_step - since) / max(now - then, 1e-9),
+        }  # fmt: skip
+        self.record.line(state.run_step, stage.name, entry)
+        self.progress.losses(terms)
+        self._logged_at = (now, state.run_step)
+        state.window.clear()
+
+    def _settle(self, stage: str) -> None:
+        """Read what is pending, and look at every parameter.   Raises RunFailed on what is not finite."""
+        fold(self.session.pending, self.session.state.window, stage)
+        for name, value in self.session.state.parameters().items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                step = self.session.state.step
+                raise RunFailed(f"`{name}` is not finite in stage `{stage}`, step {step}; nothing of it was saved")
+
+    def _is_due(self, run_step: int, logged: bool) -> bool:
+        every, seconds = self.intervals.checkpoint, self.intervals.checkpoint_seconds
+        return bool(every and run_step % every == 0) or (logged and time.monotonic() - self._saved_at > seconds)
+
+    def _leave_if_asked(self, stage: str) -> None:
+        if self.signals.status:
+            if self.session.state.run_step:
+                self._try_to_save(stage)
+            raise Interrupted(self.signals.status)
+
+    def _try_to_save(self, stage: str) -> bool:
+        """Save; a disk that refuses is told to the user, and the checkpoint before stays what it was."""
+        state = self.session.state
+        if self._saved == (state.stage, state.run_step):
+            return True
+        self._settle(stage)
+        self.record.flush()
+        made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)
+        try:
+            write_checkpoint(self.folder.checkpoints, made, self.intervals.keep)
+        except OSError as error:
+            self.progress.say(f"could not save step {state.run_step}: {error}; the last checkpoint is untouched")
+            return False
+        self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
+        return True

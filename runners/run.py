@@ -1,0 +1,268 @@
+"""A run, from a compiled system to a folder of results, and back: `run` trains, `load_run` opens what it left."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from blocks.types import Field
+from runners.checkpoints import read_latest, write_atomically
+from runners.folder import RunFolder
+from runners.logs import Record
+from runners.loop import Intervals, Loop
+from runners.pictures import field_like, picture_of, png_size, save_picture
+from runners.progress import Progress
+from runners.sampling import sample
+from runners.signals import Signals
+from runners.state import Batches, Executable, Interrupted, RunFailed, RunState
+from runners.updates import Session
+
+__all__ = ["Options", "Run", "load_run", "run"]
+
+DTYPES: dict[str, torch.dtype] = {
+    "32": torch.float32, "64": torch.float64, "bf16-mixed": torch.float32, "bf16-true": torch.bfloat16,
+    "16-true": torch.float16,
+}  # fmt: skip
+"""The dtype of leaves and data under each precision of a spec ("32-true" and "64-true" are the same as "32", "64")."""
+SHOWN = {4: 64, 2: 2000}  # rows of a picture, by the rank of what is shown: images "b c h w", points "b d"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out.   `seed` and `precision` change its numbers, the rest does not."""
+
+    seed: int = 0
+    precision: str = "32"
+    device: str = "cpu"
+    threads: int | None = None
+    intervals: Intervals = field(default_factory=Intervals)
+    quiet: bool = False
+
+
+@dataclass
+class Run:
+    """A run as it stands: its folder, its trained system, its state.   `finished` if all stages are done."""
+
+    folder: Path
+    executable: Executable
+    state: RunState
+    seed: int
+    about: Mapping[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether every stage is done."""
+        return self.about.get("status") == "finished"
+
+    @property
+    def spec(self) -> Any:  # noqa: ANN401  compose's Spec
+        """The spec the system was compiled from."""
+        return self.executable.spec
+
+    @property
+    def averaged(self) -> frozenset[str]:
+        """The blocks that samplers read from their averages."""
+        return frozenset(self.state.averaged)
+
+    def sample(
+        self,
+        name: str = "default",
+        count: int = 64,
+        *,
+        seed: int | None = None,
+        batch: Mapping[str, Tensor] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Tensor | dict[str, Tensor]:
+        """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given."""
+        chosen = self.seed if seed is None else seed
+        return sample(self.executable, name, count, chosen, averaged=self.averaged, batch=batch, options=options)
+
+
+def run(
+    executable: Executable,
+    batches: Batches,
+    folder: Path | str,
+    *,
+    spec_text: str,
+    options: Options | None = None,
+    fields: Mapping[str, Field] | None = None,
+    picture: bytes | None = None,
+    evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None = None,
+) -> Run:
+    """Train into `folder`, going on from its last good checkpoint if it has one.
+
+    A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume;
+    `fields` tells pictures the data's range; `picture` is the composition drawn, a PNG. Raises RunFailed (a value
+    that is not finite, a folder in use, another spec), and Interrupted after a signal, once all is saved.
+    """
+    options = options or Options()
+    home = RunFolder(folder)
+    with home.locked():
+        facts = _facts(executable, spec_text, options)
+        _same_run(home, facts)
+        progress = Progress(quiet=options.quiet)
+        prepared = _prepare(executable, batches, options)
+        restored = _restore(home, prepared.state, progress)
+        done = Run(home.path, executable, prepared.state, options.seed, home.about())
+        if done.finished and prepared.state.stage == len(executable.spec.stages):
+            progress.say(f"{home.path} is finished; `--fresh` starts the next run")
+            return done
+        write_atomically(home.spec, spec_text.encode())
+        _train(prepared, home, progress, options, facts, restored, _Shown(fields or {}, picture, evaluate))
+        done.about = home.about()
+        return done
+
+
+def load_run(folder: Path | str, build: Callable[[str], Executable]) -> Run:
+    """Open a run: `build` compiles the text of its spec, and its last good checkpoint fills it.
+
+    Raises RunFailed if the folder holds no checkpoint.
+    """
+    home = RunFolder(folder)
+    about = home.about()
+    if not home.spec.exists():
+        raise RunFailed(f"{home.path} is no run: it has no spec.yaml")
+    executable = build(home.spec.read_text(encoding="utf-8"))
+    dtype = DTYPES[_canonical(about.get("precision", "32"))]
+    if dtype != torch.float32:
+        executable.blocks.to(dtype)
+        executable.averages.to(dtype)
+    state = RunState(executable.blocks, executable.averages)
+    progress = Progress()
+    if _restore(home, state, progress) is None:
+        raise RunFailed(f"{home.path} holds no checkpoint yet")
+    executable.blocks.eval()
+    return Run(home.path, executable, state, int(about.get("seed", 0)), about)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    fields: Mapping[str, Field]
+    picture: bytes | None
+    evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None
+
+
+def _prepare(executable: Executable, batches: Batches, options: Options) -> Session:
+    precision = _canonical(options.precision)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]
+    trainable = [p for p in executable.blocks.parameters() if p.requires_grad]
+    if len(executable.blocks):
+        fabric.setup_module(executable.blocks)
+    if len(executable.averages):
+        fabric.setup_module(executable.averages)
+    return Session(
+        executable, batches, fabric, RunState(executable.blocks, executable.averages), options.seed,
+        DTYPES[precision], _numbers(executable), precision.endswith("mixed"), trainable,
+    )  # fmt: skip
+
+
+def _canonical(precision: str) -> str:
+    """The word of a spec for a precision.   Raises RunFailed for one that a run does not know."""
+    word = precision if precision in DTYPES else precision.removesuffix("-true")
+    if word not in DTYPES:
+        raise RunFailed(f"a run's precision is one of {', '.join(DTYPES)}, not `{precision}`")
+    return word
+
+
+def _numbers(executable: Executable) -> dict[str, float]:
+    return {name: value for name, value in executable.spec.values.items() if isinstance(value, int | float)}
+
+
+def _restore(home: RunFolder, state: RunState, progress: Progress) -> Mapping[str, Tensor] | None:
+    """Fill the state from the newest whole checkpoint; the optimizers' tensors are for the stage to take."""
+    found = read_latest(home.checkpoints, progress.say)
+    if found is None:
+        return None
+    state.restore_numbers(found.numbers)
+    state.restore_blocks(found.tensors)
+    return found.tensors["optimizers"]
+
+
+def _train(
+    session: Session, home: RunFolder, progress: Progress, options: Options, facts: Mapping[str, Any],
+    restored: Mapping[str, Tensor] | None, shown: _Shown,
+) -> None:  # fmt: skip
+    state, executable = session.state, session.executable
+    progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
+    record = Record(home.path, state.run_step)
+    if shown.picture is not None:
+        save_picture(home.path / "composition.png", shown.picture)
+        record.picture(state.run_step, "composition", shown.picture, png_size(shown.picture))
+    evaluate = shown.evaluate
+    with Signals() as signals:
+        loop = Loop(
+            session, home, record, progress, signals, options.intervals, facts,
+            sample=lambda step: _draw_samples(session, home, record, progress, shown.fields, step),
+            evaluate=lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else {},
+            restored=restored or {},
+        )  # fmt: skip
+        home.say("running", facts)
+        status: Literal["finished", "interrupted", "failed"] = "failed"
+        try:
+            loop.run()
+            status = "finished"
+        except Interrupted:
+            status = "interrupted"
+            raise
+        finally:
+            for parameter in session.trainable:
+                parameter.requires_grad = True
+            executable.blocks.eval()
+            record.close()
+            home.say(status, {**facts, "run_step": state.run_step, "metrics": state.metrics})
+
+
+def _draw_samples(
+    session: Session, home: RunFolder, record: Record, progress: Progress, fields: Mapping[str, Field], step: int
+) -> None:
+    """Every sampler's picture, into `samples/NAME-STEP.png` and TensorBoard; a disk that refuses is only told."""
+    batch = session.batches.batch(0)
+    for name in session.executable.spec.samplers:
+        rank = max((len(v.shape) for v in batch.values()), default=2)
+        values = sample(
+            session.executable, name, SHOWN.get(rank, 64), session.seed,
+            averaged=frozenset(session.state.averaged), batch=batch,
+        )  # fmt: skip
+        for part, value in (values if isinstance(values, Mapping) else {"": values}).items():
+            like = field_like(value, fields)
+            png = picture_of(value, like[1] if like else None, batch[like[0]] if like else None)
+            if png is None:
+                continue
+            label = f"{name}.{part}" if part else name
+            try:
+                save_picture(home.samples / f"{label}-{step:08d}.png", png)
+            except OSError as error:
+                progress.say(f"could not save the picture of `{label}`: {error}")
+            record.picture(step, f"samples/{label}", png, png_size(png))
+
+
+def _facts(executable: Executable, spec_text: str, options: Options) -> dict[str, Any]:
+    import lightning_fabric  # its version
+
+    return {
+        "name": executable.spec.name, "seed": options.seed, "precision": options.precision, "device": options.device,
+        "threads": torch.get_num_threads() if options.threads is None else options.threads,
+        "spec_sha256": hashlib.sha256(spec_text.encode()).hexdigest(),
+        "versions": {
+            "python": platform.python_version(), "torch": torch.__version__,
+            "lightning_fabric": lightning_fabric.__version__,
+        },
+    }  # fmt: skip
+
+
+def _same_run(home: RunFolder, facts: Mapping[str, Any]) -> None:
+    """Refuse to go on with another spec, seed or precision than the folder began with."""
+    before = home.about()
+    for name in ("spec_sha256", "seed", "precision"):
+        if name in before and before[name] != facts[name]:
+            was = "spec" if name == "spec_sha256" else f"{name} ({json.dumps(before[name])})"
+            raise RunFailed(f"{home.path} began with another {was}; `--fresh` starts the next run")

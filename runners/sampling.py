@@ -1,0 +1,79 @@
+"""Sampling: runs a compiled sampler in chunks of rows, each leaf of noise named by sampler, chunk and path."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from runners.inputs import Inputs, moved
+from runners.state import Executable
+
+__all__ = ["evaluating", "sample"]
+
+CHUNK = 250
+"""Rows at a time.   It is part of a sample's name: another chunk draws other noise."""
+
+
+def sample(
+    executable: Executable,
+    name: str,
+    count: int,
+    seed: int = 0,
+    *,
+    averaged: frozenset[str] = frozenset(),
+    batch: Mapping[str, Tensor] | None = None,
+    options: Mapping[str, Any] | None = None,
+    chunk: int = CHUNK,
+) -> Tensor | dict[str, Tensor]:
+    """`count` rows of sampler `name` (a conditional one: of the first `count` rows of `batch`, at most).
+
+    The same arguments give the same bits. Raises ValueError on an unknown option, or if a conditional sampler gets
+    no data.
+    """
+    sampler = executable.sampler(name, averaged)
+    if sampler.conditional and batch is None:
+        raise ValueError(f"the sampler `{name}` reads data; hand it a batch")
+    unknown = sorted(set(options or {}) - set(sampler.options))
+    if unknown:
+        known = ", ".join(sampler.options) or "none"
+        raise ValueError(f"the sampler `{name}` has no option `{unknown[0]}`; it has {known}")
+    dtype, device = place_of(executable.blocks)
+    inputs = Inputs(sampler.program, seed, name, dtype=dtype, device=device)
+    given = moved(batch or {}, dtype, device)
+    if given:
+        count = min(count, *(len(rows) for rows in given.values()))
+    made = []
+    with torch.no_grad(), evaluating(executable.blocks), evaluating(executable.averages):
+        for index, start in enumerate(range(0, count, chunk)):
+            rows = {field: value[start : min(start + chunk, count)] for field, value in given.items()}
+            values = inputs.values(min(chunk, count - start), rows, options=options, chunk=index)
+            made.append(sampler.program(values)["value"])
+    return _joined(made)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Eval mode inside, each part's own mode again after."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def place_of(module: nn.Module) -> tuple[torch.dtype, torch.device]:
+    """The dtype and device of a module's first floating-point tensor (float32 on the CPU if it has none)."""
+    for value in [*module.parameters(), *module.buffers()]:
+        if value.is_floating_point():
+            return value.dtype, value.device
+    return torch.float32, torch.device("cpu")
+
+
+def _joined(parts: list[Any]) -> Any:  # noqa: ANN401  a tensor or a dict of them
+    if isinstance(parts[0], Mapping):
+        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+    return torch.cat(parts)

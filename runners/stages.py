@@ -1,0 +1,194 @@
+"""One stage of a run: what happens at its start, and what one step of it does."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compose.program import CompiledStage
+from compose.spec import Stage
+from runners.inputs import Inputs, moved
+from runners.state import Clock, RunFailed
+from runners.updates import Session, UpdateStep
+
+__all__ = ["StagePlan", "StageRun", "plan_stages"]
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """How long a stage is and which batches it reads.
+
+    A step opens with one batch; each call of an update with `batch: next` moves on to the next one first, unless it
+    is the first call of the step. `stride` batches make a step, `first` is the number of the stage's first batch.
+    """
+
+    steps: int
+    stride: int
+    first: int
+    steps_per_epoch: int
+
+    def clock(self, step: int, run_step: int) -> Clock:
+        """The clock at a step of the stage; an epoch is a pass over the data."""
+        epoch = step * self.stride // self.steps_per_epoch if self.steps_per_epoch else 0
+        return Clock(step, epoch, step / self.steps, run_step)
+
+    def batch(self, step: int, offset: int) -> int:
+        """The number of the batch of a step."""
+        return self.first + step * self.stride + offset
+
+
+def plan_stages(stages: Sequence[Stage], steps_per_epoch: int | None) -> list[StagePlan]:
+    """The plan of every stage; each begins with a new pass over the data.
+
+    Raises RunFailed for a stage in epochs over data of unknown length (None).
+    """
+    plans, first = [], 0
+    for spec in stages:
+        calls = [update.batch == "next" for update in spec.all_updates() for _ in range(update.times)]
+        stride = 1 + sum(calls[1:] if not spec.shared else calls)
+        steps = _steps(spec, stride, steps_per_epoch)
+        plans.append(StagePlan(steps, stride, first, steps_per_epoch or 0))
+        read = steps * stride
+        first += math.ceil(read / steps_per_epoch) * steps_per_epoch if steps_per_epoch else read
+    return plans
+
+
+def _steps(spec: Stage, stride: int, steps_per_epoch: int | None) -> int:
+    if spec.steps is not None or spec.epochs is None:
+        return spec.steps or 0
+    if steps_per_epoch is None:
+        raise RunFailed(f"stage `{spec.name}` counts epochs, but the loader has no length; give the stage `steps`")
+    return math.ceil(spec.epochs * steps_per_epoch / stride)
+
+
+class StageRun:
+    """A stage, compiled, with its optimizers; `step` trains one step."""
+
+    def __init__(self, session: Session, index: int, plan: StagePlan) -> None:
+        state, executable = session.state, session.executable
+        self.session, self.plan = session, plan
+        self._as_it_is = session.dtype == torch.float32 and session.fabric.device.type == "cpu"
+        spec = executable.spec.stages[index]
+        state.optimizers, state.names = {}, {}
+        if state.step == 0:
+            self._copy(spec.copies)
+        for parameter in session.trainable:
+            parameter.requires_grad = True
+        trained = self._compile(index)
+        self._set_modes(spec.mode, trained)
+        if state.step == 0:
+            self._initialise(trained)
+        clock = plan.clock(state.step, state.run_step)
+        self.updates = [UpdateStep(session, self.compiled, update, clock) for update in self.compiled.updates]
+        self._switch(trained)
+        if state.step == 0:
+            for update in self.updates:
+                for _, average in update.averaged():
+                    average.start()  # what `ema(block)` reads before the first step has ended
+        shared = self.compiled.shared
+        self._shared = session.inputs(shared, self.name, "shared") if shared else None
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return self.compiled.name
+
+    def step(self, norms: dict[str, Tensor] | None) -> None:
+        """Train one step and move the clock.   `norms`, if given, receives the norms of the gradients."""
+        state, plan = self.session.state, self.plan
+        clock = plan.clock(state.step, state.run_step)
+        offset, fresh = 0, True
+        batch = self._batch(clock, offset)
+        shared = None
+        if self._shared is not None:
+            shared, fresh = self._share(self._shared, clock, batch), False
+        for update in self.updates:
+            inputs = update.inputs(state.step) if state.step % update.every == 0 else None
+            for repeat in range(update.times):
+                if update.next_batch and not fresh:
+                    offset += 1
+                    if inputs is not None:
+                        batch = self._batch(clock, offset)
+                fresh = False
+                if inputs is not None:
+                    update(inputs, clock, repeat, batch, shared, norms)
+        state.step += 1
+        state.run_step += 1
+
+    def rates(self) -> dict[str, float]:
+        """The learning rates of all updates, as "update/block"."""
+        return {name: rate for update in self.updates for name, rate in update.rates().items()}
+
+    def _batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
+        batch = self.session.batches.batch(self.plan.batch(int(clock.step), offset))
+        return batch if self._as_it_is else moved(batch, self.session.dtype, self.session.fabric.device)
+
+    def _share(self, inputs: Inputs, clock: Clock, batch: Mapping[str, Tensor]) -> dict[str, Any]:
+        if len(self.updates) > 1:
+            self._all_on()
+        rows = len(next(iter(batch.values())))
+        return inputs.program(inputs.values(rows, batch, clock, step=int(clock.step)))
+
+    def _all_on(self) -> None:
+        for update in self.updates:
+            for parameter in update.optimizer.parameters:
+                parameter.requires_grad = True
+        self.session.switched = None
+
+    def _copy(self, copies: Mapping[str, str]) -> None:
+        blocks, averages, averaged = (
+            self.session.executable.blocks, self.session.executable.averages, self.session.state.averaged,
+        )  # fmt: skip
+        for target, source in copies.items():
+            module = averages[source] if source in averaged else blocks[source]
+            blocks[target].load_state_dict(module.state_dict())
+
+    def _compile(self, index: int) -> frozenset[str]:
+        """Compile the stage: blocks it trains are read raw, others from their averages.   Returns what it trains."""
+        state, executable = self.session.state, self.session.executable
+        self.compiled: CompiledStage = executable.stage(index, frozenset(state.averaged))
+        trained = frozenset(name for update in self.compiled.updates for name in update.trains)
+        if trained & state.averaged:
+            self.compiled = executable.stage(index, frozenset(state.averaged - trained))
+        if state.step == 0:
+            state.averaged -= trained
+        return trained
+
+    def _set_modes(self, modes: Mapping[str, str], trained: frozenset[str]) -> None:
+        for name, block in self.session.executable.blocks.items():
+            block.train(modes.get(name, "train" if name in trained else "eval") == "train")
+
+    def _switch(self, trained: frozenset[str]) -> None:
+        mine = {id(p): p for update in self.updates for p in update.optimizer.parameters}
+        for parameter in self.session.trainable:
+            parameter.requires_grad = id(parameter) in mine
+        for update in self.updates:
+            update.leave_alone(list(mine.values()))
+        self.session.switched = None
+
+    def _initialise(self, trained: frozenset[str]) -> None:
+        """Let the blocks that wait for data see the first batch, and undo what that did to all others."""
+        session, state = self.session, self.session.state
+        waiting = (session.executable.needs_data & trained) - state.initialised
+        if not waiting:
+            return
+        blocks = session.executable.blocks
+        others = {name: block for name, block in blocks.items() if name not in waiting}
+        kept = {name: {k: v.clone() for k, v in block.state_dict().items()} for name, block in others.items()}
+        clock = self.plan.clock(0, state.run_step)
+        batch = self._batch(clock, 0)
+        rows = len(next(iter(batch.values())))
+        shared = None
+        if self.compiled.shared is not None:
+            given = session.inputs(self.compiled.shared, self.name, "shared")
+            shared = given.program(given.values(rows, batch, clock))
+        for update in self.compiled.updates:
+            if waiting & set(update.trains):
+                inputs = session.inputs(update.program(update.active(0)), self.name, update.name)
+                inputs.program(inputs.values(rows, batch, clock, shared))
+        for name, block in others.items():
+            block.load_state_dict(kept[name])
+        state.initialised |= waiting

@@ -1,0 +1,180 @@
+"""What a run is made of: the compiled system it trains, the batches it reads, and the state that a checkpoint holds."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from compose.program import CompiledSampler, CompiledStage
+from compose.spec import Spec
+
+__all__ = ["Batches", "Clock", "Executable", "Interrupted", "Mismatch", "RunFailed", "RunState"]
+
+
+class Executable(Protocol):
+    """The compiled system.   `averages` holds a module like the block for every block that may be averaged.
+
+    `needs_data` names the blocks that initialise themselves on their first call in train mode.
+    """
+
+    spec: Spec
+    blocks: nn.ModuleDict
+    averages: nn.ModuleDict
+    needs_data: frozenset[str]
+
+    def stage(self, index: int, averaged: frozenset[str]) -> CompiledStage:
+        """Stage `index`, its frozen blocks read from their averages where `averaged` names them."""
+        ...
+
+    def sampler(self, name: str, averaged: frozenset[str]) -> CompiledSampler:
+        """The sampler `name`, its blocks read from their averages where `averaged` names them."""
+        ...
+
+
+class Batches(Protocol):
+    """The data, by number: `batch(n)` is the n-th batch of the run, whatever was read before."""
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Batches in one pass over the data; None if nobody knows."""
+        ...
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Fields by name, each "b *event"."""
+        ...
+
+
+class Clock(NamedTuple):
+    """Where a run stands: steps done in the stage, passes over the data, the part of the stage done, steps in all."""
+
+    step: float
+    epoch: float
+    progress: float
+    run_step: float
+
+
+class RunFailed(Exception):  # noqa: N818  the word of the command line
+    """The run cannot go on: a value that is not finite, a folder in use, a checkpoint that does not fit."""
+
+
+class Mismatch(RunFailed):
+    """Saved names or shapes are not those of this system."""
+
+
+class Interrupted(Exception):  # noqa: N818
+    """A signal stopped the run after it saved.   `status` is the exit status of the process: 130 or 143."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"stopped by a signal (status {status})")
+        self.status = status
+
+
+@dataclass
+class RunState:
+    """Everything that the next step depends on.   Noise is not here: it follows from names and the step.
+
+    stage: index of the current stage; step: steps done in it; run_step: steps done in all. averaged: blocks whose
+    averages exist. initialised: blocks that saw their first batch. window: sum and count of each logged value since
+    the last logged step. metrics: the last value of each metric.
+    """
+
+    blocks: nn.ModuleDict
+    averages: nn.ModuleDict
+    optimizers: dict[str, Optimizer] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)  # update -> names of its optimizer's parameters, in order
+    stage: int = 0
+    step: int = 0
+    run_step: int = 0
+    averaged: set[str] = field(default_factory=set)
+    initialised: set[str] = field(default_factory=set)
+    window: dict[str, list[float]] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def numbers(self) -> dict[str, Any]:
+        """The part that is written as JSON."""
+        plain = {name: getattr(self, name) for name in ("stage", "step", "run_step", "window", "metrics")}
+        return plain | {"averaged": sorted(self.averaged), "initialised": sorted(self.initialised)}
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`."""
+        averages = {name: self.averages[name] for name in sorted(self.averaged)}
+        return {
+            "blocks": _module_tensors(self.blocks.items()),
+            "averages": _module_tensors(averages.items()),
+            "optimizers": self._optimizer_tensors(),
+        }
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The saved tensors that must be finite: parameters, their averages, and what the optimizers know of them."""
+        found = dict(self.blocks.named_parameters())
+        for block in self.averaged:
+            found |= {f"ema({block}).{name}": value for name, value in self.averages[block].named_parameters()}
+        return found | {f"optimizer.{name}": value for name, value in self._optimizer_tensors().items()}
+
+    def restore_numbers(self, numbers: Mapping[str, Any]) -> None:
+        """Take the JSON part back."""
+        for name in ("stage", "step", "run_step"):
+            setattr(self, name, int(numbers[name]))
+        self.window = {name: list(pair) for name, pair in numbers["window"].items()}
+        self.metrics = dict(numbers["metrics"])
+        self.averaged, self.initialised = set(numbers["averaged"]), set(numbers["initialised"])
+
+    def restore_blocks(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Fill blocks and averages in place; `restore_numbers` comes first.   Raises Mismatch, changing nothing."""
+        mine = self.tensors()
+        for part in ("blocks", "averages"):
+            _same_names(part, mine[part], tensors[part])
+        with torch.no_grad():
+            for part in ("blocks", "averages"):
+                for name, value in mine[part].items():
+                    value.copy_(tensors[part][name])
+
+    def restore_optimizers(self, tensors: Mapping[str, Tensor]) -> None:
+        """Fill the optimizers, built anew for the current stage.   Raises Mismatch on a name that none of them has."""
+        left = dict(tensors)
+        for update, made in self.optimizers.items():
+            parameters = [p for group in made.param_groups for p in group["params"]]
+            for name, parameter in zip(self.names[update], parameters, strict=True):
+                prefix = f"{update}/{name}/"
+                for key in [key for key in left if key.startswith(prefix)]:
+                    made.state[parameter][key.removeprefix(prefix)] = _laid_out_as(parameter, left.pop(key))
+        if left:
+            raise Mismatch(f"the checkpoint holds optimizer state that no update has: {_some(left)}")
+
+    def _optimizer_tensors(self) -> dict[str, Tensor]:
+        found = {}
+        for update, made in self.optimizers.items():
+            parameters = [p for group in made.param_groups for p in group["params"]]
+            for name, parameter in zip(self.names[update], parameters, strict=True):
+                values = made.state.get(parameter, {})
+                found |= {f"{update}/{name}/{key}": v for key, v in values.items() if isinstance(v, Tensor)}
+        return found
+
+
+def _module_tensors(modules: Iterable[tuple[str, nn.Module]]) -> dict[str, Tensor]:
+    return {f"{block}.{name}": value for block, module in modules for name, value in module.state_dict().items()}
+
+
+def _laid_out_as(parameter: Tensor, saved: Tensor) -> Tensor:
+    if saved.shape != parameter.shape:
+        return saved.to(parameter.device)
+    return torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False).copy_(saved)
+
+
+def _same_names(part: str, mine: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    missing, unknown = sorted(set(mine) - set(saved)), sorted(set(saved) - set(mine))
+    if missing or unknown:
+        said = [f"lacks {_some(missing)}"] * bool(missing) + [f"has unknown {_some(unknown)}"] * bool(unknown)
+        raise Mismatch(f"the checkpoint's {part} do not fit this system: it {' and '.join(said)}")
+    for name, value in mine.items():
+        if value.shape != saved[name].shape:
+            was, needed = tuple(saved[name].shape), tuple(value.shape)
+            raise Mismatch(f"the checkpoint's `{name}` has shape {was}, this system's has {needed}")
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(f"`{name}`" for name in listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

@@ -1,0 +1,1 @@
+"""Tests of the tree itself: layers, sizes, docstrings, smells, registries, packaging."""
