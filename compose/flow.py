@@ -80,10 +80,9 @@ def _between(v: Node, f: Node) -> set[int]:
 
     def on_the_way(node: Node) -> bool:
         if id(node) not in depends:
-            depends[id(node)] = False
             drawn = node.operation.target == "at" and node is not f
-            found = [on_the_way(edge.source) for edge in node.edges if not edge.stop_gradient]
-            depends[id(node)] = any(found) and not drawn
+            found = [] if drawn else [on_the_way(edge.source) for edge in node.edges if not edge.stop_gradient]
+            depends[id(node)] = any(found)
         return depends[id(node)]
 
     on_the_way(f)
