@@ -40,7 +40,12 @@ class VPChain(nn.Module):
     """
 
     role: ClassVar[str] = "chain"
-    methods: ClassVar[dict[str, str]] = {"diffuse": "normal", "step": "normal", "posterior": "normal", "convert": "tensor"}
+    methods: ClassVar[dict[str, str]] = {
+        "diffuse": "normal",
+        "step": "normal",
+        "posterior": "normal",
+        "convert": "tensor",
+    }
 
     def __init__(self, *, steps: int, beta_min: float = 0.1, beta_max: float = 20.0, time_min: float = 1e-3) -> None:
         super().__init__()

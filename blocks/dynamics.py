@@ -56,10 +56,11 @@ def langevin(
     noise: Sequence[State] | None = None,
     record_noise: bool = False,
     differentiable: bool = False,
+    prior: bool = False,
 ) -> Trace:
     """Unadjusted Langevin dynamics from `init`.
 
-    clip: bounds each entry of the gradient by +-`clip`. clamp: bounds each entry of the state after each step. The
+    prior: the potential is U(v) + |v|^2 / 2, as in noise space; the second part's gradient is v, and is never traced. clip: bounds each entry of the gradient by +-`clip`. clamp: bounds each entry of the state after each step. The
     noise is given (`noise`, one state a step) or drawn from one generator seeded with `seed`, step by step in the order
     of the state's keys. `differentiable=False`: the start is detached, the end carries no graph, no parameter gathers a
     gradient, and memory does not grow with the steps. `differentiable=True`: the gradient reaches the start, the
@@ -76,7 +77,7 @@ def langevin(
         raise ValueError("Langevin dynamics draws its noise from a `seed`, or is given the `noise`: it has neither")
     injected = _drawn(start, seed) if noise is None else (_parts(one, names) for one in noise)
     scale = step_size**0.5 if noise_scale is None else noise_scale
-    chain = _Chain(potential, names, step_size / 2, scale, clip, clamp)
+    chain = _Chain(potential, names, step_size / 2, scale, clip, clamp, prior)
     return _run(chain, start, injected, steps, keep, record_noise, differentiable)
 
 
@@ -90,10 +91,11 @@ def descend(
     clamp: tuple[float, float] | None = None,
     keep: int | None = None,
     differentiable: bool = False,
+    prior: bool = False,
 ) -> Trace:
     """Noise-free dynamics, a function of `init`: `langevin` without its noise.   Source: thesis eqs. 5.8 and 5.9."""
     names = None if isinstance(init, Tensor) else tuple(init)
-    chain = _Chain(potential, names, step_size / 2, 0.0, clip, clamp)
+    chain = _Chain(potential, names, step_size / 2, 0.0, clip, clamp, prior)
     return _run(chain, _parts(init, names), repeat(None), steps, keep, False, differentiable)
 
 
@@ -107,6 +109,7 @@ class _Chain:
     scale: Scalar
     clip: float | None
     clamp: tuple[float, float] | None
+    prior: bool
 
     def gradients(self, parts: Parts, create_graph: bool) -> Iterable[Tensor]:
         """dU/dv of every part, zeros for a part that the potential does not read."""
@@ -118,18 +121,24 @@ class _Chain:
 
     def move(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
         """Where one part goes, as a new tensor."""
-        moved = _plus(part, gradient, -self.drift)
+        if self.clip is not None:
+            gradient = (gradient + part if self.prior else gradient).clamp(-self.clip, self.clip)
+        kept = part * (1 - self.drift) if self.prior and self.clip is None else part
+        part = _plus(kept, gradient, -self.drift)
         if noise is not None:
-            moved = _plus(moved, noise, self.scale)
-        return moved if self.clamp is None else moved.clamp(*self.clamp)
+            part = _plus(part, noise, self.scale)
+        return part if self.clamp is None else part.clamp(*self.clamp)
 
-    def move_in_place(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> None:
-        """The same into the part's own storage."""
+    def move_in_place(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
+        """The same arithmetic on the part's own memory."""
+        if self.clip is not None:
+            gradient = (gradient.add_(part) if self.prior else gradient).clamp_(-self.clip, self.clip)
+        if self.prior and self.clip is None:
+            part.mul_(1 - self.drift)
         _add(part, gradient, -self.drift)
         if noise is not None:
             _add(part, noise, self.scale)
-        if self.clamp is not None:
-            part.clamp_(*self.clamp)
+        return part if self.clamp is None else part.clamp_(*self.clamp)
 
 
 def _run(
@@ -145,24 +154,21 @@ def _run(
     recorded = differentiable and torch.is_grad_enabled()
     path: list[Parts] = []
     noises: list[State] = []
-    with torch.set_grad_enabled(recorded):
-        parts = start if recorded else [part.detach().clone().requires_grad_() for part in start]
-        for step, noise in zip(range(1, steps + 1), injected, strict=False):
-            each = repeat(None) if noise is None else noise
-            if recorded:
-                parts = [part if part.requires_grad else part.detach().requires_grad_() for part in parts]
-                moves = zip(parts, chain.gradients(parts, True), each, strict=False)
-                parts = [chain.move(part, gradient, one) for part, gradient, one in moves]
-            else:
-                for part, gradient, one in zip(parts, chain.gradients(parts, False), each, strict=False):
-                    chain.move_in_place(part, gradient, one)
-            if keep and step % keep == 0:
-                path.append([part.clone() for part in parts])
-            if record_noise and noise is not None:
-                noises.append(_state(noise, chain.names))
-        stacked = _state([torch.stack(states) for states in zip(*path, strict=True)], chain.names) if path else None
-    end = parts if recorded else [part.detach() for part in parts]
-    return Trace(_state(end, chain.names), stacked, tuple(noises) if record_noise else None)
+    move = chain.move if recorded else chain.move_in_place
+    parts = list(start) if recorded else [part.detach().clone() for part in start]  # the start stays what it was
+    for step, noise in zip(range(1, steps + 1), injected, strict=False):
+        here = [part if recorded and part.requires_grad else part.detach().requires_grad_() for part in parts]
+        with torch.enable_grad():
+            gradients = chain.gradients(here, recorded)
+        with torch.set_grad_enabled(recorded):
+            moved = zip(here if recorded else parts, gradients, noise or repeat(None), strict=False)
+            parts = [move(*one) for one in moved]
+        if keep and step % keep == 0:
+            path.append(parts if recorded else [part.clone() for part in parts])
+        if record_noise and noise is not None:
+            noises.append(_state(noise, chain.names))
+    stacked = _state([torch.stack(states) for states in zip(*path, strict=True)], chain.names) if path else None
+    return Trace(_state(parts, chain.names), stacked, tuple(noises) if record_noise else None)
 
 
 def _drawn(like: Parts, seed: int | None) -> Iterator[Parts]:
@@ -182,6 +188,14 @@ def _plus(value: Tensor, change: Tensor, factor: Scalar) -> Tensor:
 
 def _add(value: Tensor, change: Tensor, factor: Scalar) -> None:
     """value += factor * change, in one kernel."""
+    if isinstance(factor, Tensor):
+        value.addcmul_(change, factor.to(value.dtype))
+    else:
+        value.add_(change, alpha=factor)
+
+
+def _add(value: Tensor, change: Tensor, factor: Scalar) -> None:
+    """value += factor * change."""
     if isinstance(factor, Tensor):
         value.addcmul_(change, factor.to(value.dtype))
     else:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from blocks import dynamics
 from blocks.flow_ode import GradientFlow, OdeBijection
-from blocks.noise import draw
+from blocks.noise import draw, leaf_seed
 
 __all__ = ["Scanned", "descend", "flow", "flow_inverse", "flow_inverse_with_ladj", "flow_with_ladj", "langevin", "scan"]
 
@@ -33,12 +33,14 @@ def langevin(
     seed: int | None = None,
     noise: Mapping[str, Tensor] | None = None,
     differentiable: bool = False,
+    prior: bool = False,
 ) -> dynamics.Trace:
-    """Langevin dynamics in `potential(*state, *captures)`.   `noise` by name is "b steps *event" each."""
+    """Langevin dynamics in `potential(*state, *captures)`, plus |state|^2 / 2 with `prior`.   `noise` by name is "b steps *event" each."""
     given = None if noise is None else [{name: part[:, i] for name, part in noise.items()} for i in range(steps)]
     trace = dynamics.langevin(
         _of_state(potential, captures), dict(init), steps=steps, step_size=step_size, noise_scale=noise_scale, clip=clip,
         clamp=clamp, keep=keep, seed=seed, noise=given, differentiable=differentiable,
+        prior=prior,
     )  # fmt: skip
     return _rows_first(trace)
 
@@ -54,11 +56,12 @@ def descend(
     clamp: tuple[float, float] | None = None,
     keep: int | None = None,
     differentiable: bool = False,
+    prior: bool = False,
 ) -> dynamics.Trace:
-    """Noise-free descent of `potential(*state, *captures)`."""
+    """Noise-free descent of `potential(*state, *captures)`, plus |state|^2 / 2 with `prior`."""
     trace = dynamics.descend(
         _of_state(potential, captures), dict(init), steps=steps, step_size=step_size, clip=clip, clamp=clamp, keep=keep,
-        differentiable=differentiable,
+        differentiable=differentiable, prior=prior,
     )  # fmt: skip
     return _rows_first(trace)
 
@@ -83,13 +86,12 @@ def scan(
 ) -> Scanned:
     """x <- kernel(x, t, *noise, *captures) for t = start .. 1.   The kernel's noise is drawn from `seed`, or given, "b start *event"."""
     state, path = init, []
-    generator_seed = seed or 0
     for i, level in enumerate(range(start, 0, -1)):
         time = torch.full((len(state),), level, dtype=torch.int64, device=state.device)
         made = [
             noise[name][:, i] if noise is not None
-            else draw(law, (len(state), *event), generator_seed + (level << 20) + k, state.dtype, state.device, high)
-            for k, (name, law, event, high) in enumerate(leaves)
+            else draw(law, (len(state), *event), leaf_seed(seed or 0, level, name), state.dtype, state.device, high)
+            for name, law, event, high in leaves
         ]  # fmt: skip
         state = kernel(state, time, *made, *captures)
         if keep and (i + 1) % keep == 0:

@@ -30,6 +30,7 @@ class Executable:
 
     def __init__(self, composition: Composition, blocks: nn.ModuleDict, averages: nn.ModuleDict) -> None:
         self.composition, self.blocks, self.averages = composition, blocks, averages
+        self.needs_data: frozenset[str] = frozenset()
         self.views = Views(dict(blocks.items()), dict(averages.items()))
 
     @property

@@ -36,7 +36,7 @@ def _print(expression: Expression, least: int) -> str:
 def _text(expression: Expression) -> tuple[str, int]:  # the text and how strongly it binds
     match expression:
         case Number(value):
-            return repr(value), DRAW  # never before a dot, which would be read as a decimal one
+            return repr(value), POSTFIX
         case Text(value):
             return "'" + value.replace("'", "''") + "'", POSTFIX
         case Boolean(value):
@@ -50,10 +50,10 @@ def _text(expression: Expression) -> tuple[str, int]:  # the text and how strong
         case Call(function, arguments):
             inside = ", ".join((f"{each.name}=" if each.name else "") + unparse(each.value) for each in arguments)
             return f"{_print(function, POSTFIX)}({inside})", POSTFIX
+        case Attribute(Number(value), name):
+            return f"({value!r}).{name}", POSTFIX  # else the dot would be read as a decimal one
         case Attribute(value, name):
             return f"{_print(value, POSTFIX)}.{name}", POSTFIX
-        case Draw(Number(value)):
-            return f"~{value!r}", DRAW
         case Draw(operand):
             return f"~{_print(operand, POSTFIX)}", DRAW
         case Negative(operand):

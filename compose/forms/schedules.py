@@ -18,12 +18,17 @@ Operand = Any
 
 
 @form("linear")
-def linear(site: Evaluator, span: Span, start: Operand, end: Operand, *, steps: Operand) -> Value:
-    """From `start` to `end` in a straight line over `steps` steps of the stage, then `end`."""
-    return site.tracer.call(schedules.linear, site.world.name("step", span), start, end, steps, span=span)
+def linear(site: Evaluator, span: Span, start: Operand, end: Operand, *, steps: Operand | None = None) -> Value:
+    """From `start` to `end` in a straight line over `steps` steps of the stage (the whole stage unless given), then `end`."""
+    return _schedule(site, span, schedules.linear, start, end, steps)
 
 
 @form("cosine")
-def cosine(site: Evaluator, span: Span, start: Operand, end: Operand, *, steps: Operand) -> Value:
-    """From `start` to `end` along half a cosine over `steps` steps of the stage, then `end`."""
-    return site.tracer.call(schedules.cosine, site.world.name("step", span), start, end, steps, span=span)
+def cosine(site: Evaluator, span: Span, start: Operand, end: Operand, *, steps: Operand | None = None) -> Value:
+    """From `start` to `end` along half a cosine over `steps` steps of the stage (the whole unless given), then `end`."""
+    return _schedule(site, span, schedules.cosine, start, end, steps)
+
+
+def _schedule(site: Evaluator, span: Span, curve: Any, start: Operand, end: Operand, steps: Operand | None) -> Value:  # noqa: ANN401
+    clock = site.world.name("progress" if steps is None else "step", span)
+    return site.tracer.call(curve, clock, start, end, 1 if steps is None else steps, span=span)

@@ -80,14 +80,20 @@ class Dynamics:
         if self.space == "values":
             density = self._values_density(tracer, state)
             return tracer.call(arithmetic.negative, density, span=self.span)
-        drawn = self.model.at(tracer, state, self.span)
-        prior = [tracer.call(standard_normal_potential, leaf, span=self.span) for leaf in leaves_of(state).values()]
-        if drawn.log_weight is None:
-            return total(tracer, prior)
-        weight = drawn.log_weight
+        weight = self.model.at(tracer, state, self.span).log_weight
+        if weight is None:  # an unweighted model: its noise is standard, and that is all
+            return tracer.call(arithmetic.multiply, total(tracer, self._norms(tracer, state)), 0.0, span=self.span)
         if weight.operation.target is arithmetic.negative:  # - (-energy): the energy itself
-            return tracer.call(arithmetic.add, weight.edges[0].source, total(tracer, prior), span=self.span)
-        return tracer.call(arithmetic.subtract, total(tracer, prior), weight, span=self.span)
+            return weight.edges[0].source
+        return tracer.call(arithmetic.negative, weight, span=self.span)
+
+    def _norms(self, tracer: Tracer, state: Noise) -> list[Node]:
+        return [tracer.call(standard_normal_potential, leaf, span=self.span) for leaf in leaves_of(state).values()]
+
+    @property
+    def in_noise_space(self) -> bool:
+        """Whether the state is noise, whose own law adds |noise|^2 / 2 to the potential: the loop does that."""
+        return self.model is not None and self.space == "noise"
 
     def _values_density(self, tracer: Tracer, state: Noise) -> Node:
         assert self.model is not None
@@ -114,8 +120,11 @@ class Dynamics:
         body = self.body(tracer, state, f"{name}_potential")
         start = {key or LONE: leaf for key, leaf in leaves_of(state).items()}
         passes = None if self.differentiable else (False,)
+        given = {**self.options, **options, "differentiable": self.differentiable}
+        if self.in_noise_space:
+            given["prior"] = True
         trace = tracer.emit(
-            Operation("loop", function, passes), start, options={**self.options, **options, "differentiable": self.differentiable},
+            Operation("loop", function, passes), start, options=given,
             name=f"{name}_chain", span=self.span, bodies=(body,),
         )  # fmt: skip
         final = tracer.field(trace, "state", span=self.span)

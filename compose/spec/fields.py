@@ -15,7 +15,8 @@ from compose.spec import findings as say
 from compose.spec.numbers import evaluate_constant, is_constant
 from compose.spec.records import Given, Items, Place, Reading, Scalar, Table, describe, plain, refuse
 
-__all__ = ["Choice", "Decay", "Flag", "Formula", "FormulaOrNumber", "FreeNumber", "Loose", "Positive", "Slug", "Tabular",
+__all__ = ["Choice", "Decay", "Flag", "Formula", "FormulaOrNumber", "FreeNumber", "Loose", "Positive", "Raw", "Slug",
+           "Tabular",
            "Whole", "WholeOrZero", "Word", "Words", "bad_names", "is_name", "read_formula"]  # fmt: skip
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -196,7 +197,7 @@ def _tabular(noun: str, named: bool) -> Reader:
             found = say.wrong_type(value.place.span(), value.place.name, f"{noun}s by name", describe(value), way_out)
             raise refuse(info, found)
         wrong = bad_names(value, noun, info) if named else []
-        return {key: part for key, part in value.items() if key not in wrong}
+        return Table({key: part for key, part in value.items() if key not in wrong}, value.place)
 
     return read
 
@@ -215,10 +216,12 @@ if TYPE_CHECKING:
     Formula = Expression
     FormulaOrNumber = Expression | float
     Loose = Any
+    Raw = Any
 else:
     Formula = Annotated[Any, PlainValidator(read_formula)]
     FormulaOrNumber = Annotated[Any, PlainValidator(_formula_or_number)]
     Loose = Annotated[Any, PlainValidator(_loose)]
+    Raw = Annotated[Any, PlainValidator(plain)]
 Word = Annotated[str, BeforeValidator(_scalar("a text", "", _text))]
 Slug = Annotated[str, BeforeValidator(_scalar("a short name", "letters, digits, `_`, `-` and `.` only", _slug))]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]

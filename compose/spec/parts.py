@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
+from pydantic import PrivateAttr
+
 from compose.diagnostics import Span
 from compose.expressions import Expression
-from compose.spec.fields import Choice, Flag, Formula, Whole, WholeOrZero, Word
+from compose.spec.fields import Choice, Flag, Formula, Raw, Whole, WholeOrZero, Word
 from compose.spec.records import Record
 
 __all__ = ["BlockDeclaration", "DataSource", "Function", "Program", "RunOptions", "Weights"]
@@ -22,7 +24,7 @@ class DataSource(Record):
     examples: ClassVar[Mapping[str, str]] = {"source": "source: digits"}
     source: Word
     batch_size: Whole = BATCH_SIZE
-    options: dict[str, Any] = {}
+    options: dict[str, Raw] = {}
 
 
 class Weights(Record):
@@ -44,7 +46,7 @@ class BlockDeclaration(Record):
     weights: Weights | None = None
     trainable: Flag = True
     like: Word | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Raw] = {}
 
 
 class Program(Record):
@@ -65,8 +67,13 @@ class Function(Record):
     name: str
     parameters: tuple[str, ...]
     defaults: dict[str, Formula] = {}
-    parameter_spans: dict[str, Span] = {}
     body: Any  # Expression | Program
+    _spans: dict[str, Span] = PrivateAttr(default_factory=dict)
+
+    @property
+    def parameter_spans(self) -> dict[str, Span]:
+        """Where each parameter is declared; empty if the function was made in Python."""
+        return self._spans
 
     @property
     def lines(self) -> dict[str, Expression]:

@@ -194,7 +194,7 @@ class Record(BaseModel):
         kept: dict[str, Any] = {key: part for key, part in table.items() if key in known}
         free = "options" in cls.model_fields
         if free:
-            kept["options"] = {key: plain(part) for key, part in rest.items()}
+            kept["options"] = Table(rest, table.place)
         required = [part.alias or name for name, part in cls.model_fields.items() if part.is_required()]
         missing = [key for key in required if key not in table]
         misspelt = {key: near for key in rest if (near := nearest(key, missing))}

@@ -74,8 +74,9 @@ def _definition(key: str, part: Any, table: Table, info: ValidationInfo) -> tupl
             refuse(info, say.bad_name(table.place.span((key,), True), key, "definition"))
         return key, _body(part, info)
     name, parameters, defaults, spans = _signature(key, table.place, info)
-    made = Function(name=name, parameters=parameters, defaults=defaults, parameter_spans=spans, body=_body(part, info))
-    return name, made.at(part.place)
+    made = Function(name=name, parameters=parameters, defaults=defaults, body=_body(part, info)).at(part.place)
+    made._spans.update(spans)
+    return name, made
 
 
 def _signature(key: str, place: Place, info: ValidationInfo) -> tuple[str, tuple[str, ...], dict[str, Expression], dict[str, Span]]:
@@ -136,10 +137,10 @@ class Spec(Record):
     params: Annotated[dict[str, Any], BeforeValidator(_read_params)] = {}
     data: Annotated[dict[str, DataSource], Tabular("data source", named=False)] = {}
     blocks: Annotated[dict[str, BlockDeclaration], Tabular("block")] = {}
-    models: Annotated[dict[str, Any], Tabular("model", named=False), PlainValidator(_read_definitions)] = {}
+    models: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("model", named=False)] = {}
     graph: Annotated[dict[str, Formula], Tabular("node")] = {}
     stages: Annotated[tuple[Stage, ...], BeforeValidator(_read_stages)] = ()
-    samplers: Annotated[dict[str, Any], Tabular("sampler", named=False), PlainValidator(_read_definitions)] = {}
+    samplers: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("sampler", named=False)] = {}
     evaluate: Annotated[dict[str, Formula], Tabular("value")] = {}
     run: RunOptions = RunOptions()
     _values: dict[str, Constant] = PrivateAttr(default_factory=dict)

@@ -14,6 +14,7 @@ from compose.spec.fields import (
     FormulaOrNumber,
     Loose,
     Positive,
+    Raw,
     Slug,
     Tabular,
     Whole,
@@ -57,7 +58,7 @@ class Fit(Record):
     noun: ClassVar[str] = "a fit"
     examples: ClassVar[Mapping[str, str]] = {"value": "value: z"}
     value: Formula
-    options: dict[str, Any] = {}
+    options: dict[str, Raw] = {}
 
     @classmethod
     def normalise(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data

@@ -113,7 +113,9 @@ def _nested(value: Any) -> bool:  # noqa: ANN401  plain data
 def _flow(value: Any) -> str:  # noqa: ANN401  plain data
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_flow_item(item) for item in value) + "]"
-    return "{}" if isinstance(value, Mapping) else _scalar(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_flow_item(part)}" for key, part in value.items()) + "}"
+    return _scalar(value)
 
 
 def _flow_item(value: Any) -> str:  # noqa: ANN401  plain data

@@ -164,6 +164,8 @@ def test_a_time_step_outside_the_chain_is_refused_or_not_a_number():
     for wrong in (lambda: chain.step(x, 0), lambda: chain.posterior(x, x, 0), lambda: chain.diffuse(x, 5)):
         with pytest.raises(ValueError, match="time step"):
             wrong()
-    assert chain.posterior(x, x, torch.zeros(2, dtype=torch.int64)).mean.isnan().all()
+    data = torch.zeros(2, dtype=torch.int64)  # in a tensor nothing can be refused without reading it
+    assert chain.posterior(x, x, data).mean.isnan().all()
+    assert chain.step(x, data).mean.isnan().all()
     with pytest.raises(ValueError, match="prediction"):
         chain.convert(x, x, 1, "epsilon", "x0")
