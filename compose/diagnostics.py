@@ -1,8 +1,8 @@
 """Findings: what is wrong, where it stands, what to do about it; how they are shown and how they are written as data.
 
-    Span      a stretch of one file: lines and columns from 1, the end exclusive
-    Finding   a code, a severity, a place, one cause, one way out, and notes at other places
-    CODES     every code that the program can give, with the page that explains it (the docstring of its wording)
+Span      a stretch of one file: lines and columns from 1, the end exclusive
+Finding   a code, a severity, a place, one cause, one way out, and notes at other places
+CODES     every code that the program can give, with the page that explains it (the docstring of its wording)
 """
 
 import difflib
@@ -11,8 +11,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, ParamSpec
 
-__all__ = ["CODES", "NOWHERE", "Code", "Finding", "Note", "Severity", "Span", "SpecError", "finding", "nearest",
-           "render", "text_lines", "to_json"]  # fmt: skip
+__all__ = [
+    "CODES",
+    "NOWHERE",
+    "Code",
+    "Finding",
+    "Note",
+    "Severity",
+    "Span",
+    "SpecError",
+    "finding",
+    "nearest",
+    "render",
+    "text_lines",
+    "to_json",
+]
 
 Severity = Literal["error", "warning", "hint"]
 Given = ParamSpec("Given")
@@ -239,5 +252,10 @@ def _headline(found: Finding) -> str:
 def _place(span: Span | None) -> dict[str, Any]:
     if span is None:
         return {"file": None, "line": None, "column": None, "end_line": None, "end_column": None}
-    return {"file": span.file, "line": span.line, "column": span.column,
-            "end_line": span.end_line, "end_column": span.end_column}  # fmt: skip
+    return {
+        "file": span.file,
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+    }

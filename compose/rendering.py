@@ -1,7 +1,7 @@
 """How one finding is drawn: its headline, its lines between a gutter and carets, its notes, its help."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from compose.diagnostics import Finding, Span
@@ -12,7 +12,11 @@ WIDEST = 140  # columns of a source line that are shown; a longer one is cut aro
 TALLEST = 6  # lines of one span that are shown before the rest is left out
 PAINT = {"error": "1;31", "warning": "1;33", "hint": "1;36", "note": "1;34", "bold": "1", "help": "1;32"}
 
-Mark = tuple[int, int, str, str]  # first column, end column (both from 0, in characters), label, "primary" | "note"
+Paint = Callable[[str, str], str]
+"""From a style and a text to the text in that style."""
+
+Mark = tuple[int, int, str, str]
+"""What is underlined on one line: first column, end column (from 0, in characters), label, "primary" or "note"."""
 
 
 def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], color: bool) -> str:
@@ -32,11 +36,11 @@ def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], color: bo
     return "\n".join(shown)
 
 
-def _painter(color: bool):  # noqa: ANN202  (style, text) -> text
+def _painter(color: bool) -> Paint:
     return lambda style, text: f"\x1b[{PAINT[style]}m{text}\x1b[0m" if color and text else text
 
 
-def _arrow(found: Finding, file: str, width: int, paint) -> str:  # noqa: ANN001
+def _arrow(found: Finding, file: str, width: int, paint: Paint) -> str:
     primary = found.span is not None and found.span.file == file
     span = found.span if primary else next(note.span for note in found.notes if note.span.file == file)
     assert span is not None
@@ -60,9 +64,16 @@ def _marks(found: Finding) -> dict[tuple[str, int], list[Mark]]:
     return marks
 
 
-def _snippet(here: Mapping[int, list[Mark]], lines: Sequence[str] | None, width: int, severity: str, paint) -> list[str]:  # noqa: ANN001
+def _snippet(
+    here: Mapping[int, list[Mark]], lines: Sequence[str] | None, width: int, severity: str, paint: Paint
+) -> list[str]:
     if not lines:
-        return [f"{' ' * width} {paint('note', '=')} note: {label}" for marks in here.values() for *_, label, _ in marks if label]
+        return [
+            f"{' ' * width} {paint('note', '=')} note: {label}"
+            for marks in here.values()
+            for *_, label, _ in marks
+            if label
+        ]
     bar, shown = paint("note", "|"), [f"{' ' * width} {paint('note', '|')}"]
     for before, line in pairwise([0, *here]):
         if before and line > before + 1:
@@ -96,7 +107,9 @@ def _cut(text: str, marks: list[Mark]) -> tuple[str, list[Mark]]:
     left, right = ("..." if first else ""), ("..." if first + WIDEST < len(text) else "")
     moved = len(left) - first
     piece = left + text[first : first + WIDEST] + right
-    return piece, [(min(s + moved, len(piece)), min(e + moved, len(piece)), label, style) for s, e, label, style in marks]
+    return piece, [
+        (min(s + moved, len(piece)), min(e + moved, len(piece)), label, style) for s, e, label, style in marks
+    ]
 
 
 def _columns(text: str, start: int, end: int) -> int:

@@ -94,12 +94,14 @@ def run(
     options: Options | None = None,
     fields: Mapping[str, Field] | None = None,
     picture: bytes | None = None,
+    reference: Mapping[str, Tensor] | None = None,
     evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None = None,
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
 
     A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume;
-    `fields` tells pictures the data's range; `picture` is the composition drawn, a PNG. Raises RunFailed (a value
+    `fields` tells pictures the data's range, `reference` is the data beside them (default: the first batch); `picture`
+    is the composition drawn, a PNG; `evaluate(executable, averaged)` gives metrics where a stage ends. Raises RunFailed (a value
     that is not finite, a folder in use, another spec), and Interrupted after a signal, once all is saved.
     """
     options = options or Options()
@@ -115,7 +117,7 @@ def run(
             progress.say(f"{home.path} is finished; `--fresh` starts the next run")
             return done
         write_atomically(home.spec, spec_text.encode())
-        _train(prepared, home, progress, options, facts, restored, _Shown(fields or {}, picture, evaluate))
+        _train(prepared, home, progress, options, facts, restored, _Shown(fields or {}, picture, reference, evaluate))
         done.about = home.about()
         return done
 
@@ -146,6 +148,7 @@ def load_run(folder: Path | str, build: Callable[[str], Executable]) -> Run:
 class _Shown:
     fields: Mapping[str, Field]
     picture: bytes | None
+    reference: Mapping[str, Tensor] | None
     evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None
 
 
@@ -198,10 +201,13 @@ def _train(
         save_picture(home.path / "composition.png", shown.picture)
         record.picture(state.run_step, "composition", shown.picture, png_size(shown.picture))
     evaluate = shown.evaluate
+    reference = shown.reference
+    if reference is None and executable.spec.samplers:
+        reference = session.batches.batch(0)
     with Signals() as signals:
         loop = Loop(
             session, home, record, progress, signals, options.intervals, facts,
-            sample=lambda step: _draw_samples(session, home, record, progress, shown.fields, step),
+            sample=lambda step: _draw_samples(session, home, record, progress, shown.fields, reference or {}, step),
             evaluate=lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else {},
             restored=restored or {},
         )  # fmt: skip
@@ -222,10 +228,10 @@ def _train(
 
 
 def _draw_samples(
-    session: Session, home: RunFolder, record: Record, progress: Progress, fields: Mapping[str, Field], step: int
-) -> None:
+    session: Session, home: RunFolder, record: Record, progress: Progress, fields: Mapping[str, Field],
+    batch: Mapping[str, Tensor], step: int,
+) -> None:  # fmt: skip
     """Every sampler's picture, into `samples/NAME-STEP.png` and TensorBoard; a disk that refuses is only told."""
-    batch = session.batches.batch(0)
     for name in session.executable.spec.samplers:
         rank = max((len(v.shape) for v in batch.values()), default=2)
         values = sample(

@@ -41,7 +41,7 @@ def sample(
         raise ValueError(f"the sampler `{name}` has no option `{unknown[0]}`; it has {known}")
     dtype, device = place_of(executable.blocks)
     inputs = Inputs(sampler.program, seed, name, dtype=dtype, device=device)
-    given = moved(batch or {}, dtype, device)
+    given = moved(batch or {}, dtype, device) if sampler.conditional else {}
     if given:
         count = min(count, *(len(rows) for rows in given.values()))
     made = []

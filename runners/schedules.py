@@ -51,7 +51,7 @@ def scheduled(value: Number, names: Mapping[str, float] | None = None) -> Schedu
         return Scheduled(lambda clock: tuple(part(clock) for part in parts), constant=all(p.constant for p in parts))
     if isinstance(value, str):
         value = ex.parse(value)
-    if type(value) not in RULES:
+    if isinstance(value, int | float):
         return Scheduled(lambda _: value, constant=True)
     known = dict(names or {})
     follows = any(isinstance(node, ex.Name) and node.name in FOLLOWS - set(known) for node in ex.walk(value))
@@ -82,7 +82,7 @@ FOLLOWS = {*Clock._fields, *RAMPS}
 
 def _rule(expression: ex.Expression, names: Mapping[str, float]) -> Rule:
     if type(expression) not in RULES:
-        raise ValueError(f"`{expression}` is no number of the clock")
+        raise ValueError(f"`{ex.unparse(expression)}` is no number of the clock")
     return RULES[type(expression)](expression, names)
 
 
@@ -118,7 +118,7 @@ def _sequence(expression: ex.Sequence, names: Mapping[str, float]) -> Rule:
 
 
 def _call(expression: ex.Call, names: Mapping[str, float]) -> Rule:
-    called = expression.function.name if isinstance(expression.function, ex.Name) else str(expression.function)
+    called = expression.function.name if isinstance(expression.function, ex.Name) else ex.unparse(expression.function)
     placed = [_rule(a.value, names) for a in expression.arguments if not a.name]
     named = {a.name: _rule(a.value, names) for a in expression.arguments if a.name}
     if called in RAMPS:

@@ -1,14 +1,14 @@
 """Expressions: the grammar of the equations in a spec, parsed and never evaluated as Python.
 
-    expression = sum [("<" | "<=" | ">" | ">=" | "==") sum]          only as the first argument of where(c, a, b)
-    sum        = product {("+" | "-") product}
-    product    = unary {("*" | "/" | "//") unary}
-    unary      = "-" unary | power
-    power      = draw ["**" unary]
-    draw       = ["~"] postfix
-    postfix    = atom {"." name | "(" [argument {"," argument}] ")"}
-    argument   = [name "="] expression
-    atom       = number | "true" | "false" | 'text' | name | "_" | "(" expression ")" | "[" expression {"," expression} "]"
+expression = sum [("<" | "<=" | ">" | ">=" | "==") sum]          only as the first argument of where(c, a, b)
+sum        = product {("+" | "-") product}
+product    = unary {("*" | "/" | "//") unary}
+unary      = "-" unary | power
+power      = draw ["**" unary]
+draw       = ["~"] postfix
+postfix    = atom {"." name | "(" [argument {"," argument}] ")"}
+argument   = [name "="] expression
+atom       = number | "true" | "false" | 'text' | name | "_" | "(" expression ")" | "[" expression {"," expression} "]"
 """
 
 from compose.expressions.parser import parse
@@ -34,6 +34,27 @@ from compose.expressions.syntax import (
     walk,
 )
 
-__all__ = ["Argument", "Attribute", "Binary", "Boolean", "Call", "Compare", "Draw", "Expression", "Hole", "Name",
-           "Negative", "Number", "Sequence", "Text", "children", "depth", "from_structured", "is_structured", "parse",
-           "to_structured", "unparse", "walk"]  # fmt: skip
+__all__ = [
+    "Argument",
+    "Attribute",
+    "Binary",
+    "Boolean",
+    "Call",
+    "Compare",
+    "Draw",
+    "Expression",
+    "Hole",
+    "Name",
+    "Negative",
+    "Number",
+    "Sequence",
+    "Text",
+    "children",
+    "depth",
+    "from_structured",
+    "is_structured",
+    "parse",
+    "to_structured",
+    "unparse",
+    "walk",
+]

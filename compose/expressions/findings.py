@@ -4,14 +4,39 @@ from compose.diagnostics import Finding, Note, Span, finding
 
 __all__: list[str] = []
 
-LOOKALIKES = {"\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00d7": "*", "\u00b7": "*", "\u22c5": "*", "\u00f7": "/", "\u223c": "~",
-              "\u02dc": "~", "\u2264": "<=", "\u2265": ">=", "\u2018": "'", "\u2019": "'", "\u201c": "'", "\u201d": "'",
-              "\u00a0": " "}  # fmt: skip
-MEANT = {"%": "there is no remainder; use `//` and `-`", "@": "multiply matrices with an operator of that name",
-         "&": "multiply two conditions of 0 and 1", "|": "add two conditions of 0 and 1", "{": "write `record(z=v)`",
-         "}": "write `record(z=v)`", "$": "write the param's name, without `$`", ":": "name an argument with `=`",
-         "\\": "write no line continuation", "#": "put comments on lines of their own", ";": "one line is one expression",
-         "!": "there is no negation; turn the comparison around", "?": "write `where(c, a, b)`"}  # fmt: skip
+LOOKALIKES = {
+    "\u2212": "-",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u00d7": "*",
+    "\u00b7": "*",
+    "\u22c5": "*",
+    "\u00f7": "/",
+    "\u223c": "~",
+    "\u02dc": "~",
+    "\u2264": "<=",
+    "\u2265": ">=",
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201c": "'",
+    "\u201d": "'",
+    "\u00a0": " ",
+}
+MEANT = {
+    "%": "there is no remainder; use `//` and `-`",
+    "@": "multiply matrices with an operator of that name",
+    "&": "multiply two conditions of 0 and 1",
+    "|": "add two conditions of 0 and 1",
+    "{": "write `record(z=v)`",
+    "}": "write `record(z=v)`",
+    "$": "write the param's name, without `$`",
+    ":": "name an argument with `=`",
+    "\\": "write no line continuation",
+    "#": "put comments on lines of their own",
+    ";": "one line is one expression",
+    "!": "there is no negation; turn the comparison around",
+    "?": "write `where(c, a, b)`",
+}
 
 
 @finding("Y201", "error")
@@ -31,8 +56,12 @@ def unclosed_bracket(span: Span, opening: str, closing: str, note: Note) -> Find
 
     Wrong: `kl(q, normal`.   Right: `kl(q, normal)`.
     """
-    return Finding(span=span, message=f"a `{closing}` is missing here: `{opening}` is never closed",
-                   help=f"add `{closing}`", notes=(note,))  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"a `{closing}` is missing here: `{opening}` is never closed",
+        help=f"add `{closing}`",
+        notes=(note,),
+    )
 
 
 @finding("Y203", "error")
@@ -50,8 +79,12 @@ def wrong_closing(span: Span, found: str, closing: str, note: Note) -> Finding:
 
     Wrong: `mlp([1, 2)`.   Right: `mlp([1, 2])`.
     """
-    return Finding(span=span, message=f"`{found}` stands where `{closing}` should", help=f"close with `{closing}` first",
-                   notes=(note,))  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"`{found}` stands where `{closing}` should",
+        help=f"close with `{closing}` first",
+        notes=(note,),
+    )
 
 
 @finding("Y205", "error")
@@ -89,8 +122,11 @@ def misplaced_comparison(span: Span) -> Finding:
 
     Wrong: `loss: energy(x) < 0`.   Right: `loss: where(energy(x) < 0, 1, 0)`.
     """
-    return Finding(span=span, message="a comparison may only be the first argument of `where(c, a, b)`",
-                   help="write `where(..., 1, 0)` around it")  # fmt: skip
+    return Finding(
+        span=span,
+        message="a comparison may only be the first argument of `where(c, a, b)`",
+        help="write `where(..., 1, 0)` around it",
+    )
 
 
 @finding("Y209", "error")
@@ -117,8 +153,11 @@ def misplaced_equals(span: Span) -> Finding:
 
     Wrong: `z = encoder(x)`.   Right: a line `z: encoder(x)`; in a condition, `==`.
     """
-    return Finding(span=span, message="`=` only names an argument of a call",
-                   help="name a value by a line of its own (`z: ...`); compare with `==` within `where(...)`")  # fmt: skip
+    return Finding(
+        span=span,
+        message="`=` only names an argument of a call",
+        help="name a value by a line of its own (`z: ...`); compare with `==` within `where(...)`",
+    )
 
 
 @finding("Y212", "error")
@@ -127,7 +166,9 @@ def not_equal(span: Span) -> Finding:
 
     Wrong: `where(y != 3, a, b)`.   Right: `where(y == 3, b, a)`.
     """
-    return Finding(span=span, message="`!=` is no operator", help="write `==` and exchange the other two arguments of `where`")
+    return Finding(
+        span=span, message="`!=` is no operator", help="write `==` and exchange the other two arguments of `where`"
+    )
 
 
 @finding("Y213", "error")
@@ -136,8 +177,12 @@ def positional_after_named(span: Span, note: Note) -> Finding:
 
     Wrong: `langevin(steps=60, vaebm)`.   Right: `langevin(vaebm, steps=60)`.
     """
-    return Finding(span=span, message="an argument without a name follows one with a name",
-                   help="name it too, or move it to the front", notes=(note,))  # fmt: skip
+    return Finding(
+        span=span,
+        message="an argument without a name follows one with a name",
+        help="name it too, or move it to the front",
+        notes=(note,),
+    )
 
 
 @finding("Y214", "error")
@@ -155,7 +200,9 @@ def bad_argument_name(span: Span) -> Finding:
 
     Wrong: `f(2 = x)`.   Right: `f(k=2)`.
     """
-    return Finding(span=span, message="what stands before `=` must be the name of an argument", help="write `name=value`")
+    return Finding(
+        span=span, message="what stands before `=` must be the name of an argument", help="write `name=value`"
+    )
 
 
 @finding("Y216", "error")
@@ -236,7 +283,11 @@ def too_deep(span: Span, most: int) -> Finding:
 
     Wrong: a hundred brackets within each other.   Right: name parts of it on lines of their own.
     """
-    return Finding(span=span, message=f"this expression is more than {most} levels deep", help="name parts of it on lines of their own")
+    return Finding(
+        span=span,
+        message=f"this expression is more than {most} levels deep",
+        help="name parts of it on lines of their own",
+    )
 
 
 @finding("Y251", "error")

@@ -50,7 +50,10 @@ def _misplaced(expression: Expression) -> list[Compare]:
     allowed = [
         each.arguments[0].value
         for each in walk(expression)
-        if isinstance(each, Call) and each.function == Name("where") and each.arguments and each.arguments[0].name is None
+        if isinstance(each, Call)
+        and each.function == Name("where")
+        and each.arguments
+        and each.arguments[0].name is None
     ]
     return [each for each in walk(expression) if isinstance(each, Compare) and not any(each is one for one in allowed)]
 
@@ -159,7 +162,9 @@ class _Parser:
             raise SpecError([say.positional_after_named(argument.span, Note(named[0].span, "an argument by name"))])
         for each in named:
             if each.name == argument.name:
-                raise SpecError([say.repeated_argument(argument.span, each.name or "", Note(each.span, "the first one"))])
+                raise SpecError(
+                    [say.repeated_argument(argument.span, each.name or "", Note(each.span, "the first one"))]
+                )
 
     def separator(self, opening: Token, closing: str) -> None:
         """A comma, or the closing bracket, which is left to be taken."""
@@ -195,7 +200,9 @@ class _Parser:
         opening = self.take()
         if opening.text == "(":
             if self.at(")"):
-                raise SpecError([say.missing_operand(self.locate(opening.start, self.token.end), "between these brackets")])
+                raise SpecError(
+                    [say.missing_operand(self.locate(opening.start, self.token.end), "between these brackets")]
+                )
             inside = self.expression(nesting + 1)
             if not self.at(")"):
                 self.expected(opening, ")")

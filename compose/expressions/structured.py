@@ -15,7 +15,7 @@ Flags stand beside these keys and say what happens on the edge, in this order: `
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from compose.diagnostics import NOWHERE, Finding, Span, SpecError, nearest
+from compose.diagnostics import NOWHERE, Span, SpecError, nearest
 from compose.expressions import findings as say
 from compose.expressions.lexer import TOKEN
 from compose.expressions.parser import COMPARISONS, DEEPEST, POWER, parse
@@ -175,14 +175,25 @@ class _Reader:
         heads = [head for head in HEADS if head in data]
         if len(heads) != 1:
             near = next((each for each in (nearest(str(key), HEADS) for key in data) if each), None)
-            problem = "this mapping is no expression" if not heads else f"`{heads[0]}` and `{heads[1]}` exclude each other"
-            self.refuse(path, problem, f"did you mean the key `{near}`?" if near and not heads else f"use one of {', '.join(HEADS)}")
+            problem = (
+                "this mapping is no expression" if not heads else f"`{heads[0]}` and `{heads[1]}` exclude each other"
+            )
+            self.refuse(
+                path,
+                problem,
+                f"did you mean the key `{near}`?" if near and not heads else f"use one of {', '.join(HEADS)}",
+            )
         head = heads[0]
         must, may = HEADS[head]
         for key in data:
             if key not in (head, *must, *may, *FLAGS):
                 near = nearest(str(key), (head, *must, *may, *FLAGS))
-                self.refuse((*path, key), f"`{key}` is no key beside `{head}`", f"did you mean `{near}`?" if near else "remove it", key=True)
+                self.refuse(
+                    (*path, key),
+                    f"`{key}` is no key beside `{head}`",
+                    f"did you mean `{near}`?" if near else "remove it",
+                    key=True,
+                )
         for key in must:
             if key not in data:
                 self.refuse(path, f"`{key}` is missing beside `{head}`", f"add `{key}: ...`")
@@ -211,7 +222,9 @@ class _Reader:
             return self.call(data, path, nesting)
         if head == "field":
             self.name(data["field"], here)
-            return Attribute(self.read(data["of"], (*path, "of"), nesting + 1), data["field"], self.place.span(here), span)
+            return Attribute(
+                self.read(data["of"], (*path, "of"), nesting + 1), data["field"], self.place.span(here), span
+            )
         return self.operator(head, data, path, nesting)
 
     def operator(self, head: str, data: Mapping[str, Any], path: Suffix, nesting: int) -> Expression:

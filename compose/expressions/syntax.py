@@ -6,8 +6,27 @@ from typing import Literal
 
 from compose.diagnostics import NOWHERE, Span
 
-__all__ = ["Argument", "Attribute", "Binary", "Boolean", "Call", "Compare", "Comparison", "Draw", "Expression", "Hole",
-           "Name", "Negative", "Number", "Operator", "Sequence", "Text", "children", "depth", "walk"]  # fmt: skip
+__all__ = [
+    "Argument",
+    "Attribute",
+    "Binary",
+    "Boolean",
+    "Call",
+    "Compare",
+    "Comparison",
+    "Draw",
+    "Expression",
+    "Hole",
+    "Name",
+    "Negative",
+    "Number",
+    "Operator",
+    "Sequence",
+    "Text",
+    "children",
+    "depth",
+    "walk",
+]
 
 Operator = Literal["+", "-", "*", "/", "//", "**"]
 Comparison = Literal["<", "<=", ">", ">=", "=="]
@@ -147,9 +166,7 @@ class Sequence:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
-Expression = (
-    Number | Text | Boolean | Name | Hole | Call | Attribute | Binary | Negative | Compare | Draw | Sequence
-)  # fmt: skip
+Expression = Number | Text | Boolean | Name | Hole | Call | Attribute | Binary | Negative | Compare | Draw | Sequence
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:

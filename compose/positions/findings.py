@@ -48,8 +48,11 @@ def scalar_file(span: Span, text: str) -> Finding:
     Wrong: `compose 1`.   Right: `compose: 1`, with a colon and a blank.
     """
     shown = text if len(text) < 40 else text[:37] + "..."
-    return Finding(span=span, message=f"the file is one single value, `{shown}`, not keys with values",
-                   help="write `key: value` lines, with a blank after each colon")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"the file is one single value, `{shown}`, not keys with values",
+        help="write `key: value` lines, with a blank after each colon",
+    )
 
 
 @finding("Y106", "error")
@@ -85,8 +88,12 @@ def duplicate_key(span: Span, key: str, first: Span) -> Finding:
 
     Wrong: two `decoder:` lines under `blocks`.   Right: one, or two different names.
     """
-    return Finding(span=span, message=f"`{key}` stands twice in the same mapping",
-                   help="rename or remove one of the two", notes=(Note(first, "the first one"),))  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"`{key}` stands twice in the same mapping",
+        help="rename or remove one of the two",
+        notes=(Note(first, "the first one"),),
+    )
 
 
 @finding("Y110", "error")
@@ -95,8 +102,11 @@ def key_not_text(span: Span, what: str, text: str = "") -> Finding:
 
     Wrong: `1: cat`.   Right: `"1": cat`.
     """
-    return Finding(span=span, message=f"a key must be a name, this one is {what}",
-                   help=f"put it in quotes (`\"{text}\"`) or give it a name" if text else "give it a name")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"a key must be a name, this one is {what}",
+        help=f'put it in quotes (`"{text}"`) or give it a name' if text else "give it a name",
+    )
 
 
 @finding("Y111", "error")
@@ -115,8 +125,11 @@ def cut_expression(span: Span, whole: str) -> Finding:
     Wrong: `{value: squared_error(x_hat, x), every: 2}`.   Right: block style, one key a line, or quotes around it.
     """
     shown = " ".join(whole.split())
-    return Finding(span=span, message="YAML cuts this expression at its comma, because it stands within `{ }` or `[ ]`",
-                   help=f"write one key a line (block style), or quote it: \"{shown}\"")  # fmt: skip
+    return Finding(
+        span=span,
+        message="YAML cuts this expression at its comma, because it stands within `{ }` or `[ ]`",
+        help=f'write one key a line (block style), or quote it: "{shown}"',
+    )
 
 
 @finding("Y113", "error")
@@ -125,7 +138,9 @@ def alias_of_itself(span: Span, anchor: str) -> Finding:
 
     Wrong: `a: &a [*a]`.   Right: write the value out.
     """
-    return Finding(span=span, message=f"`*{anchor}` stands within its own anchor `&{anchor}`", help="write the value out")
+    return Finding(
+        span=span, message=f"`*{anchor}` stands within its own anchor `&{anchor}`", help="write the value out"
+    )
 
 
 @finding("Y114", "error")
@@ -135,8 +150,11 @@ def unknown_alias(span: Span, anchor: str, known: tuple[str, ...]) -> Finding:
     Wrong: `prior: *net` without `&net`.   Right: declare the anchor first, or quote a text that starts with `*`.
     """
     near = nearest(anchor, known)
-    return Finding(span=span, message=f"no anchor `&{anchor}` stands before this",
-                   help=f"did you mean `*{near}`?" if near else "declare the anchor, or quote a text that starts with `*`")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"no anchor `&{anchor}` stands before this",
+        help=f"did you mean `*{near}`?" if near else "declare the anchor, or quote a text that starts with `*`",
+    )
 
 
 @finding("Y115", "error")
@@ -145,8 +163,11 @@ def too_large(span: Span, most: int) -> Finding:
 
     Wrong: nine anchors that each repeat the one before nine times.   Right: write out what is needed.
     """
-    return Finding(span=span, message=f"with its aliases written out the file has more than {most} values",
-                   help="use fewer aliases")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"with its aliases written out the file has more than {most} values",
+        help="use fewer aliases",
+    )
 
 
 @finding("Y116", "error")
@@ -191,8 +212,11 @@ def indentation(span: Span) -> Finding:
 
     Wrong: a key one blank to the left of its neighbours.   Right: neighbours start in the same column.
     """
-    return Finding(span=span, message="this line does not line up with the ones above",
-                   help="keys of one mapping start in the same column; items of one list too")  # fmt: skip
+    return Finding(
+        span=span,
+        message="this line does not line up with the ones above",
+        help="keys of one mapping start in the same column; items of one list too",
+    )
 
 
 @finding("Y123", "error")
@@ -220,8 +244,11 @@ def unexpected_colon(span: Span) -> Finding:
 
     Wrong: `note: first: second`.   Right: `note: "first: second"`, or a new line for the new key.
     """
-    return Finding(span=span, message="a second colon stands in this value",
-                   help="start a new line for a new key, or put the value in quotes")  # fmt: skip
+    return Finding(
+        span=span,
+        message="a second colon stands in this value",
+        help="start a new line for a new key, or put the value in quotes",
+    )
 
 
 @finding("Y126", "error")
@@ -230,8 +257,11 @@ def bad_alias(span: Span, sign: str) -> Finding:
 
     Wrong: `x: * 2`.   Right: `x: "* 2"`, or the operand before it.
     """
-    return Finding(span=span, message=f"YAML takes `{sign}` here for an {'alias' if sign == '*' else 'anchor'}",
-                   help="put the value in quotes")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"YAML takes `{sign}` here for an {'alias' if sign == '*' else 'anchor'}",
+        help="put the value in quotes",
+    )
 
 
 @finding("Y127", "error")
@@ -240,8 +270,11 @@ def list_in_line(span: Span) -> Finding:
 
     Wrong: `x: - y`.   Right: `x: -y`, or the items of a list on lines of their own.
     """
-    return Finding(span=span, message="a list cannot start behind its key",
-                   help="for a minus leave out the blank (`-y`); for a list start a new line")  # fmt: skip
+    return Finding(
+        span=span,
+        message="a list cannot start behind its key",
+        help="for a minus leave out the blank (`-y`); for a list start a new line",
+    )
 
 
 @finding("Y128", "error")
@@ -250,7 +283,9 @@ def after_quotes(span: Span) -> Finding:
 
     Wrong: `root: 'data' / 2`.   Right: quotes around the whole value, or none.
     """
-    return Finding(span=span, message="something follows the closing quote", help="put quotes around the whole value, or none")
+    return Finding(
+        span=span, message="something follows the closing quote", help="put quotes around the whole value, or none"
+    )
 
 
 @finding("Y129", "error")

@@ -19,8 +19,9 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from compose.diagnostics import Finding, Span, SpecError
+from compose.diagnostics import Finding, SpecError
 from compose.positions import findings as say
+from compose.positions.faults import syntax_finding
 from compose.positions.nodes import Document, Entry, Node, Source
 from compose.positions.scalars import resolve
 
@@ -88,9 +89,9 @@ def _read(source: Source, start: int) -> "_Reader":
         for event in _events(source.text[start:]):
             reader.take(event)
     except MarkedYAMLError as problem:
-        reader._stop(_syntax(reader, problem))
+        reader.stop(reader.syntax(problem))
     except (YAMLError, ValueError, OverflowError, IndexError):  # the parser's own slips, on escapes and directives
-        reader._stop(say.other_syntax(source.span(reader.last, reader.last + 1), "what follows cannot be read"))
+        reader.stop(say.other_syntax(source.span(reader.last, reader.last + 1), "what follows cannot be read"))
     if not reader.found and reader.root is None:
         reader.found.append(say.empty_file(source.span(start, start)))
     return reader
@@ -145,14 +146,14 @@ class _Reader:
     def _document(self, event: DocumentStartEvent, start: int, end: int) -> None:
         self.documents += 1
         if self.documents > 1:
-            self._stop(say.several_documents(self.source.span(start, end)))
+            self.stop(say.several_documents(self.source.span(start, end)))
         if event.version not in (None, (1, 2)) or event.tags:
             self.found.append(say.directive(self.source.span(self.offset, self.offset + 1)))
 
     def _open(self, event: MappingStartEvent | SequenceStartEvent, start: int) -> None:
         after = self._undecorated(event, start)
         if len(self.stack) >= DEEPEST:
-            self._stop(say.too_deep(self.source.span(after, after + 1), DEEPEST))
+            self.stop(say.too_deep(self.source.span(after, after + 1), DEEPEST))
         entries = {} if isinstance(event, MappingStartEvent) else None
         self.stack.append(_Frame(after, bool(event.flow_style), event.anchor, entries))
 
@@ -165,12 +166,12 @@ class _Reader:
 
     def _alias(self, anchor: str, start: int, end: int) -> None:
         if any(frame.anchor == anchor for frame in self.stack):
-            self._stop(say.alias_of_itself(self.source.span(start, end), anchor))
+            self.stop(say.alias_of_itself(self.source.span(start, end), anchor))
         if anchor not in self.anchors:
-            self._stop(say.unknown_alias(self.source.span(start, end), anchor, tuple(self.anchors)))
+            self.stop(say.unknown_alias(self.source.span(start, end), anchor, tuple(self.anchors)))
         node, count = self.anchors[anchor]
         if self.total + count > LARGEST:
-            self._stop(say.too_large(self.source.span(start, end), LARGEST))
+            self.stop(say.too_large(self.source.span(start, end), LARGEST))
         self._place(node, None, count)
 
     def _scalar(self, event: ScalarEvent, start: int, end: int) -> None:
@@ -201,7 +202,7 @@ class _Reader:
         """Put a finished value where it belongs: the root, an item, a key, or the value of the key before it."""
         self.total += 1
         if self.total > LARGEST:
-            self._stop(say.too_large(node.span, LARGEST))
+            self.stop(say.too_large(node.span, LARGEST))
         if anchor is not None:
             self.anchors[anchor] = (node, count)
         if not self.stack:
@@ -254,57 +255,12 @@ class _Reader:
                     frame.entries = {**(frame.entries or {}), key: Entry(entry.key, meant)}
         return True
 
-    def _stop(self, found: Finding) -> NoReturn:
+    def syntax(self, problem: MarkedYAMLError) -> Finding:
+        """The finding for what the parser could not read."""
+        frame = self.stack[-1] if self.stack and self.stack[-1].flow else None
+        cut = frame.cut.start if frame and frame.cut else None
+        return syntax_finding(self.source, self.offset, problem, frame.start if frame else None, cut)
+
+    def stop(self, found: Finding) -> NoReturn:
         """Nothing after this can be read."""
         raise SpecError([*self.found, found], {self.source.file: self.source.text})
-
-
-def _syntax(reader: _Reader, problem: MarkedYAMLError) -> Finding:
-    """The finding for a syntax error, told by what stands at its place rather than by the parser's words."""
-    source, text = reader.source, reader.source.text
-    mark = problem.problem_mark or problem.context_mark
-    at = min((mark.index if mark else 0) + reader.offset, len(text))
-    opened = problem.context_mark.index + reader.offset if problem.context_mark else at
-    place = source.span(at, min(at + 1, len(text)))
-    line = text[source.starts[place.line - 1] : at + 1]
-    frame = reader.stack[-1] if reader.stack else None
-    if frame and frame.flow and frame.cut:
-        end = _balanced(text, frame.cut.start)
-        return say.cut_expression(source.span(frame.cut.start, end), text[frame.cut.start : end])
-    if "\t" in line and not line.strip():
-        return say.tab(place)
-    if at >= len(text.rstrip()) and opened < at:
-        return say.unclosed(source.span(opened, opened + 1), text[opened : opened + 1])
-    if frame and frame.flow and source.span(frame.start, at).line < place.line:
-        return say.unclosed(source.span(frame.start, frame.start + 1), text[frame.start])
-    return _at_sign(source, at, place, line) or say.other_syntax(place, problem.problem or "it cannot be read")
-
-
-def _at_sign(source: Source, at: int, place: Span, line: str) -> Finding | None:
-    """The finding that the sign at (or just before) the place of a syntax error speaks for."""
-    text, before = source.text, source.text[at - 1 : at]
-    if at >= len(text):
-        return None
-    if text[at] in "@`%":
-        return say.reserved_character(place, text[at])
-    if text[at] == ":":
-        return say.unexpected_colon(place)
-    if text[at] in "*&" or (before and before in "*&"):
-        return say.bad_alias(place, text[at] if text[at] in "*&" else before)
-    if text[at] == "-" and line[:-1].strip():
-        return say.list_in_line(place)
-    if not line[:-1].strip():
-        return say.indentation(place)
-    if line[:-1].rstrip()[-1] in "'\"":
-        return say.after_quotes(place)
-    return None
-
-
-def _balanced(text: str, start: int) -> int:
-    """Where the brackets that open from `start` on are closed; the end of the line if they are not."""
-    level = 0
-    for at in range(start, len(text)):
-        level += (text[at] in "([{") - (text[at] in ")]}")
-        if text[at] == "\n" or (level == 0 and text[at] in ")]}"):
-            return at + (text[at] != "\n")
-    return len(text)

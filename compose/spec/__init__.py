@@ -1,8 +1,8 @@
 """Specs: the file as typed records.   `load_spec(path)` reads one, with all its mistakes told at once.
 
-    Spec                 the records, frozen; expressions are parsed, numbers are numbers, places are kept
-    spec.span(*path)     where a part stands; every record has a `span` of its own, relative to itself
-    dump_yaml, hash      one canonical text, one hash, whether the spec came from YAML, JSON or Python
+Spec                 the records, frozen; expressions are parsed, numbers are numbers, places are kept
+spec.span(*path)     where a part stands; every record has a `span` of its own, relative to itself
+dump_yaml, hash      one canonical text, one hash, whether the spec came from YAML, JSON or Python
 """
 
 from compose.spec.loading import load_spec, parse_spec, spec_from_data
@@ -13,6 +13,28 @@ from compose.spec.root import Definition, Spec
 from compose.spec.stages import Fit, Gradients, Optimizer, OptimizerOverride, Stage, Term, Update
 from compose.spec.writing import dump_yaml
 
-__all__ = ["BlockDeclaration", "DataSource", "Definition", "Fit", "Function", "Gradients", "Optimizer",
-           "OptimizerOverride", "Place", "Program", "Record", "RunOptions", "Spec", "Stage", "Term", "Update", "Weights",
-           "dump_yaml", "evaluate_constant", "load_spec", "parse_spec", "resolve_params", "spec_from_data"]  # fmt: skip
+__all__ = [
+    "BlockDeclaration",
+    "DataSource",
+    "Definition",
+    "Fit",
+    "Function",
+    "Gradients",
+    "Optimizer",
+    "OptimizerOverride",
+    "Place",
+    "Program",
+    "Record",
+    "RunOptions",
+    "Spec",
+    "Stage",
+    "Term",
+    "Update",
+    "Weights",
+    "dump_yaml",
+    "evaluate_constant",
+    "load_spec",
+    "parse_spec",
+    "resolve_params",
+    "spec_from_data",
+]

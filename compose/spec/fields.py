@@ -9,15 +9,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo
 
 from compose.diagnostics import SpecError
-from compose.expressions import Expression, Number, from_structured, unparse
+from compose.expressions import Expression, Number, from_structured
 from compose.expressions.parser import parse
 from compose.spec import findings as say
 from compose.spec.numbers import evaluate_constant, is_constant
-from compose.spec.records import Given, Items, Place, Reading, Scalar, Table, describe, plain, refuse
+from compose.spec.records import Given, Items, Place, Reading, Refused, Scalar, Table, describe, plain, refuse
 
-__all__ = ["Choice", "Decay", "Flag", "Formula", "FormulaOrNumber", "FreeNumber", "Loose", "Positive", "Raw", "Slug",
-           "Tabular",
-           "Whole", "WholeOrZero", "Word", "Words", "bad_names", "is_name", "read_formula"]  # fmt: skip
+__all__ = [
+    "Choice",
+    "Decay",
+    "Flag",
+    "Formula",
+    "FormulaOrNumber",
+    "FreeNumber",
+    "Loose",
+    "Positive",
+    "Raw",
+    "Slug",
+    "Tabular",
+    "Whole",
+    "WholeOrZero",
+    "Word",
+    "Words",
+    "bad_names",
+    "is_name",
+    "read_formula",
+]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
@@ -54,8 +71,6 @@ def read_formula(value: Any, info: ValidationInfo) -> Expression:  # noqa: ANN40
 
 def refuse_again() -> Exception:
     """What to raise when the findings are reported already."""
-    from compose.spec.records import Refused
-
     return Refused("reported")
 
 
@@ -179,7 +194,10 @@ def _words(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed dat
         return tuple(value) if isinstance(value, list) else value
     if not isinstance(value, Items):
         shown = f"`[{value.value}]`" if isinstance(value, Scalar) else "`[a, b]`"
-        raise refuse(info, say.wrong_type(value.place.span(), value.place.name, "a list of names", describe(value), f"write {shown}"))
+        raise refuse(
+            info,
+            say.wrong_type(value.place.span(), value.place.name, "a list of names", describe(value), f"write {shown}"),
+        )
     read = _scalar("a name", "", _text)
     return tuple(read(part, info) for part in value)
 
@@ -229,11 +247,7 @@ Flag = Annotated[bool, BeforeValidator(_scalar("true or false", "", _flag))]
 Whole = Annotated[int, BeforeValidator(_number("a whole number, 1 or more", lambda number: number >= 1, True))]
 WholeOrZero = Annotated[int, BeforeValidator(_number("a whole number, 0 or more", lambda number: number >= 0, True))]
 Positive = Annotated[float, BeforeValidator(_number("a number above 0", lambda number: number > 0, False))]
-Decay = Annotated[float, BeforeValidator(_number("a number from 0 up to, not including, 1", lambda n: 0 <= n < 1, False))]
+Decay = Annotated[
+    float, BeforeValidator(_number("a number from 0 up to, not including, 1", lambda n: 0 <= n < 1, False))
+]
 FreeNumber = Annotated[float, BeforeValidator(_number("a number", lambda number: True, False))]
-
-
-def formula_data(expression: Expression) -> int | float | bool | str:
-    """An expression as a file writes it: a number as a number, everything else as text."""
-    value = getattr(expression, "value", None) if isinstance(expression, Number) else None
-    return unparse(expression) if value is None else value

@@ -15,8 +15,11 @@ def unknown_key(span: Span, key: str, where: str, known: Iterable[str]) -> Findi
     """
     known = tuple(known)
     near = nearest(key, known)
-    return Finding(span=span, message=f"`{key}` is no key of {where}",
-                   help=f"did you mean `{near}`?" if near else f"it may have {', '.join(known)}")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"`{key}` is no key of {where}",
+        help=f"did you mean `{near}`?" if near else f"it may have {', '.join(known)}",
+    )
 
 
 @finding("Y302", "error")
@@ -46,8 +49,11 @@ def bad_name(span: Span, name: str, noun: str) -> Finding:
     spelt = "".join(character if character.isascii() and character.isalnum() else "_" for character in name).strip("_")
     spelt = f"{noun[0]}{spelt}" if not spelt or spelt[0].isdigit() else spelt
     near = f"{name}_" if name.isidentifier() and name.isascii() else spelt
-    return Finding(span=span, message=f"`{name}` cannot be the name of a {noun}",
-                   help=f"use letters, digits and `_`, and no word of Python's, such as `{near}`")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"`{name}` cannot be the name of a {noun}",
+        help=f"use letters, digits and `_`, and no word of Python's, such as `{near}`",
+    )
 
 
 @finding("Y305", "error")
@@ -65,7 +71,9 @@ def wrong_version(span: Span, got: str) -> Finding:
 
     Wrong: `compose: 2`.   Right: `compose: 1`.
     """
-    return Finding(span=span, message=f"this program reads version 1 of the language, not {got}", help="write `compose: 1`")
+    return Finding(
+        span=span, message=f"this program reads version 1 of the language, not {got}", help="write `compose: 1`"
+    )
 
 
 @finding("Y307", "error")
@@ -74,8 +82,12 @@ def both_keys(span: Span, first: str, second: str, where: str, other: Span) -> F
 
     Wrong: `epochs: 3` and `steps: 100` in one stage.   Right: one of them.
     """
-    return Finding(span=span, message=f"`{second}` and `{first}` exclude each other in {where}", help="remove one of them",
-                   notes=(Note(other, f"`{first}` stands here"),))  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"`{second}` and `{first}` exclude each other in {where}",
+        help="remove one of them",
+        notes=(Note(other, f"`{first}` stands here"),),
+    )
 
 
 @finding("Y308", "error")
@@ -84,8 +96,12 @@ def belongs_to_update(span: Span, key: str, updates: Span) -> Finding:
 
     Wrong: `minimize` beside `updates`.   Right: `minimize` within one of the updates.
     """
-    return Finding(span=span, message=f"`{key}` cannot stand beside `updates`", help=f"move `{key}` into one of the updates",
-                   notes=(Note(updates, "the stage's updates"),))  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"`{key}` cannot stand beside `updates`",
+        help=f"move `{key}` into one of the updates",
+        notes=(Note(updates, "the stage's updates"),),
+    )
 
 
 @finding("Y309", "error")
@@ -103,8 +119,9 @@ def repeated_name(span: Span, name: str, noun: str, first: Span) -> Finding:
 
     Wrong: two stages called `warmup`.   Right: two names.
     """
-    return Finding(span=span, message=f"two {noun}s are called `{name}`", help="rename one",
-                   notes=(Note(first, "the first one"),))  # fmt: skip
+    return Finding(
+        span=span, message=f"two {noun}s are called `{name}`", help="rename one", notes=(Note(first, "the first one"),)
+    )
 
 
 @finding("Y311", "error")
@@ -124,8 +141,11 @@ def unknown_param(span: Span, name: str, known: Iterable[str]) -> Finding:
     """
     known = tuple(known)
     near = nearest(name, known)
-    return Finding(span=span, message=f"no param is called `{name}`, and a number is needed here",
-                   help=f"did you mean `{near}`?" if near else f"declare it: `params: {{{name}: ...}}`")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"no param is called `{name}`, and a number is needed here",
+        help=f"did you mean `{near}`?" if near else f"declare it: `params: {{{name}: ...}}`",
+    )
 
 
 @finding("Y313", "error")
@@ -134,8 +154,11 @@ def not_constant(span: Span, what: str) -> Finding:
 
     Wrong: `steps: sqrt(100)`.   Right: `steps: 10`.
     """
-    return Finding(span=span, message=f"{what} is no number that is known beforehand",
-                   help="use numbers, params and `+ - * / // **`")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"{what} is no number that is known beforehand",
+        help="use numbers, params and `+ - * / // **`",
+    )
 
 
 @finding("Y314", "error")
@@ -153,8 +176,12 @@ def param_cycle(span: Span, names: tuple[str, ...], others: tuple[Span, ...]) ->
 
     Wrong: `params: {a: b + 1, b: a + 1}`.   Right: give one of them a number.
     """
-    return Finding(span=span, message=f"params in a circle: {' -> '.join(names)}", help="give one of them a number",
-                   notes=tuple(Note(other, "and on through here") for other in others))  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"params in a circle: {' -> '.join(names)}",
+        help="give one of them a number",
+        notes=tuple(Note(other, "and on through here") for other in others),
+    )
 
 
 @finding("Y316", "error")
@@ -163,7 +190,9 @@ def text_param(span: Span, name: str, text: str) -> Finding:
 
     Wrong: `steps: source` with `params: {source: digits}`.   Right: a param that holds a number.
     """
-    return Finding(span=span, message=f"the param `{name}` is `{text}`, and a number is needed here", help="use another param")
+    return Finding(
+        span=span, message=f"the param `{name}` is `{text}`, and a number is needed here", help="use another param"
+    )
 
 
 @finding("Y317", "error")
@@ -183,8 +212,11 @@ def not_a_choice(span: Span, what: str, got: str, choices: Iterable[str]) -> Fin
     """
     choices = tuple(choices)
     near = nearest(got, choices)
-    return Finding(span=span, message=f"{what} cannot be `{got}`",
-                   help=(f"did you mean `{near}`? " if near else "") + f"it is one of {', '.join(choices)}")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"{what} cannot be `{got}`",
+        help=(f"did you mean `{near}`? " if near else "") + f"it is one of {', '.join(choices)}",
+    )
 
 
 @finding("Y321", "error")
@@ -194,8 +226,11 @@ def base_not_found(span: Span, name: str, known: Iterable[str]) -> Finding:
     Wrong: `extends: gfl.yaml`.   Right: `extends: glf.yaml`.
     """
     near = nearest(name, known)
-    return Finding(span=span, message=f"there is no spec `{name}` to extend",
-                   help=f"did you mean `{near}`?" if near else "give a path relative to this file, or a spec of the library")  # fmt: skip
+    return Finding(
+        span=span,
+        message=f"there is no spec `{name}` to extend",
+        help=f"did you mean `{near}`?" if near else "give a path relative to this file, or a spec of the library",
+    )
 
 
 @finding("Y322", "error")
@@ -204,8 +239,9 @@ def base_cycle(span: Span, files: tuple[str, ...]) -> Finding:
 
     Wrong: a.yaml extends b.yaml, which extends a.yaml.   Right: one of them stands alone.
     """
-    return Finding(span=span, message=f"specs extend each other in a circle: {' -> '.join(files)}",
-                   help="remove one `extends`")  # fmt: skip
+    return Finding(
+        span=span, message=f"specs extend each other in a circle: {' -> '.join(files)}", help="remove one `extends`"
+    )
 
 
 @finding("Y331", "error")
@@ -226,4 +262,6 @@ def bad_path(span: Span, step: str, where: str, known: Iterable[str]) -> Finding
     known = tuple(known)
     near = nearest(step, known)
     listed = f"it has {', '.join(known)}" if known else "set the whole of it instead"
-    return Finding(span=span, message=f"{where} has no `{step}` to set", help=f"did you mean `{near}`?" if near else listed)
+    return Finding(
+        span=span, message=f"{where} has no `{step}` to set", help=f"did you mean `{near}`?" if near else listed
+    )

@@ -120,7 +120,9 @@ class _Setting:
             return replace(node, value=(*node.value[:at], made, *node.value[at + 1 :]))
         raise self.refuse(say.bad_path(step.span, step.text, where, ()))
 
-    def entries(self, entries: Mapping[str, Entry], step: Node, rest: list[Node], value: Node, where: str) -> dict[str, Entry]:
+    def entries(
+        self, entries: Mapping[str, Entry], step: Node, rest: list[Node], value: Node, where: str
+    ) -> dict[str, Entry]:
         known = _known_key(entries, step.text)
         if not rest and value.value is None:
             if known is None:
@@ -135,7 +137,10 @@ class _Setting:
 
     def index(self, items: tuple[Node, ...], step: Node, where: str) -> int:
         """The place in a list that a step means: its number, or the `name` of the item."""
-        names = [node.data.get("name", str(at)) if isinstance(node.value, Mapping) else str(at) for at, node in enumerate(items)]
+        names = [
+            node.data.get("name", str(at)) if isinstance(node.value, Mapping) else str(at)
+            for at, node in enumerate(items)
+        ]
         if step.text in names:
             return names.index(step.text)
         if step.text.isdecimal() and int(step.text) < len(items):

@@ -17,8 +17,20 @@ from compose.spec.writing import write_yaml
 
 __all__ = ["SECTIONS", "load_spec", "parse_spec", "spec_from_data"]
 
-RECORDS: tuple[type[BaseModel], ...] = (Spec, DataSource, BlockDeclaration, Weights, RunOptions, Stage, Update, Term, Fit,
-                                        Optimizer, OptimizerOverride, Gradients)  # fmt: skip
+RECORDS: tuple[type[BaseModel], ...] = (
+    Spec,
+    DataSource,
+    BlockDeclaration,
+    Weights,
+    RunOptions,
+    Stage,
+    Update,
+    Term,
+    Fit,
+    Optimizer,
+    OptimizerOverride,
+    Gradients,
+)
 SECTIONS = frozenset(part.alias or name for record in RECORDS for name, part in record.model_fields.items())
 
 

@@ -9,8 +9,7 @@ from compose.diagnostics import NOWHERE, Finding, Span, SpecError
 from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, Number, parse, walk
 from compose.spec import findings as say
 
-__all__ = ["Constant", "Param", "as_param", "evaluate_constant", "is_constant", "partly_resolved",
-           "resolve_params"]  # fmt: skip
+__all__ = ["Constant", "Param", "as_param", "evaluate_constant", "is_constant", "partly_resolved", "resolve_params"]
 
 Constant = int | float | bool | str
 Param = Constant | Expression
@@ -30,7 +29,9 @@ def evaluate_constant(expression: Expression, params: Mapping[str, Any]) -> int 
         case Name(name):
             return _param(name, params, expression.span)
         case Binary(operator, left, right):
-            return _arithmetic(operator, evaluate_constant(left, params), evaluate_constant(right, params), expression.span)
+            return _arithmetic(
+                operator, evaluate_constant(left, params), evaluate_constant(right, params), expression.span
+            )
     raise SpecError([say.not_constant(expression.span, "this")])
 
 
@@ -133,7 +134,7 @@ def _arithmetic(operator: str, left: int | float, right: int | float, span: Span
 
 
 def _power(left: int | float, right: int | float) -> Any:  # noqa: ANN401  complex for a root of a negative number
-    whole = isinstance(left, int) and isinstance(right, int) and right > 0
-    if whole and left.bit_length() * right > 2 * LARGEST_BITS and abs(left) > 1:
-        raise OverflowError
+    if isinstance(left, int) and isinstance(right, int) and right > 0 and abs(left) > 1:
+        if left.bit_length() * right > 2 * LARGEST_BITS:
+            raise OverflowError
     return left**right

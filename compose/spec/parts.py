@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from compose.diagnostics import Span
 from compose.expressions import Expression
@@ -24,7 +24,7 @@ class DataSource(Record):
     examples: ClassVar[Mapping[str, str]] = {"source": "source: digits"}
     source: Word
     batch_size: Whole = BATCH_SIZE
-    options: dict[str, Raw] = {}
+    options: dict[str, Raw] = Field(default_factory=dict)
 
 
 class Weights(Record):
@@ -46,7 +46,7 @@ class BlockDeclaration(Record):
     weights: Weights | None = None
     trainable: Flag = True
     like: Word | None = None
-    options: dict[str, Raw] = {}
+    options: dict[str, Raw] = Field(default_factory=dict)
 
 
 class Program(Record):
@@ -66,7 +66,7 @@ class Function(Record):
     noun: ClassVar[str] = "a function"
     name: str
     parameters: tuple[str, ...]
-    defaults: dict[str, Formula] = {}
+    defaults: dict[str, Formula] = Field(default_factory=dict)
     body: Any  # Expression | Program
     _spans: dict[str, Span] = PrivateAttr(default_factory=dict)
 

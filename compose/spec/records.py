@@ -14,8 +14,20 @@ from compose.diagnostics import NOWHERE, Finding, Span, nearest
 from compose.positions import Document, Node, Path
 from compose.spec import findings as say
 
-__all__ = ["Given", "Items", "Place", "Reading", "Record", "Refused", "Scalar", "Table", "describe", "given", "plain",
-           "refuse"]  # fmt: skip
+__all__ = [
+    "Given",
+    "Items",
+    "Place",
+    "Reading",
+    "Record",
+    "Refused",
+    "Scalar",
+    "Table",
+    "describe",
+    "given",
+    "plain",
+    "refuse",
+]
 
 
 class Refused(ValueError):
@@ -134,7 +146,9 @@ class Record(BaseModel):
     `noun` is what a message calls it. A record with a field `options` takes every key it does not know into it.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
+    )
     noun: ClassVar[str] = "the spec"
     examples: ClassVar[Mapping[str, str]] = {}
     _place: Place = PrivateAttr(default=Place())
@@ -181,8 +195,16 @@ class Record(BaseModel):
         value = cls.normalise(value, info)
         if not isinstance(value, Table):
             span = value.place.span()
-            raise refuse(info, say.wrong_type(span, value.place.name, f"{cls.noun}, keys with values", describe(value),
-                                              f"write `{cls._example()}`"))  # fmt: skip
+            raise refuse(
+                info,
+                say.wrong_type(
+                    span,
+                    value.place.name,
+                    f"{cls.noun}, keys with values",
+                    describe(value),
+                    f"write `{cls._example()}`",
+                ),
+            )
         cls.check(value, info)
         return handler(cls._known(value, info)).at(value.place)
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, PlainValidator, PrivateAttr, ValidationInfo
+from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr, ValidationInfo
 
 from compose.diagnostics import Span, SpecError
 from compose.expressions import Call, Expression, Name, is_structured, parse
@@ -15,7 +15,7 @@ from compose.spec.fields import Formula, Slug, Tabular, Word, bad_names, is_name
 from compose.spec.numbers import Constant, Param, as_param, partly_resolved, resolve_params
 from compose.spec.parts import BlockDeclaration, DataSource, Function, Program, RunOptions
 from compose.spec.records import Items, Place, Reading, Record, Refused, Scalar, Table, describe, plain, refuse
-from compose.spec.stages import Stage, _check_repeated
+from compose.spec.stages import Stage, check_repeated
 
 __all__ = ["Definition", "Spec"]
 
@@ -35,13 +35,20 @@ def _read_params(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  plac
     if not isinstance(value, Table):
         return value
     wrong = bad_names(value, "param", info)
-    read: dict[str, Param] = {}
+    read: dict[str, Param] = Field(default_factory=dict)
     for name, part in value.items():
         if name in wrong:
             continue
         if not isinstance(part, Scalar) or part.value is None:
-            refuse(info, say.wrong_type(part.place.span((), part.value is None if isinstance(part, Scalar) else False),
-                                        part.place.name, "a number, a text, true or false", describe(part)))  # fmt: skip
+            refuse(
+                info,
+                say.wrong_type(
+                    part.place.span((), part.value is None if isinstance(part, Scalar) else False),
+                    part.place.name,
+                    "a number, a text, true or false",
+                    describe(part),
+                ),
+            )
         elif isinstance(part.value, str):
             place = part.place
             read[name] = as_param(part.value, value, lambda start, end, place=place: place.text_span((), start, end))
@@ -54,8 +61,8 @@ def _read_definitions(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 
     """Models or samplers: expressions, programs, and functions whose keys have parameters."""
     if not isinstance(value, Table):
         return value
-    read: dict[str, Any] = {}
-    keys: dict[str, str] = {}
+    read: dict[str, Any] = Field(default_factory=dict)
+    keys: dict[str, str] = Field(default_factory=dict)
     for key, part in value.items():
         try:
             name, made = _definition(key, part, value, info)
@@ -79,7 +86,9 @@ def _definition(key: str, part: Any, table: Table, info: ValidationInfo) -> tupl
     return name, made
 
 
-def _signature(key: str, place: Place, info: ValidationInfo) -> tuple[str, tuple[str, ...], dict[str, Expression], dict[str, Span]]:
+def _signature(
+    key: str, place: Place, info: ValidationInfo
+) -> tuple[str, tuple[str, ...], dict[str, Expression], dict[str, Span]]:
     """The name, parameters, defaults and places of the parameters of a key such as `denoise(x_t, t)`."""
     bad = say.bad_function_key(place.span((key,), True), key, key.split("(")[0].strip() or "f")
     try:
@@ -91,7 +100,7 @@ def _signature(key: str, place: Place, info: ValidationInfo) -> tuple[str, tuple
     if not isinstance(made, Call) or not isinstance(made.function, Name) or not is_name(made.function.name):
         raise refuse(info, bad)
     parameters: list[str] = []
-    spans: dict[str, Span] = {}
+    spans: dict[str, Span] = Field(default_factory=dict)
     for argument in made.arguments:
         name = argument.name or (argument.value.name if isinstance(argument.value, Name) else "")
         if not is_name(name) or name in parameters:
@@ -105,7 +114,7 @@ def _body(part: Any, info: ValidationInfo) -> Expression | Program:  # noqa: ANN
     if not isinstance(part, Table) or is_structured(plain(part)):
         return read_formula(part, info)
     wrong = bad_names(part, "line", info)
-    lines: dict[str, Expression] = {}
+    lines: dict[str, Expression] = Field(default_factory=dict)
     for name, line in part.items():
         try:
             lines[name] = read_formula(line, info)
@@ -121,8 +130,10 @@ def _body(part: Any, info: ValidationInfo) -> Expression | Program:  # noqa: ANN
 def _read_stages(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
     if isinstance(value, Scalar | Table):
         span = value.place.span((), key=True)
-        raise refuse(info, say.wrong_type(span, "`stages`", "a list of stages", describe(value), "write `- epochs: 10` below it"))
-    _check_repeated(value, "stage", info)
+        raise refuse(
+            info, say.wrong_type(span, "`stages`", "a list of stages", describe(value), "write `- epochs: 10` below it")
+        )
+    check_repeated(value, "stage", info)
     return tuple(value) if isinstance(value, Items) else value
 
 
@@ -134,14 +145,20 @@ class Spec(Record):
     compose: Annotated[Literal[1], BeforeValidator(_read_version)]
     name: Slug = "unnamed"
     extends: Word | None = None
-    params: Annotated[dict[str, Any], BeforeValidator(_read_params)] = {}
-    data: Annotated[dict[str, DataSource], Tabular("data source", named=False)] = {}
-    blocks: Annotated[dict[str, BlockDeclaration], Tabular("block")] = {}
-    models: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("model", named=False)] = {}
-    graph: Annotated[dict[str, Formula], Tabular("node")] = {}
+    params: Annotated[dict[str, Any], BeforeValidator(_read_params), Tabular("param", named=False)] = Field(
+        default_factory=dict
+    )
+    data: Annotated[dict[str, DataSource], Tabular("data source", named=False)] = Field(default_factory=dict)
+    blocks: Annotated[dict[str, BlockDeclaration], Tabular("block")] = Field(default_factory=dict)
+    models: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("model", named=False)] = Field(
+        default_factory=dict
+    )
+    graph: Annotated[dict[str, Formula], Tabular("node")] = Field(default_factory=dict)
     stages: Annotated[tuple[Stage, ...], BeforeValidator(_read_stages)] = ()
-    samplers: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("sampler", named=False)] = {}
-    evaluate: Annotated[dict[str, Formula], Tabular("value")] = {}
+    samplers: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("sampler", named=False)] = Field(
+        default_factory=dict
+    )
+    evaluate: Annotated[dict[str, Formula], Tabular("value")] = Field(default_factory=dict)
     run: RunOptions = RunOptions()
     _values: dict[str, Constant] = PrivateAttr(default_factory=dict)
 
@@ -190,11 +207,11 @@ class Spec(Record):
             return value
         _resolve(value.get("params"), info)
         data = value.get("data")
-        named = isinstance(data, Table) and data and all(isinstance(part, Table) for part in data.values())
-        if isinstance(data, Table) and not named:
+        if not isinstance(data, Table):
+            return value
+        if not data or not all(isinstance(part, Table) for part in data.values()):
             return Table({**value, "data": Table({"": data}, data.place)}, value.place)
-        if named:
-            bad_names(data, "data source", info)
+        bad_names(data, "data source", info)
         return value
 
 

@@ -21,16 +21,16 @@ from compose.spec.fields import (
     Word,
     Words,
 )
-from compose.spec.records import Items, Record, Scalar, Table, refuse
+from compose.spec.records import Items, Record, Scalar, Table, describe, refuse
 
-__all__ = ["Fit", "Gradients", "Optimizer", "OptimizerOverride", "Stage", "Term", "Update"]
+__all__ = ["Fit", "Gradients", "Optimizer", "OptimizerOverride", "Stage", "Term", "Update", "check_repeated"]
 
 LEARNING_RATE = 1e-3
 OF_AN_UPDATE = ("train", "minimize", "maximize", "every", "times", "batch")  # keys that cannot stand beside `updates`
 WORK = ("minimize", "maximize", "write", "fit", "copy", "updates")
 
 
-def _value_record(cls: type[Record], value: Any) -> Any:  # noqa: ANN401  placed data
+def _value_record(value: Any) -> Any:  # noqa: ANN401  placed data
     """`x` as `{value: x}`, unless it is a mapping with keys of its own."""
     structured = isinstance(value, Table) and any(head in value for head in HEADS if head != "value")
     if isinstance(value, Scalar | Items) or structured:
@@ -49,7 +49,7 @@ class Term(Record):
     @classmethod
     def normalise(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data
         """A bare expression is a term."""
-        return _value_record(cls, value)
+        return _value_record(value)
 
 
 class Fit(Record):
@@ -58,12 +58,12 @@ class Fit(Record):
     noun: ClassVar[str] = "a fit"
     examples: ClassVar[Mapping[str, str]] = {"value": "value: z"}
     value: Formula
-    options: dict[str, Raw] = {}
+    options: dict[str, Raw] = Field(default_factory=dict)
 
     @classmethod
     def normalise(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data
         """A bare expression is the value."""
-        return _value_record(cls, value)
+        return _value_record(value)
 
 
 class OptimizerOverride(Record):
@@ -71,7 +71,7 @@ class OptimizerOverride(Record):
 
     noun: ClassVar[str] = "an optimizer's block"
     lr: FormulaOrNumber | None = None
-    options: dict[str, Loose] = {}
+    options: dict[str, Loose] = Field(default_factory=dict)
 
 
 class Optimizer(Record):
@@ -81,8 +81,8 @@ class Optimizer(Record):
     examples: ClassVar[Mapping[str, str]] = {"kind": "kind: adam", "lr": "lr: 1e-3"}
     kind: Word = "adam"
     lr: FormulaOrNumber = LEARNING_RATE
-    blocks: Annotated[dict[str, OptimizerOverride], Tabular("block", named=False)] = {}
-    options: dict[str, Loose] = {}
+    blocks: Annotated[dict[str, OptimizerOverride], Tabular("block", named=False)] = Field(default_factory=dict)
+    options: dict[str, Loose] = Field(default_factory=dict)
 
 
 class Gradients(Record):
@@ -102,17 +102,17 @@ class Update(Record):
     examples: ClassVar[Mapping[str, str]] = {"train": "train: [generator]"}
     name: Slug = ""
     train: Words | None = None
-    minimize: Annotated[dict[str, Term], Tabular("term")] = {}
-    maximize: Annotated[dict[str, Term], Tabular("term")] = {}
-    monitor: Annotated[dict[str, Formula], Tabular("value")] = {}
+    minimize: Annotated[dict[str, Term], Tabular("term")] = Field(default_factory=dict)
+    maximize: Annotated[dict[str, Term], Tabular("term")] = Field(default_factory=dict)
+    monitor: Annotated[dict[str, Formula], Tabular("value")] = Field(default_factory=dict)
     optimizer: Optimizer | None = None
     gradients: Gradients | None = None
-    project: Annotated[dict[str, Loose], Tabular("block", named=False)] = {}
-    ema: Annotated[dict[str, Decay], Tabular("block", named=False)] = {}
+    project: Annotated[dict[str, Loose], Tabular("block", named=False)] = Field(default_factory=dict)
+    ema: Annotated[dict[str, Decay], Tabular("block", named=False)] = Field(default_factory=dict)
     every: Whole = 1
     times: Whole = 1
     batch: Annotated[Literal["same", "next"], Choice(("same", "next"))] = "same"
-    write: Annotated[dict[str, Formula], Tabular("memory")] = {}
+    write: Annotated[dict[str, Formula], Tabular("memory")] = Field(default_factory=dict)
 
     @classmethod
     def normalise(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data
@@ -137,21 +137,23 @@ class Stage(Record):
     steps: Whole | None = None
     updates: tuple[Update, ...] = ()
     train: Words | None = None
-    minimize: Annotated[dict[str, Term], Tabular("term")] = {}
-    maximize: Annotated[dict[str, Term], Tabular("term")] = {}
-    monitor: Annotated[dict[str, Formula], Tabular("value")] = {}
+    minimize: Annotated[dict[str, Term], Tabular("term")] = Field(default_factory=dict)
+    maximize: Annotated[dict[str, Term], Tabular("term")] = Field(default_factory=dict)
+    monitor: Annotated[dict[str, Formula], Tabular("value")] = Field(default_factory=dict)
     optimizer: Optimizer | None = None
     gradients: Gradients | None = None
-    project: Annotated[dict[str, Loose], Tabular("block", named=False)] = {}
-    ema: Annotated[dict[str, Decay], Tabular("block", named=False)] = {}
+    project: Annotated[dict[str, Loose], Tabular("block", named=False)] = Field(default_factory=dict)
+    ema: Annotated[dict[str, Decay], Tabular("block", named=False)] = Field(default_factory=dict)
     every: Whole = 1
     times: Whole = 1
     batch: Annotated[Literal["same", "next"], Choice(("same", "next"))] = "same"
-    write: Annotated[dict[str, Formula], Tabular("memory")] = {}
-    copies: Annotated[dict[str, Word], Tabular("block", named=False)] = Field(default={}, alias="copy")
-    fit: Annotated[dict[str, Fit], Tabular("block", named=False)] = {}
+    write: Annotated[dict[str, Formula], Tabular("memory")] = Field(default_factory=dict)
+    copies: Annotated[dict[str, Word], Tabular("block", named=False)] = Field(default_factory=dict, alias="copy")
+    fit: Annotated[dict[str, Fit], Tabular("block", named=False)] = Field(default_factory=dict)
     shared: Words = ()
-    mode: Annotated[dict[str, Annotated[Literal["train", "eval"], Choice(("train", "eval"))]], Tabular("block", named=False)] = {}
+    mode: Annotated[
+        dict[str, Annotated[Literal["train", "eval"], Choice(("train", "eval"))]], Tabular("block", named=False)
+    ] = Field(default_factory=dict)
 
     def all_updates(self) -> tuple[Update, ...]:
         """The updates, in order, with what the stage says for all of them folded in.
@@ -189,8 +191,6 @@ class Stage(Record):
         value = _numbered(value, "stage")
         updates = value.get("updates") if isinstance(value, Table) else None
         if updates is not None and (not isinstance(updates, Items) or not updates):
-            from compose.spec.records import describe
-
             got = "an empty list" if isinstance(updates, Items) else describe(updates)
             span = updates.place.span((), key=True)
             refuse(info, say.wrong_type(span, "`updates`", "a list of updates", got, "write `- train: [...]` below it"))
@@ -204,7 +204,12 @@ class Stage(Record):
         """One of epochs and steps; something to do; no key of an update beside `updates`."""
         place = table.place
         if "epochs" in table and "steps" in table:
-            refuse(info, say.both_keys(place.span(("steps",), True), "epochs", "steps", "a stage", place.span(("epochs",), True)))
+            refuse(
+                info,
+                say.both_keys(
+                    place.span(("steps",), True), "epochs", "steps", "a stage", place.span(("epochs",), True)
+                ),
+            )
         trains = any(key in table for key in ("minimize", "maximize", "updates", "write"))
         if trains and "epochs" not in table and "steps" not in table:
             refuse(info, say.missing_key(place.head, "epochs` or `steps", "a stage", "epochs: 10"))
@@ -214,7 +219,7 @@ class Stage(Record):
             if "updates" in table and key in table:
                 refuse(info, say.belongs_to_update(place.span((key,), True), key, place.span(("updates",), True)))
         _check_terms(table, info)
-        _check_repeated(table.get("updates"), "update", info)
+        check_repeated(table.get("updates"), "update", info)
 
 
 def _check_terms(table: Table, info: ValidationInfo) -> None:
@@ -223,12 +228,14 @@ def _check_terms(table: Table, info: ValidationInfo) -> None:
     if isinstance(down, Table) and isinstance(up, Table):
         for name in up:
             if name in down:
-                refuse(info, say.repeated_name(up.place.span((name,), True), name, "term", down.place.span((name,), True)))
+                refuse(
+                    info, say.repeated_name(up.place.span((name,), True), name, "term", down.place.span((name,), True))
+                )
 
 
-def _check_repeated(parts: Any, noun: str, info: ValidationInfo) -> None:  # noqa: ANN401  placed data
+def check_repeated(parts: Any, noun: str, info: ValidationInfo) -> None:  # noqa: ANN401  placed data
     """No two parts of a list have the same name."""
-    seen: dict[str, Scalar] = {}
+    seen: dict[str, Scalar] = Field(default_factory=dict)
     for part in parts if isinstance(parts, Items | tuple) else ():
         name = part.get("name") if isinstance(part, Table) else None
         if isinstance(name, Scalar) and isinstance(name.value, str):

@@ -54,7 +54,11 @@ def _record(record: Record, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, part in type(record).model_fields.items():
         value = getattr(record, name)
-        if name in skip or name == "options" or (not part.is_required() and value == part.get_default()):
+        if (
+            name in skip
+            or name == "options"
+            or (not part.is_required() and value == part.get_default(call_default_factory=True))
+        ):
             continue
         data[part.alias or name] = _plain(value)
     return {**data, **_plain(getattr(record, "options", {}))}
@@ -91,7 +95,9 @@ def _unnumber(part: dict[str, Any], name: str) -> None:
 
 def _lines(value: Mapping[str, Any] | list[Any], indent: str = "") -> list[str]:
     if isinstance(value, Mapping):
-        return [line for key, part in value.items() for line in _headed(f"{indent}{_scalar(key)}:", part, indent + "  ")]
+        return [
+            line for key, part in value.items() for line in _headed(f"{indent}{_scalar(key)}:", part, indent + "  ")
+        ]
     lines = []
     for item in value:
         below = _lines(item, indent + "  ") if _nested(item) else [f"{indent}  {_flow(item)}"]
@@ -114,7 +120,11 @@ def _flow(value: Any) -> str:  # noqa: ANN401  plain data
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_flow_item(item) for item in value) + "]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_flow_item(part)}" for key, part in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_flow_item(part)}" for key, part in value.items())
+            + "}"
+        )
     return _scalar(value)
 
 

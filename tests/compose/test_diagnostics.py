@@ -92,7 +92,10 @@ def test_carets_stand_below_wide_characters_and_tabs():
 
 
 def test_findings_are_sorted_by_place_and_told_once():
-    late, early = Finding("B", "error", Span("f", 9, 1, 9, 2), "late", ""), Finding("A", "error", Span("f", 1, 1, 1, 2), "early", "")
+    late, early = (
+        Finding("B", "error", Span("f", 9, 1, 9, 2), "late", ""),
+        Finding("A", "error", Span("f", 1, 1, 1, 2), "early", ""),
+    )
     assert SpecError([late, early, late]).findings == (early, late)
     assert render([late, early], {}).index("early") < render([late, early], {}).index("late")
 

@@ -40,13 +40,22 @@ ATOMS = (
 
 def _larger(inner):
     arguments = st.tuples(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=2)).map(
-        lambda both: tuple(Argument(None, value) for value in both[0]) + tuple(Argument(*pair) for pair in both[1].items())
+        lambda both: (
+            tuple(Argument(None, value) for value in both[0]) + tuple(Argument(*pair) for pair in both[1].items())
+        )
     )
     compare = st.builds(Compare, st.sampled_from(["<", "<=", ">", ">=", "=="]), inner, inner)
-    where = st.builds(lambda c, a, b: Call(Name("where"), (Argument(None, c), Argument(None, a), Argument(None, b))), compare, inner, inner)
+    where = st.builds(
+        lambda c, a, b: Call(Name("where"), (Argument(None, c), Argument(None, a), Argument(None, b))),
+        compare,
+        inner,
+        inner,
+    )
     return (
         st.builds(Call, inner, arguments)
-        | st.builds(Call, st.sampled_from([Name("sg"), Name("freeze")]), inner.map(lambda value: (Argument(None, value),)))
+        | st.builds(
+            Call, st.sampled_from([Name("sg"), Name("freeze")]), inner.map(lambda value: (Argument(None, value),))
+        )
         | st.builds(Attribute, inner, NAMES)
         | st.builds(Binary, st.sampled_from(["+", "-", "*", "/", "//", "**"]), inner, inner)
         | st.builds(Negative, inner)
@@ -126,15 +135,31 @@ def test_equal_sub_expressions_are_equal_wherever_they_stand():
 
 
 def test_walk_goes_from_parents_to_children_from_left_to_right():
-    assert [unparse(part) for part in walk(parse("f(a, k=b).c - 1"))] == ["f(a, k=b).c - 1", "f(a, k=b).c", "f(a, k=b)", "f", "a", "b", "1"]
+    assert [unparse(part) for part in walk(parse("f(a, k=b).c - 1"))] == [
+        "f(a, k=b).c - 1",
+        "f(a, k=b).c",
+        "f(a, k=b)",
+        "f",
+        "a",
+        "b",
+        "1",
+    ]
 
 
 def test_the_structured_form_of_the_design():
-    form = {"call": "squared_error", "of": [{"node": "x_hat"}, {"node": "x", "stop_gradient": True}], "with": {"weight": 2}}
+    form = {
+        "call": "squared_error",
+        "of": [{"node": "x_hat"}, {"node": "x", "stop_gradient": True}],
+        "with": {"weight": 2},
+    }
     assert to_structured(parse("squared_error(x_hat, sg(x), weight=2)")) == form
     assert unparse(from_structured(form)) == "squared_error(x_hat, sg(x), weight=2)"
-    assert unparse(from_structured({"call": {"node": "energy", "freeze": True}, "of": ["gen"]})) == "freeze(energy)(gen)"
-    assert unparse(from_structured({"stop_gradient": True, "node": "m", "draw": True, "freeze": True})) == "sg(~freeze(m))"
+    assert (
+        unparse(from_structured({"call": {"node": "energy", "freeze": True}, "of": ["gen"]})) == "freeze(energy)(gen)"
+    )
+    assert (
+        unparse(from_structured({"stop_gradient": True, "node": "m", "draw": True, "freeze": True})) == "sg(~freeze(m))"
+    )
     assert unparse(from_structured({"value": {"node": "m", "stop_gradient": True}, "draw": True})) == "~sg(m)"
     assert unparse(from_structured(-2.5)) == "-2.5"
 
@@ -206,7 +231,9 @@ def test_depth_is_bounded_by_a_finding(text):
     assert [found.code for found in caught.value.findings] == ["Y224"]
 
 
-@pytest.mark.parametrize("text", ["(" * 60 + "x" + ")" * 60, "-" * 60 + "x", "+".join("x" * 60), "f(" * 30 + "x" + ")" * 30])
+@pytest.mark.parametrize(
+    "text", ["(" * 60 + "x" + ")" * 60, "-" * 60 + "x", "+".join("x" * 60), "f(" * 30 + "x" + ")" * 30]
+)
 def test_what_is_within_the_bound_goes_through_every_pass(text):
     made = parse(text)
     assert from_structured(to_structured(made)) == parse(unparse(made)) == made

@@ -190,7 +190,11 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@given(st.dictionaries(st.text("abc", min_size=1, max_size=3), JSON, min_size=1), st.sampled_from([None, 2, "\t"]), st.booleans())
+@given(
+    st.dictionaries(st.text("abc", min_size=1, max_size=3), JSON, min_size=1),
+    st.sampled_from([None, 2, "\t"]),
+    st.booleans(),
+)
 @settings(max_examples=200)
 def test_json_is_read_as_json(data, indent, escaped):
     assert loads(json.dumps(data, indent=indent, ensure_ascii=escaped), "a.json").data == data

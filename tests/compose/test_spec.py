@@ -161,7 +161,10 @@ def test_the_examples_of_the_design_load_and_load_again_from_what_is_written(tex
     assert again.hash() == spec.hash()
     assert again == spec
     assert spec_from_data(spec.to_data()).hash() == spec.hash()
-    assert parse_spec(json.dumps(spec.to_data()), "spec.json", ("name=unnamed",) if spec.name == "unnamed" else ()).hash() == spec.hash()
+    assert (
+        parse_spec(json.dumps(spec.to_data()), "spec.json", ("name=unnamed",) if spec.name == "unnamed" else ()).hash()
+        == spec.hash()
+    )
 
 
 def test_the_parts_of_glf_are_typed():
@@ -191,7 +194,9 @@ def test_every_expression_knows_where_it_stands():
 
 
 def test_functions_have_parameters_defaults_and_places():
-    text = DDGAN + "  pick(k, start=3, init=~chain.terminal):\n    y: ~reverse(chain, denoise, start=start, init=init)\n"
+    text = (
+        DDGAN + "  pick(k, start=3, init=~chain.terminal):\n    y: ~reverse(chain, denoise, start=start, init=init)\n"
+    )
     spec = parse_spec(text)
     denoise, pick = spec.models["denoise"], spec.samplers["pick"]
     assert isinstance(denoise, Function)
@@ -316,7 +321,9 @@ def test_params_resolve_in_any_order_and_circles_are_told():
     assert resolve_params({"a": parse("b + 1"), "b": parse("c * 2"), "c": 3}) == {"a": 7, "b": 6, "c": 3}
     with pytest.raises(SpecError) as caught:
         resolve_params({"a": parse("b + 1"), "b": parse("a"), "c": parse("1 / 0"), "d": parse("a + 1")})
-    assert [found.code for found in caught.value.findings] == ["Y314", "Y315"] or {f.code for f in caught.value.findings} == {"Y314", "Y315"}
+    assert [found.code for found in caught.value.findings] == ["Y314", "Y315"] or {
+        f.code for f in caught.value.findings
+    } == {"Y314", "Y315"}
 
 
 def test_a_long_chain_of_params_needs_no_stack():
@@ -428,10 +435,18 @@ def test_the_hash_sees_meaning_and_nothing_else():
     assert parse_spec(GLF.replace("# without sg", "# with")).hash() == base
     assert parse_spec(GLF.replace("decoder(z)", "decoder( (z) )")).hash() == base
     assert parse_spec(GLF.replace("epochs: 100", "epochs: 100\n    every: 1")).hash() == base
-    for change in (("latent: 20", "latent: 21"), ("sg(z)", "z"), ("epochs", "steps"), ("name: glf", "name: flg"), ("[64, 64]", "[64, 65]")):
+    for change in (
+        ("latent: 20", "latent: 21"),
+        ("sg(z)", "z"),
+        ("epochs", "steps"),
+        ("name: glf", "name: flg"),
+        ("[64, 64]", "[64, 65]"),
+    ):
         assert parse_spec(GLF.replace(*change)).hash() != base, change
     lines = "    z: ~prior\n    x: decoder(z)\n"
-    assert parse_spec(GLF.replace(lines, "    x: decoder(z)\n    z: ~prior\n")).hash() != base  # the last line is observed
+    assert (
+        parse_spec(GLF.replace(lines, "    x: decoder(z)\n    z: ~prior\n")).hash() != base
+    )  # the last line is observed
 
 
 def test_a_spec_extends_another_and_every_place_stays_right(tmp_path):
@@ -441,13 +456,19 @@ def test_a_spec_extends_another_and_every_place_stays_right(tmp_path):
     spec = load_spec(tmp_path / "child.yaml")
     assert spec.values == {"T": 2, "gamma": 0.05}
     assert spec.models["denoise"].parameters == ("x_t", "t", "y")
-    assert [unparse(line) for line in spec.models["denoise"].lines.values()] == ["generator(x_t, t, y)", "~chain.posterior(x0, x_t, t)"]
+    assert [unparse(line) for line in spec.models["denoise"].lines.values()] == [
+        "generator(x_t, t, y)",
+        "~chain.posterior(x0, x_t, t)",
+    ]
     assert list(spec.models) == ["denoise", "ddgan"]
     assert spec.blocks["generator"].kind == "denoiser.ncsnpp"
     assert spec.blocks["generator"].options == {"latent": 7}
     assert list(spec.samplers) == ["default"]
     lines = spec.models["denoise"].lines
-    assert [FILE.rpartition("/")[2] for FILE in (lines["x0"].span.file, lines["x_prev"].span.file)] == ["child.yaml", "base.yaml"]
+    assert [FILE.rpartition("/")[2] for FILE in (lines["x0"].span.file, lines["x_prev"].span.file)] == [
+        "child.yaml",
+        "base.yaml",
+    ]
     for expression in (lines["x0"], lines["x_prev"], spec.graph["fake"]):
         assert cut(spec.sources[expression.span.file], expression.span) == unparse(expression)
     assert parse_spec(dump_yaml(spec)).hash() == spec.hash()
@@ -525,7 +546,9 @@ VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(TEXTS.filter(lambda key: key not in ("kind", "weights", "trainable", "like")), VALUES, max_size=4))
+@given(
+    st.dictionaries(TEXTS.filter(lambda key: key not in ("kind", "weights", "trainable", "like")), VALUES, max_size=4)
+)
 @settings(max_examples=200)
 def test_whatever_options_are_written_are_read_back(options):
     if any(key in options for key in ("knd", "type", "class")):

@@ -36,14 +36,12 @@ except Interrupted as stopped:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves(number, status, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "stopped")], cwd=ROOT, env=environment,
-                             stdout=subprocess.PIPE, text=True)  # fmt: skip
-    for line in child.stdout:
-        if int(line) >= 7:
-            child.send_signal(number)
-            break
-    child.stdout.read()
-    assert child.wait(timeout=30) == status
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "stopped")]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        for line in child.stdout:
+            if int(line) == 7:
+                child.send_signal(number)
+        assert child.wait(timeout=30) == status
     about = json.loads((tmp_path / "stopped" / "run.json").read_text())
     assert about["status"] == "interrupted"
     assert 7 <= about["run_step"] < 100

@@ -1,0 +1,63 @@
+"""What a YAML syntax error is called, by the signs around its place."""
+
+from ruamel.yaml.error import MarkedYAMLError
+
+from compose.diagnostics import Finding, Span
+from compose.positions import findings as say
+from compose.positions.nodes import Source
+
+__all__ = ["syntax_finding"]
+
+
+def syntax_finding(source: Source, offset: int, problem: MarkedYAMLError, flow: int | None, cut: int | None) -> Finding:
+    """The finding for a syntax error, told by what stands at its place rather than by the parser's words.
+
+    The parser read `source` from `offset` on. `flow` is where the innermost open mapping or list starts if it is one in
+    brackets, `cut` where an expression in it starts whose own bracket is still open.
+    """
+    text = source.text
+    mark = problem.problem_mark or problem.context_mark
+    at = min((mark.index if mark else 0) + offset, len(text))
+    opened = problem.context_mark.index + offset if problem.context_mark else at
+    place = source.span(at, min(at + 1, len(text)))
+    line = text[source.starts[place.line - 1] : at + 1]
+    if cut is not None:
+        end = _balanced(text, cut)
+        return say.cut_expression(source.span(cut, end), text[cut:end])
+    if "\t" in line and not line.strip():
+        return say.tab(place)
+    if at >= len(text.rstrip()) and opened < at:
+        return say.unclosed(source.span(opened, opened + 1), text[opened : opened + 1])
+    if flow is not None and source.span(flow, at).line < place.line:
+        return say.unclosed(source.span(flow, flow + 1), text[flow])
+    return _at_sign(source, at, place, line) or say.other_syntax(place, problem.problem or "it cannot be read")
+
+
+def _at_sign(source: Source, at: int, place: Span, line: str) -> Finding | None:
+    """The finding that the sign at (or just before) the place of a syntax error speaks for."""
+    text, before = source.text, source.text[at - 1 : at]
+    if at >= len(text):
+        return None
+    if text[at] in "@`%":
+        return say.reserved_character(place, text[at])
+    if text[at] == ":":
+        return say.unexpected_colon(place)
+    if text[at] in "*&" or (before and before in "*&"):
+        return say.bad_alias(place, text[at] if text[at] in "*&" else before)
+    if text[at] == "-" and line[:-1].strip():
+        return say.list_in_line(place)
+    if not line[:-1].strip():
+        return say.indentation(place)
+    if line[:-1].rstrip()[-1] in "'\"":
+        return say.after_quotes(place)
+    return None
+
+
+def _balanced(text: str, start: int) -> int:
+    """Where the brackets that open from `start` on are closed; the end of the line if they are not."""
+    level = 0
+    for at in range(start, len(text)):
+        level += (text[at] in "([{") - (text[at] in ")]}")
+        if text[at] == "\n" or (level == 0 and text[at] in ")]}"):
+            return at + (text[at] != "\n")
+    return len(text)
