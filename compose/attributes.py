@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compose import faults
-from compose.binding import call_block
+from compose.binding import call_block_at
 from compose.expressions import Attribute, Call
 from compose.graph import Node
 from compose.models import MemoryModel, NoiseModel, StandardModel, TimestepModel
@@ -64,15 +64,10 @@ def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN
     if declared.role == "memory" and name == "read":
         return lambda at, call: MemoryModel.of_call(at, value, call)
     if name == "inverse" and declared.is_model:
-        return lambda at, call: call_block(at, value, "inverse", [at(a.value) for a in call.arguments], {}, call.span)
+        return lambda at, call: call_block_at(at, value, "inverse", call)
     if name in declared.methods:
 
-        def method(at: Evaluator, call: Call) -> Value:
-            positional = [at(argument.value) for argument in call.arguments if not argument.name]
-            named = {argument.name: argument.value for argument in call.arguments if argument.name}
-            return call_block(at, value, name, positional, named, call.span)
-
-        return method
+        return lambda at, call: call_block_at(at, value, name, call)
     return None
 
 

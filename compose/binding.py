@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,14 +13,14 @@ import torch
 from blocks.registry import OPERATORS
 from compose import faults
 from compose.diagnostics import Span
-from compose.expressions import Call, Expression, Name
-from compose.graph import BlockUse, Node
+from compose.expressions import Argument, Call, Expression, Name
+from compose.graph import BlockUse, Edge, Node
 from compose.values import BlockValue, Model, Record, Value
 
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
 
-__all__ = ["call_block", "call_operator", "option"]
+__all__ = ["call_block", "call_block_at", "call_operator", "option", "placed"]
 
 
 def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
@@ -33,15 +33,15 @@ def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
         if argument.name is None:
             positional.append(_operand_or_record(site, argument.value))
         elif argument.name not in parameters:
-            raise faults.unknown_argument(argument.value.span, argument.name, name, list(parameters))
+            raise faults.unknown_argument(argument.name_span or argument.span, argument.name, name, list(parameters))
         elif parameters[argument.name].kind is inspect.Parameter.KEYWORD_ONLY:
             options[argument.name] = option(site, argument.value, hints.get(argument.name, Any))
         else:
             options[argument.name] = site.operand(argument.value)
     try:
         inspect.signature(function).bind(*positional, **options)
-    except TypeError as error:
-        raise faults.wrong_arguments(expression.span, expression.function, str(error)) from None
+    except TypeError:
+        raise faults.wrong_arguments(expression.span, name, _shown(parameters), len(expression.arguments)) from None
     return _mapped(site, function, positional, options, expression.span)
 
 
@@ -67,30 +67,62 @@ def _operand_or_record(site: Evaluator, expression: Expression) -> Value:
     return value if isinstance(value, Record) else site.as_operand(value, expression.span)
 
 
+def call_block_at(site: Evaluator, block: BlockValue, method: str, call: Call) -> Node:
+    """A method of a block on the arguments of a call as it is written."""
+    places = [part.span for part in call.positional]
+    named = {argument.name: argument for argument in call.arguments if argument.name}
+    return call_block(site, block, method, [site(part) for part in call.positional], named, call.span, places)
+
+
 def call_block(
-    site: Evaluator, block: BlockValue, method: str, positional: list[Value], named: Mapping[str, Expression], span: Span | None
+    site: Evaluator,
+    block: BlockValue,
+    method: str,
+    positional: list[Value],
+    named: Mapping[str, Argument],
+    span: Span | None,
+    places: Sequence[Span | None] = (),
 ) -> Node:
-    """A call of a method of a block: a node with a parameter edge."""
+    """A call of a method of a block: a node with a parameter edge.   `places`: where the positional arguments stand."""
     declared = site.world.blocks[block.name]
     parameters, hints = _signature(getattr(declared.block, method))
-    arguments = [_argument(site, value, declared.name, span) for value in positional]
+    places = places or [span] * len(positional)
+    arguments = [_argument(site, value, declared.name, place) for value, place in zip(positional, places, strict=True)]
     options: dict[str, Any] = {}
-    for name, expression in named.items():
+    for name, argument in named.items():
         if name not in parameters:
-            raise faults.unknown_argument(expression.span, name, block.name, [p for p in parameters if p != "self"])
+            known = [parameter for parameter in parameters if parameter != "self"]
+            raise faults.unknown_argument(argument.name_span or span, name, block.name, known)
         if _is_word(hints.get(name)):
-            options[name] = option(site, expression, hints[name])
+            options[name] = option(site, argument.value, hints[name])
         else:
-            options[name] = _argument(site, site(expression), declared.name, expression.span)
-    _check_times(site, declared.name, method, parameters, arguments, options, span)
+            options[name] = _argument(site, site(argument.value), declared.name, argument.value.span)
+    _check_times(site, declared.name, method, parameters, arguments, options, span, places)
     gives = declared.returns if method == "forward" else declared.methods.get(method, "tensor")
     try:
         inspect.signature(getattr(declared.block, method)).bind(None, *arguments, **options)
-    except TypeError as error:
-        raise faults.wrong_arguments(span, Name(block.name, span=span), str(error)) from None
+    except TypeError:
+        called = block.name if method == "forward" else f"{block.name}.{method}"
+        raise faults.wrong_arguments(span, called, _shown(parameters), len(arguments) + len(options)) from None
     use = BlockUse(block.name, block.frozen, block.average, span)
     family = gives if gives not in ("tensor", "scalar") else None
-    return site.tracer.block(use, method, *arguments, options=options, span=span, family=family)
+    return site.tracer.block(use, method, *map(placed, arguments, places), options=options, span=span, family=family)
+
+
+def placed(value: Value, span: Span | None) -> Any:  # noqa: ANN401  an edge, or the constant that it is
+    """A value as an argument that stands at `span`."""
+    return Edge(value, span=span) if isinstance(value, Node) else value
+
+
+def _shown(parameters: Mapping[str, inspect.Parameter]) -> str:
+    """A signature as a spec would write it: `(a, b, k=..)`; what has a default is left out."""
+    words = []
+    for name, given in parameters.items():
+        if given.kind is given.VAR_POSITIONAL:
+            words.append("..")
+        elif name != "self" and given.default is given.empty:
+            words.append(f"{name}=.." if given.kind is given.KEYWORD_ONLY else name)
+    return f"({', '.join(words)})"
 
 
 def option(site: Evaluator, expression: Expression, hint: Any) -> Any:  # noqa: ANN401
@@ -118,17 +150,18 @@ def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> N
 
 def _check_times(
     site: Evaluator, block: str, method: str, parameters: Mapping[str, Any], arguments: list[Any], options: Mapping[str, Any],
-    span: Span | None,
+    span: Span | None, places: Sequence[Span | None],
 ) -> None:  # fmt: skip
     """A chain takes its own time steps: the argument called `t` is one of them, or a whole number."""
     if site.world.blocks[block].role != "chain":
         return
-    bound = {**dict(zip([p for p in parameters if p != "self"], arguments, strict=False)), **options}
-    time = bound.get("t")
+    names = [name for name in parameters if name != "self"]
+    time = {**dict(zip(names, arguments, strict=False)), **options}.get("t")
+    place = dict(zip(names, places, strict=False)).get("t") or span
     if isinstance(time, Node) and time.chain != block:
-        raise faults.foreign_time(span, block, method, time.chain)
+        raise faults.foreign_time(place, block, method, time.chain)
     if isinstance(time, float):
-        raise faults.not_a_level(span, block, time)
+        raise faults.not_a_level(place, block, time)
 
 
 @cache

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from blocks.types import Field
 from compose import faults
 from compose.declarations import Declared, declare_blocks
+from compose.dependencies import cycles
 from compose.diagnostics import Finding, Span, SpecError
 from compose.elaborate import Evaluator, Poisoned, World
-from compose.expressions import Expression
+from compose.expressions import Call, Expression, Name
 from compose.graph import Graph, Node
 from compose.sizes import Sizes
 from compose.spec import Function, Program, Spec, Stage, Update
@@ -67,7 +68,7 @@ class SamplerGraph:
 
 @dataclass(eq=False)
 class Composition:
-    """Everything that a spec says, as graphs."""
+    """Everything that a spec says, as graphs.   `faulty` are the blocks and lines that could not be built."""
 
     spec: Spec
     fields: Mapping[str, Field]
@@ -76,6 +77,9 @@ class Composition:
     samplers: dict[str, SamplerGraph]
     sizes: Sizes
     used: set[str] = field(default_factory=set)
+    evaluations: dict[str, EvaluationGraph] = field(default_factory=dict)
+    faulty: set[str] = field(default_factory=set)
+    evaluations: dict[str, SamplerGraph] = field(default_factory=dict)
 
     def graphs(self) -> Iterator[Graph]:
         """Every graph."""
@@ -83,35 +87,46 @@ class Composition:
             if stage.shared is not None:
                 yield stage.shared
             yield from (update.graph for update in stage.updates)
-        yield from (sampler.graph for sampler in self.samplers.values())
+        yield from (sampler.graph for sampler in (*self.samplers.values(), *self.evaluations.values()))
 
 
-class _Builder:
+class GraphBuilder:
     """Builds the graphs of one spec, collecting what is wrong."""
 
-    def __init__(self, spec: Spec, fields: Mapping[str, Field], metrics: frozenset[str]) -> None:
-        self.spec, self.fields, self.metrics = spec, fields, metrics
+    def __init__(self, spec: Spec, fields: Mapping[str, Field], metrics: frozenset[str], unread: frozenset[str]) -> None:
+        self.spec, self.fields, self.metrics, self.unread = spec, fields, metrics, unread
         self.blocks, self.findings = declare_blocks(spec)
-        self.faulty = set(spec.blocks) - set(self.blocks)
+        circles, caught = cycles(spec)
+        self.findings += circles
+        self.faulty = (set(spec.blocks) - set(self.blocks)) | caught | unread
         batch = next((source.batch_size for source in spec.data.values()), 16)
         self.sizes = Sizes(self.blocks, fields, min(batch, 64))
         self.used: set[str] = set()
 
-    def world(self, name: str, *, clock: bool = True, shared: Mapping[str, str | None] | None = None) -> World:
-        """A new program's world."""
+    def world(
+        self, name: str, *, reader: Span | None = None, shared: Mapping[str, str | None] | None = None, samplers: bool = False
+    ) -> World:
+        """A new program's world.   `reader` is the sampler or evaluation that it is for: those have no clock."""
+        seen = {key: held for key, held in self.spec.samplers.items() if samplers and not isinstance(held, Function)}
         return World(
-            self.spec, self.fields, self.blocks, Tracer(name), clock=clock, shared=shared or {}, faulty=set(self.faulty)
-        )
+            self.spec, self.fields, self.blocks, Tracer(name), reader=reader, shared=shared or {}, samplers=seen,
+            faulty=self.faulty, guessing="" in self.unread,
+        )  # fmt: skip
 
     def collect(self, work: Callable[[], Value | None]) -> Value | None:
         """Run one piece of evaluation; what is wrong is kept."""
         try:
             return work()
         except SpecError as error:
-            self.findings += [found for found in error.findings if found not in self.findings]
+            self.add(error.findings)
         except Poisoned:
             pass
         return None
+
+    def add(self, found: Iterable[Finding]) -> None:
+        """Keep what is wrong, each fault at one place once."""
+        known = {_place(finding) for finding in self.findings}
+        self.findings += [finding for finding in found if _place(finding) not in known]
 
     def stage(self, stage: Stage, index: int) -> StageGraphs:
         """The graphs of one stage."""
@@ -175,18 +190,19 @@ class _Builder:
 
     def rest(self) -> Graph:
         """A graph of the lines that nothing uses, so that they are checked too."""
-        world = self.world("unused", clock=True)
+        world = self.world("unused")
         for name in (*self.spec.graph, *self.spec.models):
             if name not in self.used:
                 span = self.spec.span("graph" if name in self.spec.graph else "models", name)
                 self.collect(lambda name=name, span=span: world.name(name, span))
         world.tracer.graph.outputs = {n: v for n, v in world.evaluated.items() if isinstance(v, Node) and not v.family}
+        self._remember_lines(world)
         return world.tracer.graph
 
     def sampler(self, name: str, declared: Expression | Program | Function, section: str) -> SamplerGraph | None:
         """The graph of one sampler."""
-        world = self.world(f"{section}_{name}", clock=False)
         span = self.spec.span(section, name)
+        world = self.world(f"{section}_{name}", reader=self.spec.span(section, name, key=True), samplers=section == "evaluate")
         options: dict[str, float | int | bool | str] = {}
 
         def work() -> Value:
@@ -195,6 +211,8 @@ class _Builder:
                 bound = self._bound(site, declared, options)
                 site = site.with_(world.tracer, bound)
                 return self._body(site, name, declared.body)
+            if section == "evaluate" and self._measures(declared):
+                return self._measured(site, declared)
             return self._body(site, name, declared)
 
         value = self.collect(work)
@@ -206,7 +224,20 @@ class _Builder:
             return None
         outputs: dict[str, Node] = dict(nodes.fields)  # type: ignore[arg-type]
         world.tracer.graph.outputs = outputs
-        return SamplerGraph(name, world.tracer.graph, outputs, isinstance(value, Node), span, options)
+        return SamplerGraph(name, world.tracer.graph, outputs, isinstance(value, Node), span, options or {})
+
+    def _measures(self, declared: Expression | Program) -> bool:
+        """Whether an evaluated value is a metric of values, which the runner computes."""
+        named = isinstance(declared, Call) and isinstance(declared.function, Name)
+        return named and declared.function.name in self.metrics
+
+    def _measured(self, site: Evaluator, declared: Call) -> Value:
+        """The values that a metric is given, by place; samplers and data are read by the runner."""
+        known = (*self.spec.samplers, *self.spec.data, "data")
+        given = [
+            part for part in declared.positional if not (isinstance(part, Name) and part.name in known)
+        ]  # fmt: skip
+        return Record({f"value{at}": site.operand(part) for at, part in enumerate(given)})
 
     def _bound(self, site: Evaluator, declared: Function, options: dict) -> dict[str, Value]:
         bound: dict[str, Value] = {}
@@ -240,23 +271,34 @@ class _Builder:
 
 
 def build(
-    spec: Spec, fields: Mapping[str, Field], metrics: frozenset[str] = frozenset(), *, solve: bool = True
+    spec: Spec,
+    fields: Mapping[str, Field],
+    metrics: frozenset[str] = frozenset(),
+    *,
+    unread: frozenset[str] = frozenset(),
+    solve: bool = True,
 ) -> tuple[Composition, list[Finding]]:
     """The graphs of `spec` on data with these `fields`, and what is wrong with it.
 
-    `metrics`: names that are functions in `evaluate`. `solve`: find the sizes too.
+    `metrics`: names that are functions in `evaluate`. `unread`: sources whose fields are not known, which is told
+    already. `solve`: find the sizes too, of all that could be built.
     """
-    builder = _Builder(spec, fields, metrics)
+    builder = GraphBuilder(spec, fields, metrics, unread)
     stages = [builder.stage(stage, index) for index, stage in enumerate(spec.stages)]
-    samplers = {}
-    for name, declared in spec.samplers.items():
-        made = builder.sampler(name, declared, "samplers")
-        if made is not None:
-            samplers[name] = made
+    made = {
+        section: {name: builder.sampler(name, declared, section) for name, declared in getattr(spec, section).items()}
+        for section in ("samplers", "evaluate")
+    }
+    samplers, evaluations = ({n: graph for n, graph in held.items() if graph is not None} for held in made.values())
     rest = builder.rest()
-    composition = Composition(spec, fields, builder.blocks, stages, samplers, builder.sizes, builder.used)
-    if solve and not builder.findings:
-        builder.findings += builder.sizes.solve([*composition.graphs(), rest])
+    composition = Composition(
+        spec, fields, builder.blocks, stages, samplers, builder.sizes, builder.used, builder.faulty, evaluations
+    )
+    if solve and not unread:
+        builder.add(builder.sizes.solve([*composition.graphs(), rest], complete=not builder.findings))
     return composition, builder.findings
 
 
+def _place(found: Finding) -> tuple[str, Span | None, str]:
+    """What makes two findings the same fault: sizes are found in every graph, under other names of the nodes."""
+    return found.code, found.span, "" if found.code.startswith("S") else found.message

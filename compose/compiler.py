@@ -18,7 +18,7 @@ from compose.flow import Flow, nothing_recorded
 from compose.graph import BlockUse, Graph, Node, Tensor
 from compose.lowering import Lowered, lower
 from compose.printer import print_program
-from compose.program import CompiledSampler, CompiledStage, CompiledUpdate, Program
+from compose.program import CompiledArgument, CompiledEvaluation, CompiledSampler, CompiledStage, CompiledUpdate, Program
 from compose.spec import Spec
 from compose.views import Views
 
@@ -53,6 +53,15 @@ class Executable:
         """A named sampler.   Raises KeyError for a name that the spec does not have."""
         graphs = self.composition.samplers[name]
         return self._sampler(graphs, averaged)
+
+    def evaluation(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledEvaluation:
+        """A line of `evaluate`.   Raises KeyError for a name that the spec does not have."""
+        graphs = self.composition.evaluations[name]
+        arguments = tuple(
+            CompiledArgument(given.kind, given.name, self._sampler(given.graph, averaged) if given.graph else None)
+            for given in graphs.arguments
+        )
+        return CompiledEvaluation(name, graphs.metric, arguments, graphs.options)
 
     def _sampler(self, graphs: SamplerGraph, averaged: frozenset[str]) -> CompiledSampler:
         self.views.forget()

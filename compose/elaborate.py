@@ -15,7 +15,7 @@ from blocks.registry import OPERATORS
 from blocks.types import Field
 from compose import faults
 from compose.attributes import attribute_of
-from compose.binding import call_block, call_operator
+from compose.binding import call_block, call_block_at, call_operator, placed
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
 from compose.expressions import (
@@ -73,16 +73,22 @@ class FreshDraws:
 
 @dataclass(eq=False)
 class World:
-    """What one program can see.   `shared` are values given by the stage's shared program, with the chain of a time step."""
+    """What one program can see.
+
+    `shared` are values given by the stage's shared program, with the chain of a time step. `reader` is the sampler or
+    evaluation that it is for, in which no clock ticks. `guessing`: the data's fields are not known, so that a name that
+    nothing has may be one.
+    """
 
     spec: Spec
     fields: Mapping[str, Field]
     blocks: Mapping[str, Declared]
     tracer: Tracer
-    clock: bool = True
+    reader: Span | None = None
     shared: Mapping[str, str | None] = field(default_factory=dict)
     samplers: Mapping[str, Any] = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
+    guessing: bool = False
     used: set[str] = field(default_factory=set)
     evaluated: dict[str, Value] = field(default_factory=dict)
 
@@ -102,14 +108,18 @@ class World:
         if name in self.spec.values:
             return self.spec.values[name]
         if name in CLOCK:
-            if not self.clock:
-                raise faults.clock_in_sampler(span, name)
+            if self.reader is not None:
+                raise faults.clock_in_sampler(span, name, self.reader)
             return self.tracer.given("clock", name, span)
         for lines in (self.spec.graph, self.spec.models, self.samplers):
             if name in lines:
                 return self._line(name, lines[name])
         if name in STANDARD_MODELS:
             return StandardModel(name)
+        if name in FORMS or name in OPERATORS.names():
+            raise faults.bare_operator(span, name)
+        if self.guessing:
+            raise Poisoned(name)
         raise faults.unknown_name(span, name, self.known())
 
     def known(self) -> list[str]:
@@ -273,11 +283,14 @@ class Evaluator:
             return function(left, right)
         chains = [side.chain for side in (left, right) if isinstance(side, Node) and side.chain]
         chain = chains[0] if len(chains) == 1 and expression.operator in ("+", "-") else None
-        return self.tracer.call(function, left, right, span=expression.span, chain=chain)
+        sides = (placed(left, expression.left.span), placed(right, expression.right.span))
+        return self.tracer.call(function, *sides, span=expression.span, chain=chain)
 
     def _negative(self, expression: Negative) -> Value:
         value = self.operand(expression.operand)
-        return self.tracer.call(arithmetic.negative, value, span=expression.span) if isinstance(value, Node) else -value
+        if not isinstance(value, Node):
+            return -value
+        return self.tracer.call(arithmetic.negative, placed(value, expression.operand.span), span=expression.span)
 
     def _draw(self, expression: Draw) -> Value:
         model = self.model(expression.operand)
@@ -304,13 +317,12 @@ class Evaluator:
         value = self(called)
         if callable(value):  # a view such as `m.log_prob`, waiting for its arguments
             return value(self, expression)
-        named = {a.name: a.value for a in expression.arguments if a.name}
-        positional = [self(a.value) for a in expression.arguments if not a.name]
         if isinstance(value, BlockValue):
-            return call_block(self, value, "forward", positional, named, expression.span)
-        if named:
-            raise faults.named_argument(expression.span, next(iter(named)))
-        return self.apply(value, positional, expression.span)
+            return call_block_at(self, value, "forward", expression)
+        named = next((argument for argument in expression.arguments if argument.name), None)
+        if named is not None:
+            raise faults.named_argument(named.name_span or expression.span, named.name)
+        return self.apply(value, [self(part) for part in expression.positional], expression.span)
 
 
 EVALUATE = {

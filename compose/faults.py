@@ -68,11 +68,12 @@ def no_attribute(span: Span | None, value: object, name: str, known: Iterable[st
 
 
 @fault("N103")
-def clock_in_sampler(span: Span | None, name: str) -> Finding:
+def clock_in_sampler(span: Span | None, name: str, reader: Span) -> Finding:
     """A sampler or an evaluation reads the clock of training, which stands still there."""
     return Finding(
-        span=span, message=f"`{name}` is the clock of a stage, and there is none here", help="write a number instead"
-    )
+        span=span, message=f"`{name}` is the clock of a stage, and there is none in samplers and evaluations",
+        help="write a number instead", notes=(Note(reader, "it is read for this"),),
+    )  # fmt: skip
 
 
 @fault("N104")
@@ -97,6 +98,12 @@ def no_such_line(span: Span | None, model: str, name: str, lines: Iterable[str])
     known = list(lines)
     way = _write(nearest(name, known), f"its lines are {', '.join(known)}" if known else "give its observed value, without a name")
     return Finding(span=span, message=f"the model `{model}` has no line `{name}`", help=way)
+
+
+@fault("N107")
+def bare_operator(span: Span | None, name: str) -> Finding:
+    """An operator stands without arguments, where a value or a function is needed."""
+    return Finding(span=span, message=f"`{name}` is an operator, and stands here without arguments", help=f"write {name}(_) for the function, or call it on values")
 
 
 # types ----------------------------------------------------------------------------------------------------------------
@@ -164,10 +171,12 @@ def wrong_count(span: Span | None, name: str, wanted: int, given: int) -> Findin
 
 
 @fault("T209")
-def wrong_arguments(span: Span | None, function: Expression | None, cause: str) -> Finding:
+def wrong_arguments(span: Span | None, name: str, signature: str, given: int) -> Finding:
     """The arguments of a call do not fit the signature of what is called."""
-    name = getattr(function, "name", "this")
-    return Finding(span=span, message=f"the arguments of `{name}` do not fit: {cause}", help=f"see its signature: compose list operators, or the kind of `{name}`")
+    return Finding(
+        span=span, message=f"`{name}` takes {signature}, and is given {given or 'no'} argument{'s' * (given != 1)} here",
+        help=f"write {name}{signature}",
+    )  # fmt: skip
 
 
 @fault("T210")

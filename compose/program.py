@@ -13,7 +13,7 @@ from torch import Tensor, fx
 
 from blocks.types import Size
 
-__all__ = ["CompiledSampler", "CompiledStage", "CompiledUpdate", "Input", "Leaf", "Program"]
+__all__ = ["CompiledArgument", "CompiledEvaluation", "CompiledSampler", "CompiledStage", "CompiledUpdate", "Input", "Leaf", "Program"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,29 @@ class CompiledSampler:
     name: str
     program: Program
     conditional: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CompiledArgument:
+    """One argument of a metric.
+
+    samples: values that the program makes. function: the program, of one data field, which the metric calls itself.
+    source: the data source of that name, without a program.
+    """
+
+    kind: Literal["samples", "function", "source"]
+    name: str
+    sampler: CompiledSampler | None = None
+
+
+@dataclass(frozen=True)
+class CompiledEvaluation:
+    """A line of `evaluate`: a metric of its arguments, or without one the mean of its only argument."""
+
+    name: str
+    metric: str | None
+    arguments: tuple[CompiledArgument, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -56,14 +56,19 @@ class Sizes:
         for name, declared in blocks.items():
             self.slots[name].takes = list(declared.argument_sizes())
 
-    def solve(self, graphs: Iterable[Graph]) -> list[Finding]:
-        """Type everything in `graphs` that can be typed; the findings, unsized leaves and blocks included."""
+    def solve(self, graphs: Iterable[Graph], *, complete: bool = True) -> list[Finding]:
+        """Type everything in `graphs` that can be typed; what is wrong.
+
+        `complete`: nothing is missing in the graphs, so what has no size in the end is at fault too.
+        """
         graphs = list(graphs)
         with self.mode, torch.no_grad():
             while self._pass(graphs):
                 pass
         for graph in graphs:
-            self._leftovers(graph)
+            self._energies(graph)
+            if complete:
+                self._leftovers(graph)
         return self.findings
 
     def makes(self, name: str) -> Size | None:
@@ -360,15 +365,19 @@ class Sizes:
         if finding not in self.findings:
             self.findings.append(finding)
 
-    def _leftovers(self, graph: Graph) -> None:
-        live = {id(node) for node in graph.needed(list(graph.outputs.values()))}
-        broken = any(slot.broken for slot in self.slots.values())
-        blamed = False
+    def _energies(self, graph: Graph) -> None:
+        """Energies and tilting functions are one number per sample."""
         for held in self._all(graph):
             for node, span, is_leaf in held.scalars:
                 known = node.type
                 if not is_leaf and isinstance(known, Tensor) and (known.event or not known.batched):
                     self._fault(None, not_scalar(span or node.span, node.name, known))
+
+    def _leftovers(self, graph: Graph) -> None:
+        live = {id(node) for node in graph.needed(list(graph.outputs.values()))}
+        broken = any(slot.broken for slot in self.slots.values())
+        blamed = False
+        for held in self._all(graph):
             for node in held.nodes:
                 alive = held is not graph or id(node) in live
                 if alive and node.leaf is not None and id(node) not in self.fakes and node.leaf.law != "seed":

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from runners.state import RunFailed
 
-__all__ = ["Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "write_atomically", "write_checkpoint"]
+__all__ = ["Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "write_atomically",
+           "write_checkpoint"]  # fmt: skip
 
 FORMAT = 1
 NAME = re.compile(r"step-(\d{8,})")

@@ -45,7 +45,7 @@ class Inputs:
                 drawn[name] = draw(leaf.law, shape, seed, self.dtype, self.device, leaf.high)
         return drawn
 
-    def values(  # noqa: PLR0913  the five sources of a value, and the place in the run
+    def values(
         self,
         rows: int,
         batch: Mapping[str, Tensor],

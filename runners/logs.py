@@ -38,7 +38,9 @@ def fold(pending: list[Pending], window: dict[str, list[float]], stage: str) -> 
     Raises RunFailed naming the first term that is not finite, its stage and its step; a monitored value may be.
     """
     values = [value for one in pending for group in (one.terms, one.monitor) for value in group.values()]
-    read = iter(torch.stack(values).tolist() if values else [])
+    read = iter(
+        torch.stack([v if isinstance(v, Tensor) else torch.tensor(float(v)) for v in values]).tolist() if values else []
+    )
     for one in pending:
         for kind, group in (("terms", one.terms), ("monitor", one.monitor)):
             for name in group:

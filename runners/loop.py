@@ -123,6 +123,8 @@ class Loop:
     def _log(self, stage: StageRun, norms: Mapping[str, Tensor]) -> None:
         state = self.session.state
         fold(self.session.pending, state.window, stage.name)
+        for name, parameter in self.session.executable.blocks.named_parameters():
+            assert parameter.grad is None, f"a program gave `{name}` a gradient in an update that does not train it"
         means = {tag: total / count for tag, (total, count) in state.window.items()}
         terms = {tag.removeprefix("terms/"): mean for tag, mean in means.items() if tag.startswith("terms/")}
         monitor = {tag.removeprefix("monitor/"): mean for tag, mean in means.items() if tag.startswith("monitor/")}

@@ -15,7 +15,8 @@ from blocks.registry import Registry
 from runners.schedules import Number, Scheduled, scheduled
 from runners.state import Clock
 
-__all__ = ["CLIPS", "OPTIMIZERS", "UpdateOptimizer", "adam", "adamax", "adamw", "contract", "optimizer", "rmsprop", "sgd"]
+__all__ = ["CLIPS", "OPTIMIZERS", "UpdateOptimizer", "adam", "adamax", "adamw", "contract", "optimizer", "rmsprop",
+           "sgd"]  # fmt: skip
 
 Groups = list[dict[str, Any]]
 
@@ -202,7 +203,8 @@ def clip_sigma(made: UpdateOptimizer, sigmas: float) -> None:
         torch._foreach_maximum_(gradients, torch._foreach_neg(bounds))
 
 
-CLIPS: dict[str, Callable[[UpdateOptimizer, float], None]] = {"norm": clip_norm, "value": clip_value, "sigma": clip_sigma}
+Clip = Callable[[UpdateOptimizer, float], None]
+CLIPS: dict[str, Clip] = {"norm": clip_norm, "value": clip_value, "sigma": clip_sigma}
 """The treatments of a gradient before the step, by the word of the spec."""
 
 

@@ -18,7 +18,7 @@ def clip(parameters: Sequence[Tensor], limit: float) -> None:
 
 
 def unit_ball(parameters: Sequence[Tensor], radius: float) -> None:
-    """Scale each row (the last axis) that is longer than `radius` down to it.   Source: Bojanowski et al. 2018 (GLO)."""
+    """Scale each row (the last axis) longer than `radius` down to it.   Source: Bojanowski et al. 2018 (GLO)."""
     for rows in parameters:
         rows.mul_((radius / rows.norm(dim=-1, keepdim=True).clamp(min=1e-12)).clamp(max=1.0))
 
@@ -28,7 +28,7 @@ PROJECTIONS: dict[str, Projection] = {"clip": clip, "unit_ball": unit_ball}
 
 
 def projections_of(asked: str | Mapping[str, Any]) -> list[tuple[Projection, Any]]:
-    """What `project: {block: ...}` says: `unit_ball` (radius 1), `{clip: 0.01}`.   Raises ValueError on another word."""
+    """What `project: {block: ...}` says: `unit_ball` (radius 1), `{clip: 0.01}`.   Raises ValueError for others."""
     wanted = {asked: 1.0} if isinstance(asked, str) else asked
     for word in wanted:
         if word not in PROJECTIONS:

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -14,10 +14,10 @@ from torch import Tensor
 
 from blocks.types import Field
 from runners.checkpoints import read_latest, write_atomically
-from runners.folder import RunFolder
+from runners.folder import RunFolder, Status
+from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
-from runners.pictures import field_like, picture_of, png_size, save_picture
 from runners.progress import Progress
 from runners.sampling import sample
 from runners.signals import Signals
@@ -31,7 +31,6 @@ DTYPES: dict[str, torch.dtype] = {
     "16-true": torch.float16,
 }  # fmt: skip
 """The dtype of leaves and data under each precision of a spec ("32-true" and "64-true" are the same as "32", "64")."""
-SHOWN = {4: 64, 2: 2000}  # rows of a picture, by the rank of what is shown: images "b c h w", points "b d"
 
 
 @dataclass(frozen=True)
@@ -96,18 +95,19 @@ def run(
     picture: bytes | None = None,
     reference: Mapping[str, Tensor] | None = None,
     evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
 
     A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume;
     `fields` tells pictures the data's range, `reference` is the data beside them (default: the first batch); `picture`
-    is the composition drawn, a PNG; `evaluate(executable, averaged)` gives metrics where a stage ends. Raises RunFailed (a value
-    that is not finite, a folder in use, another spec), and Interrupted after a signal, once all is saved.
+    is the composition drawn, a PNG; `evaluate(executable, averaged)` gives metrics where a stage ends. Raises RunFailed
+    (a value that is not finite, a folder in use, another spec), and Interrupted after a signal, once all is saved.
     """
     options = options or Options()
     home = RunFolder(folder)
     with home.locked():
-        facts = _facts(executable, spec_text, options)
+        facts = {**(about or {}), **_facts(executable, spec_text, options)}
         _same_run(home, facts)
         progress = Progress(quiet=options.quiet)
         prepared = _prepare(executable, batches, options)
@@ -157,14 +157,13 @@ def _prepare(executable: Executable, batches: Batches, options: Options) -> Sess
     if options.threads:
         torch.set_num_threads(options.threads)
     fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]
-    trainable = [p for p in executable.blocks.parameters() if p.requires_grad]
     if len(executable.blocks):
         fabric.setup_module(executable.blocks)
     if len(executable.averages):
         fabric.setup_module(executable.averages)
     return Session(
         executable, batches, fabric, RunState(executable.blocks, executable.averages), options.seed,
-        DTYPES[precision], _numbers(executable), precision.endswith("mixed"), trainable,
+        DTYPES[precision], _numbers(executable), precision.endswith("mixed"),
     )  # fmt: skip
 
 
@@ -194,61 +193,34 @@ def _train(
     session: Session, home: RunFolder, progress: Progress, options: Options, facts: Mapping[str, Any],
     restored: Mapping[str, Tensor] | None, shown: _Shown,
 ) -> None:  # fmt: skip
-    state, executable = session.state, session.executable
+    state, executable, evaluate = session.state, session.executable, shown.evaluate
     progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
     record = Record(home.path, state.run_step)
-    if shown.picture is not None:
-        save_picture(home.path / "composition.png", shown.picture)
-        record.picture(state.run_step, "composition", shown.picture, png_size(shown.picture))
-    evaluate = shown.evaluate
-    reference = shown.reference
-    if reference is None and executable.spec.samplers:
-        reference = session.batches.batch(0)
+    status: Status = "failed"
+    home.say("running", facts)
     with Signals() as signals:
-        loop = Loop(
-            session, home, record, progress, signals, options.intervals, facts,
-            sample=lambda step: _draw_samples(session, home, record, progress, shown.fields, reference or {}, step),
-            evaluate=lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else {},
-            restored=restored or {},
-        )  # fmt: skip
-        home.say("running", facts)
-        status: Literal["finished", "interrupted", "failed"] = "failed"
         try:
-            loop.run()
+            gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
+            if shown.picture is not None:
+                gallery.compose(shown.picture)
+            Loop(
+                session, home, record, progress, signals, options.intervals, facts, gallery.draw,
+                lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else {}, restored or {},
+            ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
             status = "interrupted"
             raise
         finally:
-            for parameter in session.trainable:
-                parameter.requires_grad = True
             executable.blocks.eval()
             record.close()
             home.say(status, {**facts, "run_step": state.run_step, "metrics": state.metrics})
 
 
-def _draw_samples(
-    session: Session, home: RunFolder, record: Record, progress: Progress, fields: Mapping[str, Field],
-    batch: Mapping[str, Tensor], step: int,
-) -> None:  # fmt: skip
-    """Every sampler's picture, into `samples/NAME-STEP.png` and TensorBoard; a disk that refuses is only told."""
-    for name in session.executable.spec.samplers:
-        rank = max((len(v.shape) for v in batch.values()), default=2)
-        values = sample(
-            session.executable, name, SHOWN.get(rank, 64), session.seed,
-            averaged=frozenset(session.state.averaged), batch=batch,
-        )  # fmt: skip
-        for part, value in (values if isinstance(values, Mapping) else {"": values}).items():
-            like = field_like(value, fields)
-            png = picture_of(value, like[1] if like else None, batch[like[0]] if like else None)
-            if png is None:
-                continue
-            label = f"{name}.{part}" if part else name
-            try:
-                save_picture(home.samples / f"{label}-{step:08d}.png", png)
-            except OSError as error:
-                progress.say(f"could not save the picture of `{label}`: {error}")
-            record.picture(step, f"samples/{label}", png, png_size(png))
+def _reference(session: Session, shown: _Shown) -> Mapping[str, Tensor]:
+    if shown.reference is None and session.executable.spec.samplers:
+        return session.batches.batch(0)
+    return shown.reference or {}
 
 
 def _facts(executable: Executable, spec_text: str, options: Options) -> dict[str, Any]:

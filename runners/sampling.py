@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from compose.program import CompiledSampler
 from runners.inputs import Inputs, moved
 from runners.state import Executable
 
-__all__ = ["evaluating", "sample"]
+__all__ = ["draw_rows", "evaluating", "sample"]
 
 CHUNK = 250
 """Rows at a time.   It is part of a sample's name: another chunk draws other noise."""
@@ -39,8 +40,23 @@ def sample(
     if unknown:
         known = ", ".join(sampler.options) or "none"
         raise ValueError(f"the sampler `{name}` has no option `{unknown[0]}`; it has {known}")
+    return draw_rows(executable, sampler, count, seed, batch=batch, options=options, chunk=chunk)
+
+
+def draw_rows(  # noqa: PLR0913  what names a sample
+    executable: Executable,
+    sampler: CompiledSampler,
+    count: int,
+    seed: int = 0,
+    *,
+    scope: str | None = None,
+    batch: Mapping[str, Tensor] | None = None,
+    options: Mapping[str, Any] | None = None,
+    chunk: int = CHUNK,
+) -> Tensor | dict[str, Tensor]:
+    """As `sample`, for a compiled sampler; `scope` names its noise (its own name unless given)."""
     dtype, device = place_of(executable.blocks)
-    inputs = Inputs(sampler.program, seed, name, dtype=dtype, device=device)
+    inputs = Inputs(sampler.program, seed, scope or sampler.name, dtype=dtype, device=device)
     given = moved(batch or {}, dtype, device) if sampler.conditional else {}
     if given:
         count = min(count, *(len(rows) for rows in given.values()))

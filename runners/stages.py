@@ -75,15 +75,12 @@ class StageRun:
         state.optimizers, state.names = {}, {}
         if state.step == 0:
             self._copy(spec.copies)
-        for parameter in session.trainable:
-            parameter.requires_grad = True
         trained = self._compile(index)
         self._set_modes(spec.mode, trained)
         if state.step == 0:
             self._initialise(trained)
         clock = plan.clock(state.step, state.run_step)
         self.updates = [UpdateStep(session, self.compiled, update, clock) for update in self.compiled.updates]
-        self._switch(trained)
         if state.step == 0:
             for update in self.updates:
                 for _, average in update.averaged():
@@ -127,16 +124,8 @@ class StageRun:
         return batch if self._as_it_is else moved(batch, self.session.dtype, self.session.fabric.device)
 
     def _share(self, inputs: Inputs, clock: Clock, batch: Mapping[str, Tensor]) -> dict[str, Any]:
-        if len(self.updates) > 1:
-            self._all_on()
         rows = len(next(iter(batch.values())))
         return inputs.program(inputs.values(rows, batch, clock, step=int(clock.step)))
-
-    def _all_on(self) -> None:
-        for update in self.updates:
-            for parameter in update.optimizer.parameters:
-                parameter.requires_grad = True
-        self.session.switched = None
 
     def _copy(self, copies: Mapping[str, str]) -> None:
         blocks, averages, averaged = (
@@ -160,14 +149,6 @@ class StageRun:
     def _set_modes(self, modes: Mapping[str, str], trained: frozenset[str]) -> None:
         for name, block in self.session.executable.blocks.items():
             block.train(modes.get(name, "train" if name in trained else "eval") == "train")
-
-    def _switch(self, trained: frozenset[str]) -> None:
-        mine = {id(p): p for update in self.updates for p in update.optimizer.parameters}
-        for parameter in self.session.trainable:
-            parameter.requires_grad = id(parameter) in mine
-        for update in self.updates:
-            update.leave_alone(list(mine.values()))
-        self.session.switched = None
 
     def _initialise(self, trained: frozenset[str]) -> None:
         """Let the blocks that wait for data see the first batch, and undo what that did to all others."""

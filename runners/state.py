@@ -15,7 +15,9 @@ __all__ = ["Batches", "Clock", "Executable", "Interrupted", "Mismatch", "RunFail
 
 
 class Executable(Protocol):
-    """The compiled system.   `averages` holds a module like the block for every block that may be averaged.
+    """The compiled system.   In an update's program every block that it does not train is a constant.
+
+    `averages` holds a module like the block for every block that may be averaged.
 
     `needs_data` names the blocks that initialise themselves on their first call in train mode.
     """
@@ -56,7 +58,7 @@ class Clock(NamedTuple):
     run_step: float
 
 
-class RunFailed(Exception):  # noqa: N818  the word of the command line
+class RunFailed(Exception):
     """The run cannot go on: a value that is not finite, a folder in use, a checkpoint that does not fit."""
 
 
@@ -64,7 +66,7 @@ class Mismatch(RunFailed):
     """Saved names or shapes are not those of this system."""
 
 
-class Interrupted(Exception):  # noqa: N818
+class Interrupted(Exception):
     """A signal stopped the run after it saved.   `status` is the exit status of the process: 130 or 143."""
 
     def __init__(self, status: int) -> None:

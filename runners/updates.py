@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from compose.program import CompiledStage, CompiledUpdate, Program
 from compose.spec import Optimizer
@@ -23,9 +23,9 @@ __all__ = ["Session", "UpdateStep"]
 
 @dataclass
 class Session:
-    """What all parts of a run share.   `trainable`: the parameters that may be trained at all; `names`: the spec's numbers.
+    """What all parts of a run share.
 
-    `switched`: the update whose parameters require gradients just now.
+    `names`: the spec's numbers; `mixed`: programs run under autocast; `pending`: losses that are not read yet.
     """
 
     executable: Executable
@@ -36,8 +36,6 @@ class Session:
     dtype: torch.dtype
     names: Mapping[str, float] = field(default_factory=dict)
     mixed: bool = False
-    trainable: list[nn.Parameter] = field(default_factory=list)
-    switched: "UpdateStep | None" = None
     pending: list[Pending] = field(default_factory=list)
 
     def inputs(self, program: Program, scope: str, update: str) -> Inputs:
@@ -59,13 +57,19 @@ class UpdateStep:
             block: ({} if given.lr is None else {"lr": given.lr}) | dict(given.options)
             for block, given in chosen.blocks.items()
         }
-        self.optimizer = UpdateOptimizer(chosen.kind, options, overrides, blocks, clock, session.names)
-        state.optimizers[update.name] = self.optimizer.torch
-        state.names[update.name] = self.optimizer.names
+        self.optimizer: UpdateOptimizer | None = None  # an update that only writes to memories trains nothing
+        if blocks:
+            self.optimizer = UpdateOptimizer(chosen.kind, options, overrides, blocks, clock, session.names)
+            state.optimizers[update.name] = self.optimizer.torch
+            state.names[update.name] = self.optimizer.names
         wanted = {word: getattr(spec.gradients, word) for word in CLIPS} if spec.gradients else {}
         self._clips = [(CLIPS[word], limit) for word, limit in wanted.items() if limit is not None]
         self._projections = [
-            (projection, list(session.executable.blocks[block].parameters()), scheduled(limit, session.names))
+            (
+                projection,
+                [p.detach() for p in session.executable.blocks[block].parameters()],
+                scheduled(limit, session.names),
+            )
             for block, asked in spec.project.items()
             for projection, limit in projections_of(asked)
         ]
@@ -74,41 +78,17 @@ class UpdateStep:
             for block, decay in spec.ema.items()
         ]
         self._lazy = any(every > 1 for every in update.term_every.values())
-        self._everything = update.active(0)
+        self._everything = frozenset(update.terms)
         self._inputs: dict[frozenset[str], Inputs] = {}
-        self._others: list[nn.Parameter] = []
-
-    def leave_alone(self, parameters: list[nn.Parameter]) -> None:
-        """The parameters that other updates of the stage train: constants while this one computes."""
-        mine = {id(p) for p in self.optimizer.parameters}
-        self._others = [p for p in parameters if id(p) not in mine]
 
     def inputs(self, step: int) -> Inputs | None:
         """The inputs of the program of the terms that are active in `step`; None if no term is."""
         active = self.update.active(step) if self._lazy else self._everything
         if active not in self._inputs:
-            if not active:
+            if self.update.terms and not active:
                 return None
             self._inputs[active] = self.session.inputs(self.update.program(active), self.scope, self.name)
         return self._inputs[active]
-
-    def forward(
-        self, inputs: Inputs, clock: Clock, repeat: int, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
-        """Run the program; only this update's parameters require gradients meanwhile."""
-        session = self.session
-        if session.switched is not self:
-            for parameter in self._others:
-                parameter.requires_grad = False
-            for parameter in self.optimizer.parameters:
-                parameter.requires_grad = True
-            session.switched = self
-        rows = len(next(iter(batch.values())))
-        values = inputs.values(rows, batch, clock, shared, step=int(clock.step), repeat=repeat)
-        if session.mixed:
-            with session.fabric.autocast():
-                return inputs.program(values)
-        return inputs.program(values)
 
     def __call__(
         self,
@@ -121,43 +101,44 @@ class UpdateStep:
     ) -> None:
         """One step.   `norms`, if given, receives the norm of each block's gradient as "update/block"."""
         session = self.session
-        made = self.forward(inputs, clock, repeat, batch, shared)
+        rows = len(next(iter(batch.values())))
+        values = inputs.values(rows, batch, clock, shared, step=int(clock.step), repeat=repeat)
+        if session.mixed:
+            with session.fabric.autocast():
+                made = inputs.program(values)
+        else:
+            made = inputs.program(values)
         session.pending.append(Pending(int(clock.step), self.name, made["terms"], made["monitor"]))
-        session.fabric.backward(made["loss"])
+        if self.optimizer is not None:
+            session.fabric.backward(made["loss"])
+            self._descend(self.optimizer, clock, norms)
+        for projection, parameters, limit in self._projections:
+            projection(parameters, limit(clock))
+        for block, average, decay in self._averages:
+            self._move(block, average, decay)
+        for memory, rows_to_keep in made["write"].items():
+            session.executable.blocks[memory].write(rows_to_keep.detach())
+
+    def _descend(self, optimizer: UpdateOptimizer, clock: Clock, norms: dict[str, Tensor] | None) -> None:
         if norms is not None:
-            norms |= {f"{self.name}/{block}": norm for block, norm in self.optimizer.gradient_norms().items()}
+            norms |= {f"{self.name}/{block}": norm for block, norm in optimizer.gradient_norms().items()}
         for clip, limit in self._clips:
-            clip(self.optimizer, limit)
-        self.optimizer.step(clock)
-        if self._projections:
-            self._project(clock)
-        if self._averages:
-            self._average()
-        if made["write"]:
-            self._write(made["write"])
+            clip(optimizer, limit)
+        optimizer.step(clock)
 
     def rates(self) -> dict[str, float]:
         """The learning rates, as "update/block"."""
-        return {f"{self.name}/{block}": rate for block, rate in self.optimizer.rates().items()}
+        rates = self.optimizer.rates() if self.optimizer else {}
+        return {f"{self.name}/{block}": rate for block, rate in rates.items()}
 
     def averaged(self) -> list[tuple[str, Average]]:
         """The averages that this update moves, by block."""
         return [(block, average) for block, average, _ in self._averages]
 
-    @torch.no_grad()
-    def _project(self, clock: Clock) -> None:
-        for projection, parameters, limit in self._projections:
-            projection(parameters, limit(clock))
-
-    def _average(self) -> None:
-        known = self.session.state.averaged
-        for block, average, decay in self._averages:
-            if block in known:
-                average.update(decay)
-            else:
-                average.start()
-                known.add(block)
-
-    def _write(self, rows_of: Mapping[str, Any]) -> None:
-        for memory, rows in rows_of.items():
-            self.session.executable.blocks[memory].write(rows.detach())
+    def _move(self, block: str, average: Average, decay: float) -> None:
+        averaged = self.session.state.averaged
+        if block in averaged:
+            average.update(decay)
+        else:  # the stage's first step
+            average.start()
+            averaged.add(block)

@@ -58,7 +58,7 @@ def _bind(
         elif open_fields:
             fields[name] = site(argument.value)
         else:
-            raise faults.unknown_argument(argument.value.span, name, form_name, list(parameters))
+            raise faults.unknown_argument(argument.name_span or argument.span, name, form_name, list(parameters))
     for name, parameter in parameters.items():
         if name not in values and parameter.default is parameter.empty:
             raise faults.missing_argument(expression.span, form_name, name)

@@ -43,7 +43,7 @@ Reader = Callable[[Any, ValidationInfo], Any]
 
 
 def is_name(text: str) -> bool:
-    """Whether a text may name a block, a line, a param ...: an identifier that is no word of Python's or the language's."""
+    """Whether a text may name a block, a line, a param ...: a word that neither Python nor the language keeps."""
     return bool(NAME.fullmatch(text)) and not keyword.iskeyword(text) and text not in ("_", "true", "false")
 
 

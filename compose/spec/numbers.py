@@ -58,7 +58,8 @@ def as_param(text: str, names: Mapping[str, Any], locate: Callable[[int, int], S
 def resolve_params(params: Mapping[str, Param], place: Callable[[str], Span] | None = None) -> dict[str, Constant]:
     """The value of every param, those defined by others computed.
 
-    Raises SpecError with all findings: unknown names, circles, impossible arithmetic. `place` tells where a param stands.
+    Raises SpecError with all findings: unknown names, circles, impossible arithmetic. `place` tells where a
+    param stands.
     """
     values, found = partly_resolved(params, place or (lambda name: NOWHERE))
     if found:
@@ -134,7 +135,7 @@ def _arithmetic(operator: str, left: int | float, right: int | float, span: Span
 
 
 def _power(left: int | float, right: int | float) -> Any:  # noqa: ANN401  complex for a root of a negative number
-    if isinstance(left, int) and isinstance(right, int) and right > 0 and abs(left) > 1:
-        if left.bit_length() * right > 2 * LARGEST_BITS:
-            raise OverflowError
+    whole = isinstance(left, int) and isinstance(right, int) and right > 0 and abs(left) > 1
+    if whole and math.log2(abs(left)) * right > 2 * LARGEST_BITS:
+        raise OverflowError
     return left**right

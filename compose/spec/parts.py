@@ -38,7 +38,7 @@ class Weights(Record):
 
 
 class BlockDeclaration(Record):
-    """A block: its kind, and the options that the kind's signature lists (raw; the compiler reads them by signature)."""
+    """A block: its kind, and the options that the kind's signature lists (raw, for the compiler to read)."""
 
     noun: ClassVar[str] = "a block"
     examples: ClassVar[Mapping[str, str]] = {"kind": "kind: encoder.mlp"}

@@ -35,7 +35,7 @@ def _read_params(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  plac
     if not isinstance(value, Table):
         return value
     wrong = bad_names(value, "param", info)
-    read: dict[str, Param] = Field(default_factory=dict)
+    read: dict[str, Param] = {}
     for name, part in value.items():
         if name in wrong:
             continue
@@ -61,8 +61,8 @@ def _read_definitions(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 
     """Models or samplers: expressions, programs, and functions whose keys have parameters."""
     if not isinstance(value, Table):
         return value
-    read: dict[str, Any] = Field(default_factory=dict)
-    keys: dict[str, str] = Field(default_factory=dict)
+    read: dict[str, Any] = {}
+    keys: dict[str, str] = {}
     for key, part in value.items():
         try:
             name, made = _definition(key, part, value, info)
@@ -100,7 +100,7 @@ def _signature(
     if not isinstance(made, Call) or not isinstance(made.function, Name) or not is_name(made.function.name):
         raise refuse(info, bad)
     parameters: list[str] = []
-    spans: dict[str, Span] = Field(default_factory=dict)
+    spans: dict[str, Span] = {}
     for argument in made.arguments:
         name = argument.name or (argument.value.name if isinstance(argument.value, Name) else "")
         if not is_name(name) or name in parameters:
@@ -114,7 +114,7 @@ def _body(part: Any, info: ValidationInfo) -> Expression | Program:  # noqa: ANN
     if not isinstance(part, Table) or is_structured(plain(part)):
         return read_formula(part, info)
     wrong = bad_names(part, "line", info)
-    lines: dict[str, Expression] = Field(default_factory=dict)
+    lines: dict[str, Expression] = {}
     for name, line in part.items():
         try:
             lines[name] = read_formula(line, info)

@@ -235,7 +235,7 @@ def _check_terms(table: Table, info: ValidationInfo) -> None:
 
 def check_repeated(parts: Any, noun: str, info: ValidationInfo) -> None:  # noqa: ANN401  placed data
     """No two parts of a list have the same name."""
-    seen: dict[str, Scalar] = Field(default_factory=dict)
+    seen: dict[str, Scalar] = {}
     for part in parts if isinstance(parts, Items | tuple) else ():
         name = part.get("name") if isinstance(part, Table) else None
         if isinstance(name, Scalar) and isinstance(name.value, str):

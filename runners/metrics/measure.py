@@ -8,15 +8,19 @@ from torch import Tensor
 
 from blocks.registry import Registry
 from runners.datasets.options import bind
-from runners.datasets.source import Source
+from runners.datasets.source import Density, Source
 
 __all__ = ["METRICS", "Argument", "Estimate", "arguments", "measure", "metric"]
 
 METRICS = Registry("metric", "runners.metrics", "metric")
 metric = METRICS
 
-Argument = Literal["samples", "source"]
-"""What a metric takes in one place: a tensor with rows along its first axis, or the data source itself."""
+Argument = Literal["samples", "function", "source"]
+"""What a metric takes in one place: a tensor with rows along its first axis, a function of such, or the data source."""
+
+
+KINDS: dict[object, Argument] = {Source: "source", Density: "function"}
+"""What an annotation other than `Tensor` asks for."""
 
 
 class Estimate(NamedTuple):
@@ -32,19 +36,25 @@ def arguments(name: str) -> dict[str, Argument]:
     hints = get_type_hints(function)
     parameters = inspect.signature(function).parameters.values()
     positional = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    return {given: "source" if hints[given] is Source else "samples" for given in positional}
+    return {given: KINDS.get(hints[given], "samples") for given in positional}
 
 
-def measure(name: str, values: Sequence[Tensor | Source], options: Mapping[str, object] | None = None) -> Estimate:
+def measure(name: str, values: Sequence[Tensor | Source | Density], options: Mapping[str, object] | None = None) -> Estimate:
     """The metric `name` of `values`, in the order of `arguments(name)`, with options as a spec writes them.
 
     Raises UnknownName, UnknownOption, BadOption, and ValueError if the values are of another number or kind.
     """
     expected = arguments(name)
-    found = ["source" if isinstance(value, Source) else "samples" for value in values]
+    found = [_kind(value) for value in values]
     if found != list(expected.values()):
         signature = ", ".join(f"{given}: {kind}" for given, kind in expected.items())
         raise ValueError(f"metric `{name}` takes ({signature}), but it was given ({', '.join(found)})")
     function = METRICS.find(name)
     result = function(*values, **bind(f"metric `{name}`", function, options or {}))
     return result if isinstance(result, Estimate) else Estimate(float(result))
+
+
+def _kind(value: Tensor | Source | Density) -> Argument:
+    if isinstance(value, Tensor):
+        return "samples"
+    return "source" if isinstance(value, Source) else "function"

@@ -7,7 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Normaliser", "log_normaliser_2d"]
+from runners.datasets.source import Density
+from runners.metrics.likelihood import mean_estimate
+from runners.metrics.measure import Estimate, metric
+
+__all__ = ["Normaliser", "log_normaliser", "log_normaliser_2d", "tilted_log_likelihood"]
+
+EDGE = 0.01  # the share of Z along the edge of the box above which the box is too small
 
 
 class Normaliser(NamedTuple):
@@ -65,3 +71,37 @@ def _log_trapezoid(values: Tensor) -> float:  # h w
     for weight in weights:
         weight[0] = weight[-1] = 0.5
     return float(torch.logsumexp((values + torch.outer(*weights).log()).flatten(), dim=0))
+
+
+@metric("tilted_log_likelihood")
+def tilted_log_likelihood(
+    log_density: Density, points: Tensor, *, bounds: Sequence[float] = (-6.0, 6.0), cells: int = 512
+) -> Estimate:
+    """The mean of log_density(points) - log Z in nats, with log Z by quadrature over `bounds`, and its standard error.
+
+    `log_density`: any function "b 2" -> "b" that is a log-density up to a constant, such as `ebm.log_density(_)` or
+    `-energy(_)`; `points`: "n 2". Higher is better.   Raises ValueError for points off the plane, and where more than
+    1 % of Z lies at the edge of the box, which then cuts the density.   Source: thesis 4.4.1.
+    """
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"a normaliser by quadrature needs points in the plane, not of shape {list(points.shape[1:])}")
+    normaliser = _kept(log_normaliser_2d(log_density, bounds, points=cells), bounds)
+    with torch.no_grad():
+        values = log_density(points).double()
+    return mean_estimate(values - normaliser.value)
+
+
+@metric("log_normaliser")
+def log_normaliser(log_density: Density, *, bounds: Sequence[float] = (-6.0, 6.0), cells: int = 512) -> Estimate:
+    """log Z = log int exp(log_density(x)) dx in nats by quadrature over a box of the plane, and the error of that.
+
+    Raises ValueError where more than 1 % of Z lies at the edge of the box.   Source: thesis 4.4.1.
+    """
+    found = _kept(log_normaliser_2d(log_density, bounds, points=cells), bounds)
+    return Estimate(found.value, found.error)
+
+
+def _kept(found: Normaliser, bounds: Sequence[float]) -> Normaliser:
+    if found.edge > EDGE:
+        raise ValueError(f"{found.edge:.1%} of Z lies at the edge of the box {list(bounds)}: give wider `bounds`")
+    return found

@@ -106,7 +106,8 @@ def test_json_has_exactly_the_promised_shape():
         "version": 1,
         "findings": [{"code": "N1", "severity": "hint", "file": "f", "line": 1, "column": 2, "end_line": 3,
                       "end_column": 4, "message": "m", "help": "h",
-                      "related": [{"file": "g", "line": 5, "column": 6, "end_line": 7, "end_column": 8, "message": "n"}]}],
+                      "related": [{"file": "g", "line": 5, "column": 6, "end_line": 7, "end_column": 8,
+                                   "message": "n"}]}],
     }  # fmt: skip
 
 

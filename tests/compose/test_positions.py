@@ -29,8 +29,10 @@ def codes(text: str) -> list[str]:
     ("text", "value"),
     [
         ("yes", "yes"), ("no", "no"), ("on", "on"), ("y", "y"), ("1e-3", 1e-3), ("0o17", 15), ("0x1F", 31), ("017", 17),
-        ("1_000", "1_000"), ("true", True), ("False", False), ("null", None), ("~", None), ("", None), ("~prior", "~prior"),
-        ("1.", 1.0), (".5", 0.5), ("-3", -3), ("'1'", "1"), ('"true"', "true"), ("1:30", "1:30"), ("2024-01-01", "2024-01-01"),
+        ("1_000", "1_000"), ("true", True), ("False", False), ("null", None), ("~", None), ("", None),
+        ("~prior", "~prior"),
+        ("1.", 1.0), (".5", 0.5), ("-3", -3), ("'1'", "1"), ('"true"', "true"), ("1:30", "1:30"),
+        ("2024-01-01", "2024-01-01"),
         (".inf", float("inf")), ("1e5", 1e5), ("-prior.log_prob(z)", "-prior.log_prob(z)"), ("=", "="), ("<<", "<<"),
     ],
 )  # fmt: skip
@@ -114,7 +116,8 @@ def test_every_word_of_every_style_is_found(words, style, data):
 
 
 REFUSED = {
-    "Y103": "a: \0", "Y104": "# nothing\n", "Y105": "compose 1", "Y106": "a: 1\n---\nb: 2", "Y107": "%YAML 1.1\n---\na: 1",
+    "Y103": "a: \0", "Y104": "# nothing\n", "Y105": "compose 1", "Y106": "a: 1\n---\nb: 2",
+    "Y107": "%YAML 1.1\n---\na: 1",
     "Y108": "a: !!int 1", "Y109": "a: 1\na: 2", "Y110": "1: a", "Y111": "{a, b: 1}",
     "Y112": "{value: squared_error(x_hat, x), every: 2}", "Y113": "a: &a [*a]", "Y114": "a: *b", "Y116": "[" * 200_000,
     "Y117": r'a: "\ud83d"', "Y118": f"a: {'9' * 5000}", "Y121": "a:\n\tb: 1", "Y122": "a:\n  b: 1\n c: 2",
@@ -185,7 +188,8 @@ def test_a_byte_order_mark_moves_no_column(tmp_path):
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc_", min_size=1, max_size=5), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.text("abc_", min_size=1, max_size=5), inner, max_size=4),
     max_leaves=12,
 )  # fmt: skip
 

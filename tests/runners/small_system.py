@@ -1,10 +1,11 @@
-"""A small system made by hand, for the runner's tests: two stages, an average, a memory, a lazy term, a shared value."""
+"""A small system made by hand, for the runner's tests: two stages, an average, a memory, a lazy term and so on."""
 
 import torch
 from torch import Tensor, fx, nn
 
 from compose.program import CompiledSampler, CompiledStage, CompiledUpdate, Input, Leaf, Program
 from compose.spec import Stage, parse_spec
+from compose.views import view_of
 from runners.loop import Intervals
 from runners.run import Options, run
 
@@ -93,12 +94,11 @@ class Judge(nn.Module):
 
     def __init__(self, blocks: nn.ModuleDict) -> None:
         super().__init__()
-        self.generator, self.critic, self.memory = blocks["generator"], blocks["critic"], blocks["memory"]
+        self.generator, self.critic = view_of(blocks["generator"], constant=True, training=True), blocks["critic"]
+        self.memory = blocks["memory"]
 
     def forward(self, x: Tensor, eps: Tensor, mixed: Tensor) -> dict:
-        with torch.no_grad():
-            fake = self.generator(eps)
-        real, made = self.critic(x + 0 * mixed), self.critic(fake)
+        real, made = self.critic(x + mixed), self.critic(self.generator(eps) + 0.1 * self.memory(8))
         loss = nn.functional.softplus(-real).mean() + nn.functional.softplus(made).mean()
         return OUTPUTS | {"loss": loss, "terms": {"contrast": loss.detach()}}
 
@@ -108,7 +108,7 @@ class Deceive(nn.Module):
 
     def __init__(self, blocks: nn.ModuleDict) -> None:
         super().__init__()
-        self.generator, self.critic = blocks["generator"], blocks["critic"]
+        self.generator, self.critic = blocks["generator"], view_of(blocks["critic"], constant=True, training=False)
 
     def forward(self, eps: Tensor, t: Tensor) -> dict:
         loss = nn.functional.softplus(-self.critic(self.generator(eps) / t.unsqueeze(1))).mean()
@@ -148,9 +148,8 @@ class SmallSystem:
     def __init__(self, seed: int = 0, steps: int = 6, overrides: tuple[str, ...] = ()) -> None:
         torch.manual_seed(seed)
         mlp = lambda out: nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, out))
-        make = lambda: nn.ModuleDict({"generator": mlp(2), "critic": nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)),
-                                      "memory": Ring()})  # fmt: skip
-        self.blocks = make()
+        critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+        self.blocks = nn.ModuleDict({"generator": mlp(2), "critic": critic, "memory": Ring()})
         self.averages = nn.ModuleDict({"generator": mlp(2)})
         self.needs_data = frozenset[str]()
         self.spec = parse_spec(SPEC, overrides=[f"stages.{at}.steps={steps}" for at in (0, 1)] + list(overrides))
@@ -181,7 +180,8 @@ class SmallSystem:
         return CompiledStage("play", index, spec, updates, program(Share(), data("x"), noise("fresh")))
 
     def sampler(self, name: str, averaged: frozenset[str]) -> CompiledSampler:
-        blocks = nn.ModuleDict({name: self.averages[name] if name in averaged else b for name, b in self.blocks.items()})
+        read = {block: (self.averages if block in averaged else self.blocks)[block] for block in self.blocks}
+        blocks = nn.ModuleDict(read)
         made = program(Sampler(blocks), noise("eps"), Input("scale", "option", default=1.0))
         return CompiledSampler(name, made, conditional=False, options={"scale": 1.0})
 

@@ -182,9 +182,14 @@ def test_a_lazy_term_and_a_lazy_update_take_part_when_they_should(tmp_path):
 def test_a_step_calls_each_update_as_often_as_it_says(tmp_path, monkeypatch):
     calls = []
     stepped = UpdateOptimizer.step
-    monkeypatch.setattr(UpdateOptimizer, "step", lambda self, clock: (calls.append(self.names[0]), stepped(self, clock)))
+
+    def counted(self, clock):
+        calls.append(self.names[0].split(".")[0])
+        stepped(self, clock)
+
+    monkeypatch.setattr(UpdateOptimizer, "step", counted)
     train(tmp_path)
-    assert calls[6:11] == ["critic.0.weight", "critic.0.weight", "generator.0.weight", "critic.0.weight", "critic.0.weight"]
+    assert calls[6:11] == ["critic", "critic", "generator", "critic", "critic"]
 
 
 def test_double_precision_reaches_weights_noise_and_data(tmp_path):

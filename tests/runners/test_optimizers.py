@@ -126,12 +126,12 @@ def test_clipping_by_sigma_needs_a_second_moment():
 
 
 def test_projections_clip_entries_and_shorten_rows():
-    (clip, limit), = projections_of({"clip": 0.5})
+    ((clip, limit),) = projections_of({"clip": 0.5})
     rows = torch.tensor([[3.0, -4.0], [0.1, 0.2]])
     clipped = rows.clone()
     clip([clipped], limit)
     assert clipped.tolist() == [[0.5, -0.5], [pytest.approx(0.1), pytest.approx(0.2)]]
-    (ball, radius), = projections_of("unit_ball")
+    ((ball, radius),) = projections_of("unit_ball")
     ball([rows], radius)
     torch.testing.assert_close(rows, torch.tensor([[0.6, -0.8], [0.1, 0.2]]))
     with pytest.raises(ValueError, match="no projection is called `box`"):

@@ -1,0 +1,1 @@
+"""Speed of compiled programs against careful hand-written loops."""

@@ -1,0 +1,113 @@
+"""Which lines use which names, read off the expressions alone: nothing is evaluated.
+
+    definitions(spec)   every named line of `graph`, `models` and `samplers`, with the names that it uses
+    cycles(spec)        the circles among them, each as the uses that close it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import networkx as nx
+
+from compose.diagnostics import Finding, Note, Span, finding
+from compose.expressions import Attribute, Call, Expression, Name, children
+from compose.spec import Function, Program, Spec
+
+__all__ = ["Mention", "cycles", "definitions", "mentions"]
+
+WORDS = ("space", "method", "trace")  # arguments of forms that are words of the language
+CONVERSION = ("source", "target")  # the same, of a chain's method `convert`
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One use of a global name."""
+
+    name: str
+    span: Span
+
+
+def mentions(declared: Expression | Program | Function) -> Iterator[Mention]:
+    """Every global name that a definition uses, in order; its own lines and parameters are no global names."""
+    if isinstance(declared, Function):
+        inside = frozenset(declared.parameters)
+        for default in declared.defaults.values():
+            yield from _names(default, frozenset())
+        yield from _body(declared.body, inside)
+    else:
+        yield from _body(declared, frozenset())
+
+
+def _body(declared: Expression | Program, local: frozenset[str]) -> Iterator[Mention]:
+    if not isinstance(declared, Program):
+        yield from _names(declared, local)
+        return
+    for name, line in declared.lines.items():
+        yield from _names(line, local)
+        local |= {name}
+
+
+def _names(expression: Expression, local: frozenset[str]) -> Iterator[Mention]:
+    if isinstance(expression, Name):
+        if expression.name not in local:
+            yield Mention(expression.name, expression.span)
+    elif isinstance(expression, Call):
+        yield from _names(expression.function, local)
+        converts = isinstance(expression.function, Attribute) and expression.function.name == "convert"
+        words = (*WORDS, *CONVERSION) if converts else WORDS
+        for argument in expression.arguments:
+            if not (argument.name in words and isinstance(argument.value, Name)):
+                yield from _names(argument.value, local)
+    else:
+        for part in children(expression):
+            yield from _names(part, local)
+
+
+def definitions(spec: Spec) -> dict[str, list[Mention]]:
+    """The names that each line of `graph` and each model uses."""
+    return {name: list(mentions(declared)) for name, declared in (*spec.graph.items(), *spec.models.items())}
+
+
+def cycles(spec: Spec) -> tuple[list[Finding], set[str]]:
+    """A finding for each circle of lines and models, and the names in them, which have no value."""
+    lines = definitions(spec)
+    network = nx.DiGraph()
+    network.add_nodes_from(lines)
+    places: dict[tuple[str, str], Span] = {}
+    for name, used in lines.items():
+        for mention in used:
+            if mention.name in lines:
+                network.add_edge(name, mention.name)
+                places.setdefault((name, mention.name), mention.span)
+    findings, caught = [], set()
+    for component in nx.strongly_connected_components(network):
+        part = network.subgraph(component)
+        if part.number_of_edges():
+            caught |= component
+            first = min(component, key=list(lines).index)
+            path = _circle(part, first)
+            findings.append(cycle(path, [places[edge] for edge in zip(path, path[1:], strict=False)]))
+    return findings, caught
+
+
+def _circle(network: nx.DiGraph, first: str) -> list[str]:
+    """The shortest way from `first` back to it."""
+    if network.has_edge(first, first):
+        return [first, first]
+    ways = [nx.shortest_path(network, after, first) for after in network.successors(first)]
+    return [first, *min(ways, key=len)]
+
+
+@finding("D101", "error")
+def cycle(path: list[str], places: list[Span]) -> Finding:
+    """Lines or models use each other in a circle, so that none of them can be computed first.
+
+    Wrong: `a: decoder(b)` and `b: encoder(a)`.   Right: one of the two uses something else.
+    """
+    notes = tuple(Note(place, f"`{user}` uses `{used}` here") for user, used, place in zip(path[1:], path[2:], places[1:], strict=False))
+    return Finding(
+        span=places[0], message=f"`{path[0]}` depends on itself: {' -> '.join(path)}",
+        help=f"let `{path[0]}` use something that is known before it", notes=notes,
+    )  # fmt: skip

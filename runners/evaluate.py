@@ -1,0 +1,168 @@
+"""Evaluation: the lines of `evaluate`, each a number and its standard error.
+
+    a value per sample       its mean over the test split
+    a metric                 of draws of a sampler, values on the test split, the data's source, and functions
+
+A sampler that reads no data is drawn as often as the test split has rows, or `count=` times.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compose.build import Composition
+from compose.diagnostics import Finding, Span, finding
+from compose.evaluations import EvaluationGraph
+from compose.graph import Tensor as TensorType
+from compose.program import CompiledArgument, CompiledEvaluation
+from runners.datasets import BadOption, Source, UnknownOption
+from runners.datasets.options import bind
+from runners.inputs import Inputs
+from runners.metrics import METRICS, Estimate, arguments, measure
+from runners.metrics.likelihood import mean_estimate
+from runners.sampling import draw_rows, evaluating, place_of
+from runners.state import Executable, RunFailed
+
+__all__ = ["check_evaluations", "evaluate", "rows_of"]
+
+COUNT = "count"
+"""The option of any metric that says how often samplers are drawn for it."""
+
+
+def evaluate(
+    executable: Executable,
+    sources: Mapping[str, Source],
+    *,
+    averaged: frozenset[str] = frozenset(),
+    seed: int = 0,
+    split: str = "test",
+) -> dict[str, Estimate]:
+    """Every line of the spec's `evaluate`, by name.   Raises RunFailed, naming the line, for values no metric can take."""
+    rows = rows_of(sources, split)
+    found = {}
+    for name in executable.spec.evaluate:
+        line = executable.evaluation(name, averaged)
+        try:
+            found[name] = _measured(executable, line, sources, rows, seed)
+        except ValueError as error:
+            raise RunFailed(f"`{name}` cannot be evaluated: {error}") from error
+    return found
+
+
+def rows_of(sources: Mapping[str, Source], split: str, count: int | None = None) -> dict[str, Tensor]:
+    """The rows of a split by field ("x", or "photos.x" of several sources), all or the first `count`.
+
+    Sources of unequal length are cut to the shortest.   Raises UnknownSplit.
+    """
+    named = {
+        (f"{name}.{field}" if name else field): values
+        for name, source in sources.items()
+        for field, values in source.split(split).items()
+    }
+    shortest = min((len(values) for values in named.values()), default=0)
+    return {name: values[: min(shortest, count or shortest)] for name, values in named.items()}
+
+
+def _measured(
+    executable: Executable, line: CompiledEvaluation, sources: Mapping[str, Source], rows: Mapping[str, Tensor], seed: int
+) -> Estimate:
+    options = dict(line.options)
+    count = int(options.pop(COUNT, 0)) or max((len(values) for values in rows.values()), default=0)
+    values = [_value(executable, given, sources, rows, count, seed, line.name) for given in line.arguments]
+    if line.metric is not None:
+        return measure(line.metric, values, options)
+    (value,) = values
+    assert isinstance(value, Tensor), "the checker lets only tensors through"
+    return mean_estimate(value)
+
+
+def _value(
+    executable: Executable, given: CompiledArgument, sources: Mapping[str, Source], rows: Mapping[str, Tensor], count: int,
+    seed: int, line: str,
+) -> Any:  # noqa: ANN401  a tensor, a source or a function  # fmt: skip
+    if given.sampler is None:
+        return sources[given.name]
+    if given.kind == "function":
+        return _function(executable, given, seed, line)
+    made = draw_rows(executable, given.sampler, count, seed, scope=f"evaluate/{line}", batch=rows)
+    if not isinstance(made, Tensor):
+        raise ValueError(f"it needs a tensor, and `{given.name}` gives a record of {', '.join(made)}")
+    return made
+
+
+def _function(executable: Executable, given: CompiledArgument, seed: int, line: str) -> Callable[[Tensor], Tensor]:
+    """The program as a function of its one data field: "b *event" -> "b", without gradients."""
+    assert given.sampler is not None
+    program = given.sampler.program
+    dtype, device = place_of(executable.blocks)
+    inputs = Inputs(program, seed, f"evaluate/{line}", dtype=dtype, device=device)
+
+    def call(points: Tensor) -> Tensor:
+        with torch.no_grad(), evaluating(executable.blocks), evaluating(executable.averages):
+            batch = {field: points.to(device, dtype) for field in inputs.data}
+            return program(inputs.values(len(points), batch))["value"]
+
+    return call
+
+
+# checked before anything runs -----------------------------------------------------------------------------------------
+
+
+def check_evaluations(composition: Composition) -> list[Finding]:
+    """What is wrong with the metrics' arguments and options, and with values that are not one number per sample."""
+    return [found for line in composition.evaluations.values() for found in _check(line)]
+
+
+def _check(line: EvaluationGraph) -> Iterator[Finding]:
+    if line.metric is None:
+        graph = line.arguments[0].graph
+        known = graph.value.get("value") if graph else None
+        kind = known.type if known is not None else None
+        if isinstance(kind, TensorType) and (kind.event or not kind.batched):
+            yield not_per_sample(line.span, line.name, str(kind))
+        return
+    expected = list(arguments(line.metric).items())
+    signature = ", ".join(f"{name}: {kind}" for name, kind in expected)
+    if len(expected) != len(line.arguments):
+        yield wrong_arguments(line.span, line.metric, signature, f"{len(line.arguments)} arguments")
+        return
+    for given, (name, kind) in zip(line.arguments, expected, strict=True):
+        if given.kind != kind:
+            yield wrong_arguments(given.span, line.metric, signature, f"{WORDS[given.kind]} for `{name}`")
+    options = {name: value for name, value in line.options.items() if name != COUNT}
+    try:
+        bind(f"metric `{line.metric}`", METRICS.find(line.metric), options)
+    except (UnknownOption, BadOption) as error:
+        yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
+
+
+WORDS = {"samples": "values", "function": "a function", "source": "the source of the data"}
+
+
+@finding("T241", "error")
+def not_per_sample(span: Span | None, name: str, kind: str) -> Finding:
+    """A line of `evaluate` that is no metric must be one number per sample, since it is averaged over the test split.
+
+    Wrong: `error: x_hat - x`.   Right: `error: squared_error(x_hat, x)`.
+    """
+    return Finding(span=span, message=f"`{name}` is averaged over the test split, and is {kind}", help="make it one number per sample: sum(..), mean(..), squared_error(.., ..)")
+
+
+@finding("T242", "error")
+def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) -> Finding:
+    """A metric is given other things than it takes: values (a sampler, an expression), the source `data`, a function.
+
+    Wrong: `modes: mode_coverage(default, x)`.   Right: `modes: mode_coverage(default, data)`.
+    """
+    return Finding(span=span, message=f"`{metric}` is given {got}", help=f"it takes ({signature}): a source is written `data`, a function `energy(_)`")
+
+
+@finding("T243", "error")
+def wrong_metric_option(span: Span | None, cause: str) -> Finding:
+    """An option of a metric is unknown, or has a value that it cannot have.
+
+    Wrong: `modes: mode_coverage(default, data, sigma=3)`.   Right: `modes: mode_coverage(default, data, sigmas=3)`.
+    """
+    return Finding(span=span, message=cause, help="`compose list metrics` shows what each takes; `count=` may be given to any")

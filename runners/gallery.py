@@ -1,0 +1,60 @@
+"""The gallery: what a run shows of itself, in `samples/` and on TensorBoard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from blocks.types import Field
+from runners.folder import RunFolder
+from runners.logs import Record
+from runners.pictures import field_like, picture_of, png_size, save_picture
+from runners.progress import Progress
+from runners.sampling import sample
+from runners.updates import Session
+
+__all__ = ["Gallery"]
+
+IMAGES, POINTS = 64, 2000  # rows of one picture
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Draws every sampler of a session.   `fields` tells the data's range, `reference` is data to show beside.
+
+    A sampler's noise is the same each time, so that its pictures show what training changed.
+    """
+
+    session: Session
+    home: RunFolder
+    record: Record
+    progress: Progress
+    fields: Mapping[str, Field]
+    reference: Mapping[str, Tensor]
+
+    def compose(self, png: bytes) -> None:
+        """Show the composition itself, drawn."""
+        save_picture(self.home.path / "composition.png", png)
+        self.record.picture(self.session.state.run_step, "composition", png, png_size(png))
+
+    def draw(self, step: int) -> None:
+        """Every sampler's picture as `samples/NAME-STEP.png`; a value that has no picture is left out."""
+        session = self.session
+        images = any(value.ndim == 4 for value in self.reference.values())
+        averaged = frozenset(session.state.averaged)
+        for name in session.executable.spec.samplers:
+            count = IMAGES if images else POINTS
+            values = sample(session.executable, name, count, session.seed, averaged=averaged, batch=self.reference)
+            for part, value in (values if isinstance(values, Mapping) else {"": values}).items():
+                self._show(f"{name}.{part}" if part else name, value, step)
+
+    def _show(self, label: str, value: Tensor, step: int) -> None:
+        like = field_like(value, self.fields)
+        png = picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None)
+        if png is None:
+            return
+        try:
+            save_picture(self.home.samples / f"{label}-{step:08d}.png", png)
+        except OSError as error:
+            self.progress.say(f"could not save the picture of `{label}`: {error}")
+        self.record.picture(step, f"samples/{label}", png, png_size(png))

@@ -1,0 +1,164 @@
+"""From a spec to a run: the spec is checked, its data opened, its blocks made from the run's seed, and the loop started.
+
+    examine(spec) -> composition, findings        assemble(composition) -> executable
+    train(spec, composition, ...) -> Run          reopen(folder) -> Run
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from blocks.noise import leaf_seed
+from blocks.types import Field
+from compose.build import Composition
+from compose.checks import check
+from compose.compiler import Executable, compile_composition
+from compose.diagnostics import Finding, Span, SpecError, finding
+from compose.spec import Spec, dump_yaml, parse_spec
+from runners.batches import Batches, LoaderBatches
+from runners.catalogue import catalogue_of, open_sources
+from runners.datasets import Source
+from runners.evaluate import check_evaluations, evaluate
+from runners.folder import RunFolder, choose_folder
+from runners.loop import Intervals
+from runners.run import Options, Run, load_run, run
+from runners.state import RunFailed
+
+__all__ = ["Order", "assemble", "batches_of", "examine", "reopen", "shortened", "train"]
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a run is asked for.   `out`: its folder (by default runs/NAME/seed-S); `plugins`: the files it needs again."""
+
+    out: Path | None = None
+    fresh: bool = False
+    quiet: bool = False
+    plugins: Sequence[Path] = ()
+    picture: bytes | None = None
+
+
+def examine(spec: Spec, fields: Mapping[str, Field] | None = None) -> tuple[Composition, list[Finding]]:
+    """The composition of `spec` and all that is wrong with it.   `fields`: of data that the user hands over."""
+    composition, findings = check(spec, catalogue_of(spec, fields))
+    return composition, [*findings, *check_evaluations(composition)]
+
+
+def assemble(composition: Composition, seed: int) -> Executable:
+    """The composition with real blocks, whose first weights follow from the seed.   Torch's own generator stays put."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(leaf_seed(seed, "weights"))
+        return compile_composition(composition)
+
+
+def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatches | None = None) -> Run:
+    """Train a checked spec, or go on from where its folder stands.
+
+    Raises SpecError if the data cannot be had or divided into such batches, RunFailed, Interrupted.
+    """
+    sources = {} if loader is not None else open_sources(spec)
+    batches = loader if loader is not None else batches_of(spec, sources)
+    executable = assemble(composition, spec.run.seed)
+    folder = _folder(spec, order)
+    about: dict[str, Any] = {"plugins": [str(path.resolve()) for path in order.plugins]}
+    if loader is not None:
+        about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
+
+    def measure(system: Executable, averaged: frozenset[str]) -> Mapping[str, float]:
+        found = evaluate(system, sources, averaged=averaged, seed=spec.run.seed)
+        return {name: estimate.value for name, estimate in found.items()}
+
+    return run(
+        executable, batches, folder,
+        spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
+        evaluate=measure if spec.evaluate and sources else None, about=about,
+    )  # fmt: skip
+
+
+def reopen(folder: Path) -> tuple[Run, dict[str, Source]]:
+    """A run from its folder, and the data it was trained on.   Raises RunFailed, or SpecError if its spec no longer fits."""
+    about = RunFolder(folder).about()
+    given = about.get("fields")
+    fields = {name: Field(**{**held, "event": tuple(held["event"])}) for name, held in given.items()} if given else None
+
+    def build(text: str) -> Executable:
+        spec = parse_spec(text, str(folder / "spec.yaml"))
+        composition, findings = examine(spec, fields)
+        errors = [found for found in findings if found.severity == "error"]
+        if errors:
+            raise SpecError(errors, spec.sources)
+        return assemble(composition, int(about.get("seed", 0)))
+
+    opened = load_run(folder, build)
+    return opened, {} if fields is not None else open_sources(opened.spec)
+
+
+def batches_of(spec: Spec, sources: Mapping[str, Source], split: str = "train") -> Batches:
+    """The batches of the spec's data, loaded now.   Raises SpecError if that cannot be."""
+    name, first = next(iter(spec.data.items()))
+    try:
+        return Batches(sources[""] if "" in sources else sources, split=split, batch_size=first.batch_size, seed=spec.run.seed)
+    except (ValueError, OSError) as error:
+        place = "batch_size" if "batch_size" in first.model_fields_set else "source"
+        raise SpecError([data_fails(first.span(place), str(error))], spec.sources) from None
+
+
+def shortened(spec: Spec) -> Spec:
+    """The same spec with stages of one step: enough to see every update, once."""
+    stages = tuple(stage.model_copy(update={"steps": 1, "epochs": None}).at(stage.place) for stage in spec.stages)
+    return spec.model_copy(update={"stages": stages}).at(spec.place)
+
+
+def _folder(spec: Spec, order: Order) -> Path:
+    chosen = order.out or (Path(spec.run.out) if spec.run.out else None)
+    if chosen is None:
+        return choose_folder(RUNS, spec.name, spec.run.seed, fresh=order.fresh)
+    number, folder = 2, chosen
+    while order.fresh and (folder / "run.json").exists():
+        folder, number = chosen.with_name(f"{chosen.name}-{number}"), number + 1
+    return folder
+
+
+def _options(spec: Spec, order: Order) -> Options:
+    asked = spec.run
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if asked.device == "auto" else asked.device
+    if device in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise SpecError([no_device(asked.span("device"), device)], spec.sources)
+    intervals = Intervals(log=asked.log_every, checkpoint=asked.checkpoint_every, sample=asked.sample_every or 0)
+    return Options(
+        seed=asked.seed, precision=asked.precision, device=device, threads=asked.threads, intervals=intervals, quiet=order.quiet
+    )
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What `run.json` of a folder says.   Raises RunFailed if the folder is no run."""
+    if not folder.is_dir():
+        raise RunFailed(f"there is no folder {folder}")
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        raise RunFailed(f"{folder} is no run folder: it has no readable run.json") from None
+
+
+@finding("R101", "error")
+def data_fails(span: Span, cause: str) -> Finding:
+    """The data cannot be loaded, or do not fill one batch.
+
+    Wrong: `data: {source: digits, batch_size: 2000}`, which has 1437 rows.   Right: `batch_size: 256`.
+    """
+    return Finding(span=span, message=f"the data cannot be read: {cause}", help="change `data`, or put the files in their place")
+
+
+@finding("R102", "error")
+def no_device(span: Span, device: str) -> Finding:
+    """The device that `run` asks for is not in this machine.
+
+    Wrong: `run: {device: cuda}` on a machine without a GPU.   Right: `run: {device: auto}`.
+    """
+    return Finding(span=span, message=f"there is no `{device}` in this machine", help="write `device: auto`, or `device: cpu`")

@@ -1,0 +1,1 @@
+"""Closed forms, reached through the language: spec text, compiled sampler, numbers."""
