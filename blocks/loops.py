@@ -1,6 +1,7 @@
 """Loops as compiled programs call them: a body (a function of the state and of what it captured), then the loop's inputs.
 
-The arithmetic is in `dynamics` and `flow_ode`; here a body with positional tensors becomes the function they want.
+The arithmetic is in `dynamics` and `flow_ode`; here a body with positional tensors becomes the function they want. A
+state is one tensor, or several by name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,19 +11,19 @@ import torch
 from torch import Tensor
 
 from blocks import dynamics
-from blocks.flow_ode import GradientFlow, OdeBijection
+from blocks.flow_ode import TOLERANCE, GradientFlow, OdeBijection
 from blocks.noise import draw, leaf_seed
 
 __all__ = ["Scanned", "descend", "flow", "flow_inverse", "flow_inverse_with_ladj", "flow_with_ladj", "langevin", "scan"]
 
 Body = Callable[..., Tensor]
-KernelLeaf = tuple[str, str, tuple[int, ...], int]  # name, law, event, high
+State = dynamics.State
+KernelLeaf = tuple[str, tuple[int, ...]] | tuple[str, tuple[int, ...], int]  # law, event, and `high` of "integers"
 
 
 def langevin(
     potential: Body,
-    captures: Sequence[Any],
-    init: Mapping[str, Tensor],
+    init: State,
     *,
     steps: int,
     step_size: float | Tensor,
@@ -31,24 +32,27 @@ def langevin(
     clamp: tuple[float, float] | None = None,
     keep: int | None = None,
     seed: int | None = None,
-    noise: Mapping[str, Tensor] | None = None,
+    noise: State | None = None,
     differentiable: bool = False,
     prior: bool = False,
+    captures: Sequence[Any] = (),
 ) -> dynamics.Trace:
-    """Langevin dynamics in `potential(*state, *captures)`, plus |state|^2 / 2 with `prior`.   `noise` by name is "b steps *event" each."""
-    given = None if noise is None else [{name: part[:, i] for name, part in noise.items()} for i in range(steps)]
+    """Langevin dynamics in `potential(*state, *captures)`, plus |state|^2 / 2 with `prior`.
+
+    `noise` is "b steps *event" for each part of the state. Options and result as in `dynamics.langevin`, but a path is
+    "b n *event", rows first as every value of a program.
+    """
     trace = dynamics.langevin(
-        _of_state(potential, captures), dict(init), steps=steps, step_size=step_size, noise_scale=noise_scale, clip=clip,
-        clamp=clamp, keep=keep, seed=seed, noise=given, differentiable=differentiable,
-        prior=prior,
+        _of_state(potential, captures, init), init, steps=steps, step_size=step_size, noise_scale=noise_scale, clip=clip,
+        clamp=clamp, keep=keep, seed=seed, noise=None if noise is None else _by_step(noise, steps),
+        differentiable=differentiable, prior=prior,
     )  # fmt: skip
     return _rows_first(trace)
 
 
 def descend(
     potential: Body,
-    captures: Sequence[Any],
-    init: Mapping[str, Tensor],
+    init: State,
     *,
     steps: int,
     step_size: float | Tensor,
@@ -57,10 +61,11 @@ def descend(
     keep: int | None = None,
     differentiable: bool = False,
     prior: bool = False,
+    captures: Sequence[Any] = (),
 ) -> dynamics.Trace:
-    """Noise-free descent of `potential(*state, *captures)`, plus |state|^2 / 2 with `prior`."""
+    """Noise-free descent of `potential(*state, *captures)`, plus |state|^2 / 2 with `prior`; a path is "b n *event"."""
     trace = dynamics.descend(
-        _of_state(potential, captures), dict(init), steps=steps, step_size=step_size, clip=clip, clamp=clamp, keep=keep,
+        _of_state(potential, captures, init), init, steps=steps, step_size=step_size, clip=clip, clamp=clamp, keep=keep,
         differentiable=differentiable, prior=prior,
     )  # fmt: skip
     return _rows_first(trace)
@@ -75,23 +80,26 @@ class Scanned(NamedTuple):
 
 def scan(
     kernel: Body,
-    captures: Sequence[Any],
     init: Tensor,
     *,
     start: int,
-    leaves: Sequence[KernelLeaf] = (),
+    leaves: Mapping[str, KernelLeaf] | None = None,
     keep: int | None = None,
-    seed: int | None = None,
+    seed: int = 0,
     noise: Mapping[str, Tensor] | None = None,
+    captures: Sequence[Any] = (),
 ) -> Scanned:
-    """x <- kernel(x, t, *noise, *captures) for t = start .. 1.   The kernel's noise is drawn from `seed`, or given, "b start *event"."""
+    """x <- kernel(x, t, *noise, *captures) for t = start .. 1.
+
+    The kernel's noise is made from `seed`, the level and the leaf's path, or given: by path, "b start *event".
+    """
     state, path = init, []
     for i, level in enumerate(range(start, 0, -1)):
         time = torch.full((len(state),), level, dtype=torch.int64, device=state.device)
         made = [
-            noise[name][:, i] if noise is not None
-            else draw(law, (len(state), *event), leaf_seed(seed or 0, level, name), state.dtype, state.device, high)
-            for name, law, event, high in leaves
+            noise[name.removeprefix(KERNEL).removeprefix(".")][:, i] if noise is not None
+            else draw(law, (len(state), *event), leaf_seed(seed, level, name), state.dtype, state.device, *high)
+            for name, (law, event, *high) in (leaves or {}).items()
         ]  # fmt: skip
         state = kernel(state, time, *made, *captures)
         if keep and (i + 1) % keep == 0:
@@ -99,49 +107,71 @@ def scan(
     return Scanned(state, torch.stack(path, 1) if path else None)
 
 
-def flow(field: Body, captures: Sequence[Any], noise: Tensor, *, settings: Mapping[str, Any]) -> Tensor:
-    """The flow's map, noise to data."""
+KERNEL = "kernel"  # what the paths of a kernel's leaves begin with
+
+
+def flow(field: Body, noise: Tensor, *, settings: Mapping[str, Any], captures: Sequence[Any] = ()) -> Tensor:
+    """The flow's map, noise to data.   `settings`: which equation it `follows`, its `time`, and options of the solver."""
     return _bijection(field, captures, settings).forward(noise)
 
 
-def flow_inverse(field: Body, captures: Sequence[Any], value: Tensor, *, settings: Mapping[str, Any]) -> Tensor:
+def flow_inverse(field: Body, value: Tensor, *, settings: Mapping[str, Any], captures: Sequence[Any] = ()) -> Tensor:
     """The inverse map, data to noise."""
     return _bijection(field, captures, settings).inverse(value)
 
 
 def flow_with_ladj(
-    field: Body, captures: Sequence[Any], noise: Tensor, *, settings: Mapping[str, Any], seed: int | None = None
+    field: Body, noise: Tensor, *, settings: Mapping[str, Any], seed: int | None = None, captures: Sequence[Any] = ()
 ) -> tuple[Tensor, Tensor]:
     """The map and its log-determinant."""
     return _bijection(field, captures, settings).forward_and_ladj(noise, seed=seed)
 
 
 def flow_inverse_with_ladj(
-    field: Body, captures: Sequence[Any], value: Tensor, *, settings: Mapping[str, Any], seed: int | None = None
+    field: Body, value: Tensor, *, settings: Mapping[str, Any], seed: int | None = None, captures: Sequence[Any] = ()
 ) -> tuple[Tensor, Tensor]:
     """The inverse map and its log-determinant."""
     return _bijection(field, captures, settings).inverse_and_ladj(value, seed=seed)
 
+
+SOLVER: Mapping[str, Any] = {"method": "dopri5", "rtol": TOLERANCE, "atol": TOLERANCE, "trace": "exact", "steps": None}
+"""What `settings` need not say: the solver's own defaults."""
 
 FLOWS: Mapping[str, Callable[..., OdeBijection]] = {"gradient_flow": GradientFlow, "ode": OdeBijection}
 
 
 def _bijection(field: Body, captures: Sequence[Any], settings: Mapping[str, Any]) -> OdeBijection:
     options = {name: value for name, value in settings.items() if name not in ("follows", "time")}
-    return FLOWS[settings["follows"]](lambda *values: field(*values, *captures), settings["time"], **options)
+    return FLOWS[settings["follows"]](_closed(field, captures), settings["time"], **options)
+
+
+def _closed(body: Body, captures: Sequence[Any]) -> Body:
+    """The body as a function of its state alone."""
+    return (lambda *state: body(*state, *captures)) if captures else body
+
+
+def _of_state(potential: Body, captures: Sequence[Any], init: State) -> dynamics.Potential:
+    closed = _closed(potential, captures)
+    if isinstance(init, Tensor):
+        return closed
+
+    def of_parts(state: State) -> Tensor:
+        assert isinstance(state, dict)
+        return closed(*state.values())
+
+    return of_parts
+
+
+def _by_step(noise: State, steps: int) -> list[State]:
+    if isinstance(noise, Tensor):
+        return [noise[:, i] for i in range(steps)]
+    return [{name: part[:, i] for name, part in noise.items()} for i in range(steps)]
 
 
 def _rows_first(trace: dynamics.Trace) -> dynamics.Trace:
-    """The trace with its path as "b n *event": rows first, as every value of a program."""
-    if trace.path is None:
+    path = trace.path
+    if path is None:
         return trace
-    assert isinstance(trace.path, dict)
-    return trace._replace(path={name: part.movedim(0, 1) for name, part in trace.path.items()})
-
-
-def _of_state(potential: Body, captures: Sequence[Any]) -> dynamics.Potential:
-    def of_state(state: dynamics.State) -> Tensor:
-        assert isinstance(state, dict)
-        return potential(*state.values(), *captures)
-
-    return of_state
+    if isinstance(path, Tensor):
+        return trace._replace(path=path.movedim(0, 1))
+    return trace._replace(path={name: part.movedim(0, 1) for name, part in path.items()})

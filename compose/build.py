@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blocks.types import Field
 from compose import faults
@@ -14,7 +14,8 @@ from compose.declarations import Declared, declare_blocks
 from compose.dependencies import cycles
 from compose.diagnostics import Finding, Span, SpecError
 from compose.elaborate import Evaluator, Poisoned, World
-from compose.expressions import Call, Expression, Name
+from compose.evaluations import EvaluationGraph, build_evaluation
+from compose.expressions import Expression
 from compose.graph import Graph, Node
 from compose.sizes import Sizes
 from compose.spec import Function, Program, Spec, Stage, Update
@@ -77,9 +78,8 @@ class Composition:
     samplers: dict[str, SamplerGraph]
     sizes: Sizes
     used: set[str] = field(default_factory=set)
-    evaluations: dict[str, EvaluationGraph] = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
-    evaluations: dict[str, SamplerGraph] = field(default_factory=dict)
+    evaluations: dict[str, EvaluationGraph] = field(default_factory=dict)
 
     def graphs(self) -> Iterator[Graph]:
         """Every graph."""
@@ -87,7 +87,9 @@ class Composition:
             if stage.shared is not None:
                 yield stage.shared
             yield from (update.graph for update in stage.updates)
-        yield from (sampler.graph for sampler in (*self.samplers.values(), *self.evaluations.values()))
+        yield from (sampler.graph for sampler in self.samplers.values())
+        for evaluation in self.evaluations.values():
+            yield from (argument.graph.graph for argument in evaluation.arguments if argument.graph is not None)
 
 
 class GraphBuilder:
@@ -201,21 +203,23 @@ class GraphBuilder:
 
     def sampler(self, name: str, declared: Expression | Program | Function, section: str) -> SamplerGraph | None:
         """The graph of one sampler."""
-        span = self.spec.span(section, name)
-        world = self.world(f"{section}_{name}", reader=self.spec.span(section, name, key=True), samplers=section == "evaluate")
         options: dict[str, float | int | bool | str] = {}
 
-        def work() -> Value:
-            site = world.evaluator(name)
+        def work(site: Evaluator) -> Value:
             if isinstance(declared, Function):
                 bound = self._bound(site, declared, options)
-                site = site.with_(world.tracer, bound)
-                return self._body(site, name, declared.body)
-            if section == "evaluate" and self._measures(declared):
-                return self._measured(site, declared)
+                return self._body(site.with_(site.tracer, bound), name, declared.body)
             return self._body(site, name, declared)
 
-        value = self.collect(work)
+        made = self.program(name, section, work)
+        return replace(made, options=options) if made is not None else None
+
+    def program(self, name: str, section: str, work: Callable[[Evaluator], Value]) -> SamplerGraph | None:
+        """The graph of what `work` evaluates, without a clock; None if something is wrong with it."""
+        span = self.spec.span(section, name)
+        reader = self.spec.span(section, name, key=True)
+        world = self.world(f"{section}_{name}", reader=reader, samplers=section == "evaluate")
+        value = self.collect(lambda: work(world.evaluator(name)))
         self._remember_lines(world)
         if value is None:
             return None
@@ -224,20 +228,7 @@ class GraphBuilder:
             return None
         outputs: dict[str, Node] = dict(nodes.fields)  # type: ignore[arg-type]
         world.tracer.graph.outputs = outputs
-        return SamplerGraph(name, world.tracer.graph, outputs, isinstance(value, Node), span, options or {})
-
-    def _measures(self, declared: Expression | Program) -> bool:
-        """Whether an evaluated value is a metric of values, which the runner computes."""
-        named = isinstance(declared, Call) and isinstance(declared.function, Name)
-        return named and declared.function.name in self.metrics
-
-    def _measured(self, site: Evaluator, declared: Call) -> Value:
-        """The values that a metric is given, by place; samplers and data are read by the runner."""
-        known = (*self.spec.samplers, *self.spec.data, "data")
-        given = [
-            part for part in declared.positional if not (isinstance(part, Name) and part.name in known)
-        ]  # fmt: skip
-        return Record({f"value{at}": site.operand(part) for at, part in enumerate(given)})
+        return SamplerGraph(name, world.tracer.graph, outputs, isinstance(value, Node), span)
 
     def _bound(self, site: Evaluator, declared: Function, options: dict) -> dict[str, Value]:
         bound: dict[str, Value] = {}
@@ -285,15 +276,13 @@ def build(
     """
     builder = GraphBuilder(spec, fields, metrics, unread)
     stages = [builder.stage(stage, index) for index, stage in enumerate(spec.stages)]
-    made = {
-        section: {name: builder.sampler(name, declared, section) for name, declared in getattr(spec, section).items()}
-        for section in ("samplers", "evaluate")
-    }
-    samplers, evaluations = ({n: graph for n, graph in held.items() if graph is not None} for held in made.values())
+    samplers = {name: builder.sampler(name, declared, "samplers") for name, declared in spec.samplers.items()}
+    evaluations = {name: build_evaluation(builder, name, expression) for name, expression in spec.evaluate.items()}
     rest = builder.rest()
     composition = Composition(
-        spec, fields, builder.blocks, stages, samplers, builder.sizes, builder.used, builder.faulty, evaluations
-    )
+        spec, fields, builder.blocks, stages, {n: made for n, made in samplers.items() if made is not None}, builder.sizes,
+        builder.used, builder.faulty, {n: made for n, made in evaluations.items() if made is not None},
+    )  # fmt: skip
     if solve and not unread:
         builder.add(builder.sizes.solve([*composition.graphs(), rest], complete=not builder.findings))
     return composition, builder.findings

@@ -87,7 +87,8 @@ def declare_blocks(spec: Spec) -> tuple[dict[str, Declared], list[Finding]]:
             kind = BLOCKS.find(block.kind)
             options = bind_options(kind, block.options, spec, ("blocks", name), f"`{block.kind}`")
         except UnknownName as error:
-            findings.append(unknown_kind(spec.span("blocks", name, "kind"), block.kind, error.nearest))
+            near = nearest(block.kind, BLOCKS.names()) or error.nearest
+            findings.append(unknown_kind(spec.span("blocks", name, "kind"), block.kind, near))
         except SpecError as error:
             findings += error.findings
         else:

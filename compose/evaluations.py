@@ -54,7 +54,7 @@ def build_evaluation(builder: GraphBuilder, name: str, expression: Expression) -
     call = expression if isinstance(expression, Call) and isinstance(expression.function, Name) else None
     metric = call.function.name if call and isinstance(call.function, Name) else None
     if call is None or metric not in builder.metrics:
-        made = _argument(builder, name, expression)
+        made = _argument(builder, name, name, expression)
         if made is not None and made.kind != "samples":
             builder.findings.append(not_a_value(expression.span, name))
             return None
@@ -65,14 +65,14 @@ def build_evaluation(builder: GraphBuilder, name: str, expression: Expression) -
             options[argument.name] = builder.collect(lambda given=argument.value: _constant(builder, given))
             spans[argument.name] = argument.value.span
         else:
-            arguments.append(_argument(builder, f"{name}_{at}" if at else name, argument.value))
+            arguments.append(_argument(builder, f"{name}_{at}" if at else name, name, argument.value))
     complete = [argument for argument in arguments if argument is not None]
     if len(complete) < len(arguments):
         return None
     return EvaluationGraph(name, metric, complete, options, spans, expression.span)
 
 
-def _argument(builder: GraphBuilder, name: str, expression: Expression) -> Argument | None:
+def _argument(builder: GraphBuilder, name: str, line: str, expression: Expression) -> Argument | None:
     """A source by its name, a sampler by its name, a function where `_` stands in it, else an expression."""
     word = expression.name if isinstance(expression, Name) else None
     span = expression.span
@@ -82,9 +82,9 @@ def _argument(builder: GraphBuilder, name: str, expression: Expression) -> Argum
         graph = builder.sampler(word, builder.spec.samplers[word], "samplers")
         return Argument("samples", word, graph, span) if graph else None
     if any(isinstance(part, Hole) for part in walk(expression)) or word in builder.spec.blocks:
-        graph = builder.program(name, "evaluate", lambda site: _applied(builder, site, expression))
+        graph = builder.program(line, "evaluate", lambda site: _applied(builder, site, expression))
         return Argument("function", name, graph, span) if graph else None
-    graph = builder.program(name, "evaluate", lambda site: site(expression))
+    graph = builder.program(line, "evaluate", lambda site: site(expression))
     return Argument("samples", name, graph, span) if graph else None
 
 
@@ -101,7 +101,7 @@ def _applied(builder: GraphBuilder, site: Any, expression: Expression) -> Value:
 
 
 def _constant(builder: GraphBuilder, expression: Expression) -> Any:  # noqa: ANN401  a number, a text, a list
-    value = builder.world("options", clock=False).evaluator("options")(expression)
+    value = builder.world("options", reader=expression.span).evaluator("options")(expression)
     if isinstance(value, int | float | str):
         return value
     if isinstance(value, tuple) and all(isinstance(part, int | float) for part in value):

@@ -261,12 +261,22 @@ def not_a_start(span: Span | None) -> Finding:
 
 
 @fault("T222")
-def discrete_chain(span: Span | None, model: str, line: str, place: Span | None) -> Finding:
+def discrete_chain(span: Span | None, model: str, place: Span | None) -> Finding:
     """Dynamics would run through a discrete draw, which has no noise space."""
     notes = (Note(place, "this draw is discrete"),) if place else ()
     return Finding(
-        span=span, message=f"dynamics run in the noise space of `{model}`, and `{line}` is a discrete draw: its noise moves nothing",
+        span=span, message=f"dynamics run in the noise space of `{model}`, and one of its draws is discrete: its noise moves nothing",
         help="use its mean in the model: `x: decoder(z).mean`", notes=notes,
+    )  # fmt: skip
+
+
+@fault("T237")
+def uniform_chain(span: Span | None, model: str, place: Span | None) -> Finding:
+    """Dynamics would run in the noise space of a model whose noise is not normal: the chain could leave its support."""
+    notes = (Note(place, "the noise of this draw is uniform"),) if place else ()
+    return Finding(
+        span=span, message=f"dynamics run in normal noise, and a draw of `{model}` has uniform noise",
+        help="add space=values, or draw it from a normal", notes=notes,
     )  # fmt: skip
 
 

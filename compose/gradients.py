@@ -9,13 +9,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from compose.diagnostics import Span
 from compose.graph import Edge, Node, uses
 
-__all__ = ["Reach", "matrix", "reach"]
+__all__ = ["Cause", "Reach", "Stop", "matrix", "reach", "verdicts"]
+
+Cause = Literal["sg", "chain", "draw", "other"]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a gradient is cut, and by what: `sg`, a chain that is not differentiable, a discrete draw, or else."""
+
+    span: Span | None
+    cause: Cause
 
 
 @dataclass
@@ -24,7 +35,7 @@ class Reach:
 
     reached: set[str] = field(default_factory=set)
     frozen: dict[str, list[Span | None]] = field(default_factory=dict)
-    stopped: dict[str, list[Span | None]] = field(default_factory=dict)
+    stopped: dict[str, list[Stop]] = field(default_factory=dict)
 
     def verdict(self, block: str) -> str:
         """`reaches`, `frozen`, `stopped` or `no path`."""
@@ -39,19 +50,22 @@ def reach(term: Node) -> Reach:
     """What the gradient of `term` reaches."""
     found = Reach()
     live = _backward(term, found)
-    for node, place in _behind(live).items():
+    for node, stop in _behind(live).items():
         for use in uses(node):
-            found.stopped.setdefault(use.block, []).append(place)
+            stops = found.stopped.setdefault(use.block, [])
+            if stop not in stops:
+                stops.append(stop)
     return found
+
+
+def verdicts(found: Reach, trains: Iterable[str], blocks: Iterable[str]) -> dict[str, str]:
+    """block -> verdict of one term, in an update that trains `trains`."""
+    return {block: found.verdict(block) if block in trains else "untrained" for block in blocks}
 
 
 def matrix(terms: Mapping[str, Node], trains: tuple[str, ...], blocks: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """term -> block -> verdict, for the blocks that have parameters."""
-    rows = {}
-    for name, term in terms.items():
-        found = reach(term)
-        rows[name] = {block: found.verdict(block) if block in trains else "untrained" for block in blocks}
-    return rows
+    return {name: verdicts(reach(term), trains, blocks) for name, term in terms.items()}
 
 
 def _backward(term: Node, found: Reach) -> dict[int, Node]:
@@ -83,26 +97,34 @@ def _note(node: Node, found: Reach) -> None:
         found.reached.add(use.block)
 
 
-def _behind(live: Mapping[int, Node]) -> dict[Node, Span | None]:
-    """Every node that the term depends on only through a stop, with the place of the first stop on the way."""
-    behind: dict[Node, Span | None] = {}
-    waiting: list[tuple[Node, Span | None]] = []
+def _behind(live: Mapping[int, Node]) -> dict[Node, Stop]:
+    """Every node that the term depends on only through a stop, with the first stop on the way."""
+    behind: dict[Node, Stop] = {}
+    waiting: list[tuple[Node, Stop]] = []
     for node in live.values():
         for edge, through in node.gradient_edges:
             if edge.stop_gradient or not through:
-                waiting.append((edge.source, _place(node, edge)))
+                waiting.append((edge.source, _stop(node, edge)))
         if node.operation.passes is not None and not any(node.operation.passes):
-            behind[node] = node.span
-            waiting += [(body.output, node.span) for body in node.bodies]
+            behind[node] = Stop(node.span, _cause(node))
+            waiting += [(body.output, behind[node]) for body in node.bodies]
     while waiting:
-        node, place = waiting.pop()
+        node, stop = waiting.pop()
         if node in behind:
             continue
-        behind[node] = place
-        waiting += [(edge.source, place) for edge in node.edges]
-        waiting += [(body.output, place) for body in node.bodies]
+        behind[node] = stop
+        waiting += [(edge.source, stop) for edge in node.edges]
+        waiting += [(body.output, stop) for body in node.bodies]
     return behind
 
 
-def _place(node: Node, edge: Edge) -> Span | None:
-    return edge.span or node.span
+def _stop(node: Node, edge: Edge) -> Stop:
+    return Stop(edge.span or node.span, _cause(node))
+
+
+def _cause(node: Node) -> Cause:
+    if node.operation.kind == "stop":
+        return "sg" if node.operation.target == "sg" else "chain"
+    if node.operation.kind == "loop":
+        return "chain"
+    return "draw" if node.operation.target == "at" else "other"

@@ -77,12 +77,17 @@ class Edge:
 
 @dataclass(frozen=True)
 class BlockUse:
-    """A parameter edge: a call of `block`.   `frozen`: its parameters are constants on this call; `average`: its EMA."""
+    """A parameter edge: a call of `block`.
+
+    `frozen`: its parameters are constants on this call; `average`: its EMA; `chain`: it decodes where a chain ended, in
+    eval mode as the chain itself.
+    """
 
     block: str
     frozen: bool = False
     average: bool = False
     span: Span | None = field(default=None, compare=False)
+    chain: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class Body:
     """The graph inside a loop.   `state` are its inputs that the loop supplies, `captures` pairs (outer, inner) of nodes.
 
     `dynamics`: it is the potential of a chain or the field of a flow, whose blocks are in eval mode and write nothing.
+    `about` says in a line what it computes.
     """
 
     name: str
@@ -122,6 +128,7 @@ class Body:
     captures: list[tuple[Edge, Node]]
     differentiable: bool = True
     dynamics: bool = False
+    about: str = ""
 
 
 @dataclass(eq=False)
@@ -129,6 +136,7 @@ class Node:
     """One value: an operation on arguments (edges, constants, and tuples, lists or dicts of them).
 
     `family` is set on runtime distributions, `chain` on time steps, before any size is known; `type` once it is.
+    `named`: the name is that of a line of the spec.
     """
 
     name: str
@@ -143,6 +151,7 @@ class Node:
     leaf: LeafLaw | None = None
     graph: Graph | None = field(default=None, repr=False)
     type: Type = None
+    named: bool = False
 
     @property
     def edges(self) -> tuple[Edge, ...]:

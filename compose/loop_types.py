@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,22 +18,25 @@ def state_sources(node: Node) -> list[Node | Tensor]:
     """For each state input of the body: the outer node it starts from, or its type."""
     function = node.operation.target
     first = node.arguments[0]
-    if function in (loops.langevin, loops.descend):
+    if not isinstance(first, Edge):
         return [edge.source for edge in first.values()]
-    assert isinstance(first, Edge)
+    if function in (loops.langevin, loops.descend):
+        return [first.source]
     states: list[Node | Tensor] = [first.source]
     for extra in node.bodies[0].state[1:]:
         states.append(Tensor((), dtype="integer", chain=extra.chain) if extra.chain else Tensor((), batched=False))
     return states
 
 
-def loop_result(node: Node, arguments: Any, options: dict[str, Any], fakes: dict[int, Any]) -> Any:  # noqa: ANN401
+def loop_result(node: Node, arguments: Any, options: Mapping[str, Any], fakes: Mapping[int, Any]) -> Any:  # noqa: ANN401
     """What the loop gives, on fake tensors.   Raises ValueError where a body does not fit its state."""
     function, start = node.operation.target, arguments[0]
     output = fakes.get(id(node.bodies[0].output))
     keep = options.get("keep")
     if function in (loops.langevin, loops.descend):
         kept = int(options["steps"]) // int(keep) if keep else 0
+        if isinstance(start, torch.Tensor):
+            return Trace(torch.zeros_like(start), _path(start, kept) if keep else None)
         state = {name: torch.zeros_like(part) for name, part in start.items()}
         return Trace(state, {name: _path(part, kept) for name, part in state.items()} if keep else None)
     if function is loops.scan:

@@ -14,15 +14,26 @@ from torch import fx, nn
 
 from blocks.calculus import alias, gradient
 from blocks.events import align_rank
+from blocks.loops import SOLVER
+from blocks.operators import arithmetic
 from compose.flow import Flow
 from compose.graph import BlockUse, Body, Edge, Graph, LeafLaw, Node, Tensor, map_edges
+from compose.passes.schedule import schedule
 from compose.program import Input, Leaf
 from compose.sizes import extra_axes
 
-__all__ = ["Lowered", "lower"]
+__all__ = ["Lowered", "Lowering", "lower"]
 
 View = Callable[[BlockUse, bool, bool], tuple[str, nn.Module]]
 """(use, inside a chain, that chain is differentiable) -> the view's name and module."""
+
+PYTHON: Mapping[Any, Any] = {
+    arithmetic.add: operator.add, arithmetic.subtract: operator.sub, arithmetic.multiply: operator.mul,
+    arithmetic.divide: operator.truediv, arithmetic.power: operator.pow, arithmetic.negative: operator.neg,
+    arithmetic.less: operator.lt, arithmetic.less_equal: operator.le, arithmetic.greater: operator.gt,
+    arithmetic.greater_equal: operator.ge, arithmetic.equal: operator.eq,
+}  # fmt: skip
+"""Operators that Python's own compute: the same values and gradients, without a call."""
 
 
 @dataclass(frozen=True)
@@ -33,52 +44,73 @@ class Lowered:
     inputs: tuple[Input, ...]
 
 
-def lower(
-    graph: Graph, wanted: list[Node], flow: Flow, view: View, finish: Callable[[_Lowering], Any]
-) -> Lowered:
+def lower(graph: Graph, wanted: list[Node], flow: Flow, view: View, finish: Callable[[Lowering], Any]) -> Lowered:
     """`graph` as a module whose result `finish` makes of the lowered nodes."""
-    lowering = _Lowering(graph.name, view, flow)
+    lowering = Lowering(graph.name, view, flow)
     nodes = graph.needed(wanted)
     inputs = tuple(lowering.input(node) for node in nodes if node.operation.kind == "input")
-    for node in nodes:
-        if node.operation.kind != "input":
-            lowering.node(node)
-    lowering.region(False)
-    lowering.graph.output(finish(lowering))
-    return Lowered(lowering.module(), inputs)
+    lowering.compute(nodes)
+    return Lowered(lowering.module(finish(lowering)), inputs)
 
 
-class _Lowering:
-    """Builds one fx graph.   `root` collects the blocks' views and the bodies of loops."""
+class Lowering:
+    """Builds one fx graph: `made` holds the fx node of each node.
 
-    def __init__(self, name: str, view: View, flow: Flow, dynamics: tuple[bool, bool] = (False, False)) -> None:
+    `root` collects the blocks' views and the bodies of loops; `attached` holds them by name for the whole program, so
+    that a name means one module in all of its functions.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        view: View,
+        flow: Flow,
+        dynamics: tuple[bool, bool] = (False, False),
+        attached: dict[str, nn.Module] | None = None,
+    ) -> None:
         self.name, self.view, self.flow, self.dynamics = name, view, flow, dynamics
+        self.attached = {} if attached is None else attached
         self.root = nn.Module()
         self.graph = fx.Graph()
         self.made: dict[int, fx.Node] = {}
         self.detached: dict[fx.Node, fx.Node] = {}
         self.watched: dict[tuple[int, int], fx.Node] = {}
-        self.paused = False
+        self.region = "plain"  # or "paused", or "enabled"
+        self.before: fx.Node | None = None  # whether autograd was on before an enabled region
 
-    def module(self) -> fx.GraphModule:
-        """What has been built, as a module."""
+    def module(self, output: Any, about: str = "") -> fx.GraphModule:  # noqa: ANN401  nested fx nodes
+        """What has been built, as a module with this result."""
+        self.enter("plain")
+        self.graph.output(output)
+        schedule(self.graph)
         module = fx.GraphModule(self.root, self.graph, class_name=self.name)
         module.graph.lint()
+        module.meta["about"] = about
         return module
 
     def input(self, node: Node) -> Input:
         """A placeholder, and what the runner must put there."""
-        placeholder = self.graph.placeholder(node.name)
-        self.made[id(node)] = placeholder
-        name = str(node.arguments[0]) if node.arguments else node.name
-        self._watch(node)
+        placeholder = self.placeholder(node)
         if node.leaf is not None:
             return Input(placeholder.name, "noise", _leaf(node.leaf, node))
+        name = str(node.arguments[0]) if node.arguments else node.name
         return Input(name, node.operation.target, default=node.options.get("default"))
+
+    def placeholder(self, node: Node) -> fx.Node:
+        """A parameter of the function."""
+        self.made[id(node)] = self.graph.placeholder(node.name)
+        self._watch(node)
+        return self.made[id(node)]
+
+    def compute(self, nodes: list[Node]) -> None:
+        """The nodes, in order, that are no inputs."""
+        for node in nodes:
+            if node.operation.kind != "input":
+                self.node(node)
 
     def node(self, node: Node) -> None:
         """The fx node of one node of the graph."""
-        self.region(self.flow.paused(node))
+        self.enter("paused" if self.flow.paused(node) else "enabled" if self.flow.enabled(node) else "plain")
         axes = extra_axes(node)
 
         def value(edge: Edge) -> fx.Node:
@@ -89,63 +121,78 @@ class _Lowering:
         options = map_edges({key: part for key, part in node.options.items() if part is not None}, value)
         made = LOWER[node.operation.kind](self, node, arguments, options)
         self.made[id(node)] = made
-        self._rename(made, node.name)
+        own = node.operation.kind != "stop" or (node.named and made.op != "placeholder" and not made.meta["named"])
+        if own:
+            _rename(made, node.name, named=node.named)
         self._watch(node)
 
-    def use(self, edge: Edge, user: Node | None = None) -> fx.Node:
+    def use(self, edge: Edge, user: Node) -> fx.Node:
         """The value of an edge: detached where the edge stops a gradient that there is."""
         source = self.watched.get((id(edge.source), id(user))) or self.made[id(edge.source)]
-        blocked = user is not None and user.bodies and user.operation.passes is not None
-        if not (edge.stop_gradient or blocked) or not self.flow.requires(edge.source) or self.paused:
+        blocked = user.bodies and user.operation.passes is not None
+        if not (edge.stop_gradient or blocked) or not self.flow.requires(edge.source) or self.region == "paused":
             return source
-        if source not in self.detached:
-            self.detached[source] = self.graph.call_method("detach", (source,))
-            self._rename(self.detached[source], f"{source.name}_detached")
-        return self.detached[source]
+        return self.detach(source)
 
-    def region(self, paused: bool) -> None:
-        """Enter or leave a stretch where autograd records nothing."""
-        if paused != self.paused:
-            self.graph.call_function(torch._C._set_grad_enabled, (not paused,))
-            self.paused = paused
+    def detach(self, value: fx.Node) -> fx.Node:
+        """The value without its gradient: made once."""
+        if value not in self.detached:
+            self.detached[value] = self.graph.call_method("detach", (value,))
+            _rename(self.detached[value], f"{value.name}_detached")
+        return self.detached[value]
 
-    def attribute(self, name: str, module: nn.Module) -> fx.Node:
-        """The node of a submodule as a value."""
+    def enter(self, region: str) -> None:
+        """Leave the present region and enter another: paused (autograd records nothing), enabled (it does), plain."""
+        if region == self.region:
+            return
+        if self.region != "plain":
+            leave = self._set_recording(self.before if self.before is not None else True)
+            leave.meta["region"], self.before = "leave", None
+        if region == "enabled":
+            self.before = self.graph.call_function(torch.is_grad_enabled)
+        if region != "plain":
+            self._set_recording(region == "enabled").meta["region"] = region
+        self.region = region
+
+    def _set_recording(self, on: bool | fx.Node) -> fx.Node:
+        return self.graph.call_function(torch._C._set_grad_enabled, (on,))
+
+    def _attach(self, name: str, module: nn.Module) -> str:
+        while self.attached.setdefault(name, module) is not module:
+            name += "_"
         setattr(self.root, name, module)
-        return self.graph.get_attr(name)
+        return name
 
     def _watch(self, node: Node) -> None:
         """A value that something is differentiated by gets a twin, which only what is differentiated reads."""
         users = self.flow.watchers(node)
-        if users:
-            self.region(False)
-            plain = self.graph.call_method("detach", (self.made[id(node)],))
-            fresh = not self.flow.requires(node)
-            watched = self.graph.call_method("requires_grad_", (plain,)) if fresh else self.graph.call_function(alias, (self.made[id(node)],))
-            if not fresh:
-                self.graph.erase_node(plain)
-            self._rename(watched, f"{node.name}_watched")
-            self.watched |= {(id(node), user): watched for user in users}
-
-    def _rename(self, made: fx.Node, name: str) -> None:
-        if made.name != name and made.op not in ("placeholder", "get_attr"):
-            made._rename(name)
+        if not users:
+            return
+        value = self.made[id(node)]
+        if self.flow.requires(node):
+            self.enter("plain" if self.flow.recording else "enabled")
+            watched = self.graph.call_function(alias, (value,))
+        else:
+            watched = self.graph.call_method("requires_grad_", (self.graph.call_method("detach", (value,)),))
+        _rename(watched, f"{node.name}_watched")
+        self.watched |= {(id(node), user): watched for user in users}
 
     # one method a kind of operation -----------------------------------------------------------------------------------
 
     def _call(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
-        return self.graph.call_function(node.operation.target, arguments, options)
+        function = node.operation.target
+        return self.graph.call_function(PYTHON.get(function, function), arguments, options)
 
     def _stop(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
         return arguments[0]
 
     def _block(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
         assert node.use is not None
-        name, module = self.view(node.use, *self.dynamics)
+        chain, differentiable = self.dynamics
+        name = self._attach(*self.view(node.use, chain or node.use.chain, differentiable or node.use.chain))
         if node.operation.target == "forward":
-            setattr(self.root, name, module)
             return self.graph.call_module(name, arguments, options)
-        return self.graph.call_method(node.operation.target, (self.attribute(name, module), *arguments), options)
+        return self.graph.call_method(node.operation.target, (self.graph.get_attr(name), *arguments), options)
 
     def _method(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
         return self.graph.call_method(node.operation.target, arguments, options)
@@ -161,29 +208,33 @@ class _Lowering:
 
     def _loop(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
         (body,) = node.bodies
+        if not self.flow.requires(node):
+            options.pop("differentiable", None)
+        if "settings" in options:
+            told = {name: value for name, value in options["settings"].items() if value != SOLVER.get(name, ...)}
+            options["settings"] = told
         leaves = [held for held in body.graph.nodes if held.leaf is not None]
         if leaves:
-            options["leaves"] = tuple((h.name, h.leaf.law, h.type.event, h.leaf.high) for h in leaves)  # type: ignore[union-attr]
-        name = body.name if not hasattr(self.root, body.name) else f"{body.name}_{len(self.made)}"
-        inner = self.attribute(name, self.body(body, leaves))
+            options["leaves"] = {leaf.path: _law(leaf) for leaf in (_leaf(h.leaf, h) for h in leaves if h.leaf)}
+        name = self._attach(body.name, self.body(node, body, leaves))
         captures = tuple(self.use(outer, node) for outer, _ in body.captures)
-        return self.graph.call_function(node.operation.target, (inner, captures, *arguments), options)
+        if captures:
+            options["captures"] = captures
+        return self.graph.call_function(node.operation.target, (self.graph.get_attr(name), *arguments), options)
 
-    def body(self, body: Body, leaves: list[Node]) -> fx.GraphModule:
+    def body(self, node: Node, body: Body, leaves: list[Node]) -> fx.GraphModule:
         """The body of a loop as a module of its own: state, noise, captures -> output."""
-        inner = _Lowering(body.name, self.view, self.flow.inside(), (True, body.differentiable) if body.dynamics else self.dynamics)
-        for node in (*body.state, *leaves, *(captured for _, captured in body.captures)):
-            inner.made[id(node)] = inner.graph.placeholder(node.name)
-        for node in body.graph.needed([body.output]):
-            if node.operation.kind != "input":
-                inner.node(node)
-        inner.graph.output(inner.made[id(body.output)])
-        return inner.module()
+        dynamics = (True, body.differentiable and self.flow.requires(node)) if body.dynamics else self.dynamics
+        inner = Lowering(body.name, self.view, self.flow.inside(node, body), dynamics, self.attached)
+        for given in (*body.state, *leaves, *(captured for _, captured in body.captures)):
+            inner.placeholder(given)
+        inner.compute(body.graph.needed([body.output]))
+        return inner.module(inner.made[id(body.output)], body.about)
 
 
 LOWER: Mapping[str, Callable[..., fx.Node]] = {
-    "call": _Lowering._call, "stop": _Lowering._stop, "block": _Lowering._block, "method": _Lowering._method,
-    "field": _Lowering._field, "grad": _Lowering._grad, "loop": _Lowering._loop,
+    "call": Lowering._call, "stop": Lowering._stop, "block": Lowering._block, "method": Lowering._method,
+    "field": Lowering._field, "grad": Lowering._grad, "loop": Lowering._loop,
 }  # fmt: skip
 
 
@@ -193,3 +244,12 @@ def _leaf(law: LeafLaw, node: Node) -> Leaf:
         return Leaf(law.path, law.law)
     return Leaf(law.path, law.law, known.event, law.high, known.rows)
 
+
+def _law(leaf: Leaf) -> tuple[Any, ...]:
+    return (leaf.law, leaf.event, leaf.high) if leaf.high else (leaf.law, leaf.event)
+
+
+def _rename(made: fx.Node, name: str, *, named: bool = False) -> None:
+    made.meta["named"] = named
+    if made.name != name:
+        made._rename(name)

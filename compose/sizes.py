@@ -18,16 +18,16 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from blocks.types import Classes, Field, Levels, Size, Taken
 from compose.declarations import Declared
 from compose.diagnostics import Finding, Span
-from compose.graph import Distribution, Edge, Graph, Node, Tensor, Type, map_edges
-from compose.loop_types import loop_result, state_sources
+from compose.fake_runs import REFUSALS, execute, extra_axes, fake, refusal, rerun, type_of, wrong_rows
+from compose.graph import Distribution, Edge, Graph, Node, Tensor
+from compose.loop_types import state_sources
 from compose.wording import (
-    changed_rows, not_scalar, refused_sizes, shapes_disagree, two_sizes, unequal_events, unsized_block, unsized_leaf,
+    not_scalar, refused_sizes, shapes_disagree, two_sizes, unequal_events, unsized_block, unsized_leaf,
 )  # fmt: skip
 
 __all__ = ["Sizes", "Slot", "extra_axes"]
 
-DTYPES = {"float": torch.float32, "integer": torch.int64, "boolean": torch.bool}
-FLEXIBLE = ("add", "subtract", "multiply", "divide", "negative", "interpolate", "repeat", "Normal", "stop")
+FLEXIBLE = ("add", "subtract", "multiply", "divide", "negative", "interpolate", "repeat", "Normal")
 
 
 @dataclass
@@ -69,6 +69,10 @@ class Sizes:
             self._energies(graph)
             if complete:
                 self._leftovers(graph)
+        if not self.findings:
+            with self.mode, torch.no_grad():
+                for graph in graphs:
+                    self.findings += rerun(graph, self.callee, self.fakes, 2 * self.batch)
         return self.findings
 
     def makes(self, name: str) -> Size | None:
@@ -100,6 +104,17 @@ class Sizes:
                 for leaf, _, is_leaf in held.scalars:
                     if is_leaf and leaf.type is None:
                         progress |= self._want(leaf, (), 1)
+            progress |= self._written(graph)
+        return progress
+
+    def _written(self, graph: Graph) -> bool:
+        """A memory holds rows of what is written to it."""
+        progress = False
+        for name, node in graph.outputs.items():
+            memory = name.removeprefix("write ")
+            held = memory in self.blocks and memory != name and self.blocks[memory].role == "memory"
+            if held and isinstance(node.type, Tensor):
+                progress |= self._bind(memory, 0, self._taken(node.type), node.span)
         return progress
 
     def _all(self, graph: Graph) -> Iterable[Graph]:
@@ -156,8 +171,7 @@ class Sizes:
 
     def _know(self, node: Node, known: Tensor) -> bool:
         node.type = known
-        lead = (self.batch * known.rows,) if known.batched else ()
-        self.fakes[id(node)] = torch.zeros((*lead, *known.event), dtype=DTYPES[known.dtype])
+        self.fakes[id(node)] = fake(known, self.batch)
         return True
 
     def _copy(self, source: Node, target: Node) -> bool:
@@ -178,7 +192,7 @@ class Sizes:
         if node.use is not None and self.blocks[node.use.block].role == "memory":
             return self._bind(node.use.block, 0, event, node.span)
         name = getattr(node.operation.target, "__name__", str(node.operation.target))
-        if name not in FLEXIBLE:
+        if name not in FLEXIBLE and node.operation.kind != "stop":
             return False
         share = {"interpolate": "n", "repeat": "k"}.get(name)
         rows = 1 if share else rows
@@ -273,6 +287,13 @@ class Sizes:
 
     # running ----------------------------------------------------------------------------------------------------------
 
+    def callee(self, node: Node) -> Any:  # noqa: ANN401  a module or a method of one; None if the node calls no block
+        """What a node calls, of the block that it uses."""
+        if node.use is None:
+            return None
+        module = self.slots[node.use.block].module
+        return module if node.operation.target == "forward" else getattr(module, str(node.operation.target))
+
     def _run(self, node: Node) -> bool:
         call: Any = None
         if node.use is not None:
@@ -283,63 +304,18 @@ class Sizes:
                 if self.slots[node.use.block].broken:
                     self.failed.add(id(node))
                 return news or self.slots[node.use.block].broken
-            call = module if node.operation.target == "forward" else getattr(module, str(node.operation.target))
+            call = self.callee(node)
         if self._unequal(node):
             return True
         try:
-            result = self._execute(node, call)
-        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-            self._fault(node, shapes_disagree(node.span, str(error).strip().split("\n")[0], _uses(node)))
+            result = execute(node, call, self.fakes)
+        except REFUSALS as error:
+            self._fault(node, shapes_disagree(node.span, *refusal(node, error)))
             return True
         self.fakes[id(node)] = result
-        node.type = self._type_of(node, result)
+        node.type = type_of(node, result)
         self._check_rows(node)
         return True
-
-    def _execute(self, node: Node, call: Any) -> Any:  # noqa: ANN401
-        operation = node.operation
-        axes = extra_axes(node)
-
-        def value(edge: Edge) -> Any:  # noqa: ANN401
-            held = self.fakes[id(edge.source)]
-            return held.reshape(held.shape + (1,) * axes[id(edge)]) if id(edge) in axes else held
-
-        arguments = map_edges(node.arguments, value)
-        options = map_edges(dict(node.options), value)
-        if operation.kind == "call":
-            return operation.target(*arguments, **options)
-        if operation.kind == "block":
-            return call(*arguments, **options)
-        if operation.kind == "method":
-            return getattr(arguments[0], operation.target)(*arguments[1:], **options)
-        if operation.kind == "field":
-            held = arguments[0]
-            return held[operation.target] if isinstance(held, dict) or isinstance(operation.target, int) else getattr(held, operation.target)
-        if operation.kind == "grad":
-            return torch.zeros_like(arguments[1])
-        if operation.kind == "loop":
-            return loop_result(node, arguments, options, self.fakes)
-        return arguments[0]
-
-    def _type_of(self, node: Node, result: Any) -> Type:  # noqa: ANN401
-        sources = [edge.source.type for edge in node.edges]
-        tensors = [t.value if isinstance(t, Distribution) else t for t in sources if t is not None]
-        rows = max((t.rows for t in tensors if t.batched), default=1)
-        rule = getattr(node.operation.target, "rule", None)
-        kind = getattr(rule, "rows", "same")
-        factor = node.options.get("k", node.options.get("n", node.arguments[-1] if node.arguments else 1))
-        if kind in ("repeat", "interpolate") and isinstance(factor, int | float):
-            rows *= int(factor)
-        elif kind == "group" and isinstance(factor, int | float):
-            rows = max(rows // int(factor), 1)
-        batched = any(t.batched for t in tensors) and kind != "constant"
-        if isinstance(result, torch.Tensor):
-            return _tensor_type(result, batched or _from_state(node), rows, node.chain)
-        if node.family:
-            mean = result.mean
-            held = mean if isinstance(mean, torch.Tensor) else torch.zeros(())
-            return Distribution(node.family, _tensor_type(held, batched, rows, None))
-        return None
 
     # checks -----------------------------------------------------------------------------------------------------------
 
@@ -354,10 +330,9 @@ class Sizes:
         return False
 
     def _check_rows(self, node: Node) -> None:
-        known = node.type
-        result = self.fakes[id(node)]
-        if isinstance(known, Tensor) and known.batched and result.shape[:1] != (self.batch * known.rows,):
-            self._fault(node, changed_rows(node.span, node.name, self.batch * known.rows, tuple(result.shape)))
+        wrong = wrong_rows(node, self.fakes[id(node)], self.batch)
+        if wrong is not None:
+            self._fault(node, wrong)
 
     def _fault(self, node: Node | None, finding: Finding) -> None:
         if node is not None:
@@ -389,28 +364,3 @@ class Sizes:
                 use = node.use
                 if use is not None and self.slots[use.block].module is None and id(node) not in self.fakes:
                     self._fault(None, unsized_block(self.blocks[use.block].span, use.block))
-
-
-def extra_axes(node: Node) -> dict[int, int]:
-    """Axes of length 1 to append to each edge of an aligned operation, so that batched values meet from the left."""
-    if not node.operation.align:
-        return {}
-    ranks = {id(e): len(e.source.type.event) for e in node.edges if isinstance(e.source.type, Tensor) and e.source.type.batched}
-    longest = max(ranks.values(), default=0)
-    return {edge: longest - rank for edge, rank in ranks.items() if rank < longest}
-
-
-def _tensor_type(result: torch.Tensor, batched: bool, rows: int, chain: str | None) -> Tensor:
-    dtype = "float" if result.is_floating_point() else "boolean" if result.dtype == torch.bool else "integer"
-    event = tuple(result.shape[1:]) if batched else tuple(result.shape)
-    return Tensor(tuple(map(int, event)), batched, rows if batched else 1, dtype, chain)
-
-
-def _from_state(node: Node) -> bool:
-    """Fields of a loop's result are batched, though the result itself has no type."""
-    sources = [edge.source for edge in node.edges]
-    return node.operation.kind == "field" and bool(sources) and sources[0].type is None
-
-
-def _uses(node: Node) -> list[tuple[Span | None, str]]:
-    return [(edge.source.span, f"this is {edge.source.type}") for edge in node.edges if edge.source.type is not None]

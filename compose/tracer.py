@@ -6,9 +6,12 @@ A tracer inside another builds the body of a loop: a node of the outer graph tha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+from blocks.calculus import constant
 from compose.diagnostics import Span
 from compose.graph import BlockUse, Body, Edge, Graph, LeafLaw, Node, Operation, map_edges
 from compose.values import Drawn, Model
@@ -28,6 +31,7 @@ class Tracer:
         self._shared: dict[Any, Node] = {}
         self._inner: dict[int, Node] = {}
         self._names: set[str] = set()
+        self._ending = False
 
     # values -----------------------------------------------------------------------------------------------------------
 
@@ -78,11 +82,23 @@ class Tracer:
         self, use: BlockUse, method: str, *arguments: Any, passes: tuple[bool, ...] | None = None, **settings: Any  # noqa: ANN401
     ) -> Node:
         """The node of a call of a method of a block."""
+        use = replace(use, chain=True) if self._ending else use
         return self.emit(Operation("block", method, passes), *arguments, use=use, **settings)
 
-    def stop(self, node: Node) -> Node:
-        """The same value, through an edge that stops the gradient."""
-        return self.emit(Operation("stop", "stop"), Edge(node, stop_gradient=True), name=f"{node.name}_stopped")
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """While the end of a chain is decoded: block calls are marked as part of it."""
+        before, self._ending = self._ending, True
+        try:
+            yield
+        finally:
+            self._ending = before
+
+    def stop(self, node: Node, span: Span | None = None, why: str = "sg") -> Node:
+        """The same value, through an edge that stops the gradient; `why`: "sg", or "chain" at the end of one."""
+        if node.family is not None:
+            return self.call(constant, node, family=node.family, name=f"{node.name}_stopped", span=span)
+        return self.emit(Operation("stop", why), Edge(node, True, span), name=f"{node.name}_stopped", span=span)
 
     # inputs -----------------------------------------------------------------------------------------------------------
 
@@ -122,10 +138,12 @@ class Tracer:
             self._inner[id(node)] = inner
         return self._inner[id(node)]
 
-    def body(self, output: Node, state: Sequence[Node], *, differentiable: bool = True) -> Body:
+    def body(self, output: Node, state: Sequence[Node], *, differentiable: bool = True, about: str = "") -> Body:
         """What has been traced here, as the body of a loop of the parent."""
         self.graph.outputs = {"value": self.bring(output)}
-        return Body(self.graph.name, self.graph, tuple(state), self.bring(output), self.captures, differentiable, self.dynamics)
+        return Body(
+            self.graph.name, self.graph, tuple(state), self.bring(output), self.captures, differentiable, self.dynamics, about
+        )
 
     # what the sizes must satisfy --------------------------------------------------------------------------------------
 
@@ -144,9 +162,10 @@ class Tracer:
 
     def rename(self, node: Node, name: str) -> None:
         """Call `node` by the name of its line, unless another has the name already."""
-        if node.graph is self.graph and node.operation.kind != "input" and name not in self._names:
+        renamed = node.operation.kind != "input" or (node.leaf is not None and not node.named)
+        if node.graph is self.graph and renamed and name not in self._names:
             self._names.discard(node.name)
-            node.name = self._free_name(name)
+            node.name, node.named = self._free_name(name), True
 
     def remember(self, model: Model, drawn: Drawn) -> None:
         """Keep a draw: its fields can be read, and its density at its own value needs no inversion."""

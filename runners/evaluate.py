@@ -86,7 +86,7 @@ def _value(
         return sources[given.name]
     if given.kind == "function":
         return _function(executable, given, seed, line)
-    made = draw_rows(executable, given.sampler, count, seed, scope=f"evaluate/{line}", batch=rows)
+    made = draw_rows(executable, given.sampler, count, seed, scope=f"evaluate/{line}/{given.name}", batch=rows)
     if not isinstance(made, Tensor):
         raise ValueError(f"it needs a tensor, and `{given.name}` gives a record of {', '.join(made)}")
     return made

@@ -63,7 +63,7 @@ class Inputs:
             values[name] = batch[name]
         for name, place in self.clock:
             assert clock is not None, f"`{name}` is a number of the clock, and there is none here"
-            values[name] = torch.tensor(clock[place], dtype=self.dtype)
+            values[name] = torch.scalar_tensor(clock[place], dtype=self.dtype)
         for name in self.shared:
             assert shared is not None, f"`{name}` is shared by the stage"
             values[name] = shared[name]

@@ -9,16 +9,14 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import torch
 from torch import Tensor
 
 from runners.checkpoints import write_atomically
+from runners.events import EventFile
 from runners.state import RunFailed
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 __all__ = ["Pending", "Record", "fold"]
 
@@ -65,25 +63,20 @@ class Record:
 
     def __init__(self, folder: Path, run_step: int) -> None:
         self._path = folder / "metrics.jsonl"
-        self._events = folder / "tensorboard"
-        self._purge = run_step + 1
+        self._events = EventFile(folder / "tensorboard", purge=run_step + 1)
         _forget_after(self._path, run_step)
         self._file: TextIO = self._path.open("a", encoding="utf-8")
-        self._made: SummaryWriter | None = None
 
     def line(self, run_step: int, stage: str, entry: Mapping[str, Any]) -> None:
         """Write one logged step: `entry` holds groups of numbers ("terms": {name: number}) and lone numbers."""
         said = {name: value for name, value in entry.items() if value != {}}
         self._file.write(json.dumps({"run_step": run_step, "stage": stage, **said}) + "\n")
         self._file.flush()
-        self._scalars(run_step, _tags(stage, said))
+        self._events.scalars(run_step, _tags(stage, said))
 
     def picture(self, run_step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
         """Show a PNG of `size` (width, height) on TensorBoard."""
-        from tensorboard.compat.proto.summary_pb2 import Summary  # imported on use
-
-        image = Summary.Image(encoded_image_string=png, width=size[0], height=size[1], colorspace=3)
-        self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), run_step)
+        self._events.picture(run_step, tag, png, size)
 
     def flush(self) -> None:
         """Force the record to the disk; a checkpoint never gets ahead of it."""
@@ -93,22 +86,7 @@ class Record:
     def close(self) -> None:
         """Close the files."""
         self._file.close()
-        if self._made is not None:
-            self._made.close()
-
-    @property
-    def _writer(self) -> "SummaryWriter":
-        if self._made is None:
-            from torch.utils.tensorboard import SummaryWriter  # 0.3 s: imported on use
-
-            self._made = SummaryWriter(str(self._events), purge_step=self._purge)
-        return self._made
-
-    def _scalars(self, run_step: int, values: Iterable[tuple[str, float]]) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        made = [Summary.Value(tag=tag, simple_value=value) for tag, value in values]
-        self._writer.file_writer.add_summary(Summary(value=made), run_step)
+        self._events.close()
 
 
 def _tags(stage: str, entry: Mapping[str, Any]) -> Iterable[tuple[str, float]]:

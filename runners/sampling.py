@@ -43,7 +43,7 @@ def sample(
     return draw_rows(executable, sampler, count, seed, batch=batch, options=options, chunk=chunk)
 
 
-def draw_rows(  # noqa: PLR0913  what names a sample
+def draw_rows(
     executable: Executable,
     sampler: CompiledSampler,
     count: int,

@@ -6,16 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from compose.build import Composition, build
 from compose.catalogue import Catalogue, read_fields
+from compose.checks.cost import cost
+from compose.checks.gradients import check_gradients, gradient_matrix
+from compose.checks.names import check_blocks, check_clashes, check_likes
+from compose.checks.optimizers import check_optimizers
 from compose.checks.training import resolve_training
-from compose.diagnostics import Finding
+from compose.checks.traps import check_batch_norm, check_collapse, check_ranges, check_scales, check_weights
+from compose.checks.unused import check_unused
+from compose.diagnostics import NOWHERE, Finding, Note, Span
 from compose.spec import Spec
 
-__all__ = ["CHECKS", "Catalogue", "check"]
+__all__ = ["CHECKS", "Catalogue", "check", "cost", "gradient_matrix"]
 
-CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = ()
+CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
+    check_clashes, check_blocks, check_likes, check_optimizers, check_unused, check_gradients, check_collapse,
+    check_scales, check_batch_norm, check_ranges, check_weights,
+)  # fmt: skip
+TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 
 
 def check(spec: Spec, catalogue: Catalogue) -> tuple[Composition, list[Finding]]:
@@ -26,4 +37,21 @@ def check(spec: Spec, catalogue: Catalogue) -> tuple[Composition, list[Finding]]
     resolve_training(composition)
     for one in CHECKS:
         findings += [found for found in one(composition, catalogue) if found not in findings]
-    return composition, findings
+    return composition, _told_once(sorted(findings, key=_order))
+
+
+def _order(found: Finding) -> tuple[bool, Span, str, str]:
+    return found.span is None, found.span or NOWHERE, found.code, found.message
+
+
+def _told_once(findings: list[Finding]) -> list[Finding]:
+    """The findings, sorted, in which a name that is wrong in many places is one cause."""
+    kept: dict[tuple, Finding] = {}
+    for found in findings:
+        key = (found.code, found.message) if found.code in TOLD_ONCE else (found.code, found.message, found.span)
+        first = kept.get(key)
+        if first is None:
+            kept[key] = found
+        elif found.span is not None and found.span != first.span:
+            kept[key] = replace(first, notes=(*first.notes, Note(found.span, "and here")))
+    return list(kept.values())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from compose.build import Composition
 from compose.gradients import reach
 
-__all__ = ["resolve_training"]
+__all__ = ["has_parameters", "resolve_training"]
+
+WITHOUT_PARAMETERS = ("chain", "memory")
 
 
 def resolve_training(composition: Composition) -> None:
@@ -17,4 +19,13 @@ def resolve_training(composition: Composition) -> None:
             else:
                 reached = {block for term in update.terms.values() for block in reach(term).reached}
                 names = [name for name in composition.blocks if name in reached and composition.blocks[name].trainable]
-            update.trains = tuple(name for name in names if name in composition.blocks)
+            kept = [name for name in dict.fromkeys(names) if name in composition.blocks]
+            update.trains = tuple(name for name in kept if has_parameters(composition, name))
+
+
+def has_parameters(composition: Composition, block: str) -> bool:
+    """Whether there is anything to train in a block; by its role as long as its sizes are not known."""
+    module = composition.sizes.slots[block].module
+    if module is None:
+        return composition.blocks[block].role not in WITHOUT_PARAMETERS
+    return next(module.parameters(), None) is not None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockBijection", "FlowBijection", "gradient_flow", "ode"]
 
+ABOUT = {"ode": "the field of a flow: dx/dt at x and t", "gradient_flow": "the energy that a flow goes down"}
 METHODS = ("dopri5", "dopri8", "bosh3", "adaptive_heun", "euler", "midpoint", "rk4")
 
 
@@ -68,7 +69,7 @@ class FlowBijection(Bijection):
             raise faults.not_an_energy(self.span, value)
         if self.settings["follows"] == "gradient_flow":
             inner.expect_scalar(value, self.span)
-        return inner.body(value, state)
+        return inner.body(value, state, about=ABOUT[self.settings["follows"]])
 
 
 @dataclass(frozen=True, eq=False)

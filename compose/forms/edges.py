@@ -21,7 +21,7 @@ __all__ = ["freeze", "gradient", "stop_gradient"]
 def stop_gradient(site: Evaluator, span: Span, value: Value) -> Value:
     """The same value; its gradient stops on this edge.   Source: thesis eq. 3.7."""
     if isinstance(value, Node):
-        return site.tracer.stop(value)
+        return site.tracer.stop(value, span)
     if isinstance(value, Record):
         return Record({name: stop_gradient(site, span, part) for name, part in value.fields.items()})
     return value

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel"]
 
-LONE = "value"  # the name of a state that is one tensor
+LONE = "v"  # what the state is called in a potential where it is one tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,37 @@ class Dynamics:
             return drawn.value  # type: ignore[return-value]
         return {name: drawn.fields[name] for name in lines}  # type: ignore[misc]
 
+    def _refuse_noise(self, tracer: Tracer) -> None:
+        """A chain in noise space moves standard normal leaves: a draw of another law has no such space."""
+        assert self.model is not None
+        probe = Tracer("probe", tracer)
+        self.model.draw(probe, "probe", self.span)
+        for node in probe.graph.nodes:
+            discrete = node.operation.target == "at" and node.edges[0].source.family == "bernoulli"
+            if discrete or (node.leaf is not None and node.leaf.law == "integers"):
+                raise faults.discrete_chain(self.span, self.model.name, node.span)
+        for node in probe.graph.nodes:
+            if node.leaf is not None and node.leaf.law == "uniform":
+                raise faults.uniform_chain(self.span, self.model.name, node.span)
+
     def body(self, tracer: Tracer, state: Noise, name: str) -> Body:
         """The potential as a graph of its own: a function of the state."""
+        if self.in_noise_space:
+            self._refuse_noise(tracer)
         inner = Tracer(name, tracer, dynamics=True)
         held = map_noise(state, lambda key, leaf: inner.given("state", key or LONE, self.span, leaf.chain))
-        return inner.body(self.potential(inner, held), list(leaves_of(held).values()), differentiable=self.differentiable)
+        potential = self.potential(inner, held)
+        return inner.body(
+            potential, list(leaves_of(held).values()), differentiable=self.differentiable, about=self._about()
+        )
+
+    def _about(self) -> str:
+        """What the potential is, in a line."""
+        if self.model is None:
+            return f"the energy `{getattr(self.target, 'name', 'of the chain')}`"
+        if self.space == "values":
+            return f"- log `{self.model.name}` at its drawn values, up to a constant"
+        return f"- log `{self.model.name}` at its noise, up to a constant and without |noise|^2 / 2: `prior` adds that"
 
     def potential(self, tracer: Tracer, state: Noise) -> Node:
         """-log density of the target at `state`, up to a constant: one number per sample."""
@@ -104,7 +130,8 @@ class Dynamics:
     def end(self, tracer: Tracer, state: Noise) -> Drawn:
         """What the state it ended in is, as a draw of the target.   Without gradient unless the chain is differentiable."""
         if self.model is not None and self.space == "noise":
-            drawn = self.model.at(tracer, state, self.span)
+            with tracer.ending():
+                drawn = self.model.at(tracer, state, self.span)
             value, fields = drawn.value, dict(drawn.fields)
         elif isinstance(state, Node):
             value, fields = state, {}
@@ -112,28 +139,34 @@ class Dynamics:
             fields = {key: as_value(part) for key, part in state.items()}
             value = fields[next(reversed(fields))]
         if not self.differentiable:
-            value, fields = _stopped(tracer, value), {name: _stopped(tracer, part) for name, part in fields.items()}
+            value, fields = self._stopped(tracer, value), {name: self._stopped(tracer, part) for name, part in fields.items()}
         return Drawn(value, state, fields)
+
+    def _stopped(self, tracer: Tracer, value: Value) -> Value:
+        if isinstance(value, Node):
+            return tracer.stop(value, self.span, "chain")
+        if isinstance(value, Record):
+            return Record({name: self._stopped(tracer, part) for name, part in value.fields.items()})
+        return value
 
     def run(self, tracer: Tracer, function: Any, state: Noise, name: str, options: Mapping[str, Any]) -> Drawn:  # noqa: ANN401
         """The loop node, and the draw it ends in; `.state` is where it ended, `.path` the way there."""
         body = self.body(tracer, state, f"{name}_potential")
-        start = {key or LONE: leaf for key, leaf in leaves_of(state).items()}
+        start = state if isinstance(state, Node) else leaves_of(state)
         passes = None if self.differentiable else (False,)
-        given = {**self.options, **options, "differentiable": self.differentiable}
-        if self.in_noise_space:
-            given["prior"] = True
+        flags = {"differentiable": self.differentiable, "prior": self.in_noise_space}
+        given = {**self.options, **options, **{name: True for name, held in flags.items() if held}}
         trace = tracer.emit(
             Operation("loop", function, passes), start, options=given,
             name=f"{name}_chain", span=self.span, bodies=(body,),
         )  # fmt: skip
         final = tracer.field(trace, "state", span=self.span)
-        ended = map_noise(state, lambda key, leaf: tracer.field(final, key or LONE, span=self.span))
+        ended = map_noise(state, lambda key, leaf: tracer.field(final, key, span=self.span) if key else final)
         drawn = self.end(tracer, ended)
         fields: dict[str, Value] = {**drawn.fields, "state": as_value(ended)}
         if self.options.get("keep"):
             path = tracer.field(trace, "path", span=self.span)
-            fields["path"] = as_value(map_noise(state, lambda key, leaf: tracer.field(path, key or LONE, span=self.span)))
+            fields["path"] = as_value(map_noise(state, lambda key, leaf: tracer.field(path, key, span=self.span) if key else path))
         return Drawn(drawn.value, drawn.noise, fields)
 
 
@@ -153,7 +186,7 @@ class DynamicsModel(Model):
         """The chain with given noise: `init` (its start), `step` (per leaf "b steps *event")."""
         if isinstance(noise, Node) or set(noise) != {"init", "step"}:
             raise faults.wrong_noise(span, self.name, ["init", "step"])
-        steps = {key or LONE: leaf for key, leaf in leaves_of(noise["step"]).items()}
+        steps = noise["step"] if isinstance(noise["step"], Node) else leaves_of(noise["step"])
         return self.dynamics.run(tracer, loops.langevin, noise["init"], "langevin", {"noise": steps})
 
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
@@ -209,9 +242,10 @@ class ReverseModel(Model):
             made = model.draw(inner, "kernel", self.span).value
         if not isinstance(made, Node) or made.family:
             raise faults.not_a_tensor(self.span, made)
-        body = inner.body(made, [value, time])
+        body = inner.body(made, [value, time], about=f"one step of {self.name}: x_t at level t to the level below")
         scan = tracer.emit(
-            Operation("loop", loops.scan), begin, options={"start": self.start, "keep": self.keep, **noise},
+            Operation("loop", loops.scan), begin,
+            options={"start": self.start, **({"keep": self.keep} if self.keep else {}), **noise},
             name=f"{name}_scan", span=self.span, bodies=(body,),
         )  # fmt: skip
         end = tracer.field(scan, "state", span=self.span)
@@ -230,8 +264,11 @@ class MemoryModel(Model):
         """The model of `memory.read(probability=.., fresh=..)`."""
         given = {argument.name: argument.value for argument in call.arguments}
         if set(given) - {"probability", "fresh"}:
-            wrong = next(iter(set(given) - {"probability", "fresh"}))
-            raise faults.unknown_argument(call.span, str(wrong), f"{block.name}.read", ["probability", "fresh"])
+            wrong = next(argument for argument in call.arguments if argument.name not in ("probability", "fresh"))
+            if wrong.name is None:
+                raise faults.too_many_arguments(wrong.span, f"{block.name}.read", 0)
+            place = wrong.name_span or wrong.span
+            raise faults.unknown_argument(place, wrong.name, f"{block.name}.read", ["probability", "fresh"])
         probability = site.operand(given["probability"]) if "probability" in given else 0.95
         fresh = site.model(given["fresh"]) if "fresh" in given else StandardModel("normal")
         return cls(block, probability, fresh)
@@ -258,14 +295,6 @@ class MemoryModel(Model):
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """Refused: what a memory holds has no density."""
         raise faults.no_density(span, self.name, "what a memory holds has no density")
-
-
-def _stopped(tracer: Tracer, value: Value) -> Value:
-    if isinstance(value, Node):
-        return tracer.stop(value) if value.family is None else value
-    if isinstance(value, Record):
-        return Record({name: _stopped(tracer, part) for name, part in value.fields.items()})
-    return value
 
 
 def _last(path: str) -> str:

@@ -63,6 +63,7 @@ SCALARS = {
     "double": 'k: "f(alpha, beta)"',
     "single, doubled quote": "k: 'g(''t'') + f(alpha, beta)'",
     "double, escapes": r'k: "\x66(\u0061lpha, \"q\" beta)"',
+    "double, a pair": r'k: "f(alpha, \ud83d\ude00beta)"',
     "plain over lines": "k: f(alpha,\n     beta)",
     "single over lines": "k: 'f(alpha,\n\n     beta)'",
     "double over lines": 'k: "f(alpha, \\\n     beta)"',

@@ -9,6 +9,7 @@ from compose.spec import (
     load_spec,
     parse_spec,
 )
+from compose.spec.layers import library
 from tests.compose.design_examples import DDGAN, cut
 
 
@@ -94,3 +95,10 @@ def test_the_name_comes_from_the_file(tmp_path):
     (tmp_path / "my.yaml").write_text("compose: 1\n")
     assert load_spec(tmp_path / "my.yaml").name == "my"
     assert parse_spec("compose: 1").name == "unnamed"
+
+
+def test_a_spec_of_the_library_is_extended_by_its_name(tmp_path):
+    assert all(name.count("/") == 1 for name in library())
+    (tmp_path / "mine.yaml").write_text("compose: 1\nextends: thesis/ddgan_gaussians25\nrun: {seed: 7}\n")
+    spec = load_spec(tmp_path / "mine.yaml")
+    assert (spec.run.seed, "generator" in spec.blocks) == (7, True)

@@ -1,0 +1,215 @@
+"""Gradient flow: does every trained block get a gradient, and does every term give one?   Reads the graph, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blocks.operators import arithmetic
+from compose.build import Composition, StageGraphs, UpdateGraph
+from compose.catalogue import Catalogue
+from compose.checks.training import has_parameters
+from compose.diagnostics import Finding, Note, Span, finding
+from compose.gradients import Reach, reach, verdicts
+from compose.graph import Node
+from compose.spec import Term
+
+__all__ = ["check_gradients", "gradient_matrix", "summands"]
+
+Matrix = dict[str, dict[str, dict[str, dict[str, str]]]]
+SUMS = (arithmetic.add, arithmetic.subtract)
+
+
+def gradient_matrix(composition: Composition) -> Matrix:
+    """stage -> update -> term -> block -> `reaches`, `frozen`, `stopped`, `no path` or `untrained`."""
+    blocks = [name for name in composition.blocks if has_parameters(composition, name)]
+    return {
+        stage.name: {
+            update.name: {name: verdicts(reach(term), update.trains, blocks) for name, term in update.terms.items()}
+            for update in stage.updates
+        }
+        for stage in composition.stages
+    }
+
+
+def check_gradients(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
+    """What is wrong with `train`, and with the way of the gradients, in every update."""
+    for stage in composition.stages:
+        for update in stage.updates:
+            if update.spec.train is None and len(stage.updates) > 1:
+                yield missing_train(update.spec.place.head, update.name)
+                continue
+            yield from _entries(composition, update)
+            yield from _update(stage, update)
+
+
+def _entries(composition: Composition, update: UpdateGraph) -> Iterator[Finding]:
+    """Blocks of `train` that cannot be trained."""
+    for at, entry in enumerate(update.spec.train or ()):
+        name = entry.split(".")[0]
+        declared = composition.blocks.get(name)
+        if declared is None:
+            continue
+        if not declared.trainable:
+            yield untrainable(update.spec.span("train", at), name, declared.span)
+        elif not has_parameters(composition, name):
+            yield without_parameters(update.spec.span("train", at), name, declared.role)
+
+
+def _update(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
+    written = {**update.spec.minimize, **update.spec.maximize}
+    found = {name: reach(node) for name, node in update.terms.items()}
+    explicit = update.spec.train is not None
+    if explicit and not update.trains:
+        return  # every entry is at fault, and told
+    idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains)}
+    for name, seen in idle.items():
+        yield idle_term(written[name].value.span, name, update.trains, seen)
+    for name, seen in found.items():
+        if name not in idle:
+            yield from _summands(update, written[name], update.terms[name])
+    yield from _lost_in_shared(stage, update)
+    if len(found) < len(written) or (found and len(idle) == len(found)):
+        return  # a term is faulty, or none reaches anything: told above
+    for name in update.trains if found else ():
+        behind_idle = any(name in seen.frozen or name in seen.stopped for seen in idle.values())
+        if not behind_idle and not any(name in seen.reached for seen in found.values()):
+            yield unreached_block(_entry(update, name), name, found)
+
+
+def _entry(update: UpdateGraph, block: str) -> Span:
+    """Where `train` names a block."""
+    entries = [entry.split(".")[0] for entry in update.spec.train or ()]
+    return update.spec.span("train", entries.index(block))
+
+
+def _summands(update: UpdateGraph, term: Term, node: Node) -> Iterator[Finding]:
+    """Parts of a term's sum that no trained block can change, while others can."""
+    parts = summands(node)
+    for span, part in parts if len(parts) > 1 else ():
+        constant = not any(held.use or held.leaf or held.operation.target == "data" for held in _behind(part))
+        if not constant and not reach(part).reached & set(update.trains):
+            yield idle_summand(span or term.value.span, update.trains)
+
+
+def summands(node: Node, span: Span | None = None) -> list[tuple[Span | None, Node]]:
+    """The parts of a sum as the user wrote it, each with its place; sums that a form made are one part."""
+    written = all(edge.span is not None and edge.span != node.span for edge in node.edges)
+    if written and node.operation.target is arithmetic.negative:
+        return [(place, part) for edge in node.edges for place, part in summands(edge.source, edge.span)]
+    if written and node.operation.target in SUMS:
+        return [(place, part) for edge in node.edges for place, part in summands(edge.source, edge.span)]
+    return [(span or node.span, node)]
+
+
+def _behind(node: Node) -> list[Node]:
+    assert node.graph is not None
+    return node.graph.needed([node])
+
+
+def _lost_in_shared(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
+    """Shared values are computed once a step, without gradient: no term may need one through them."""
+    if stage.shared is None:
+        return
+    needs = {name: reach(node).reached & set(update.trains) for name, node in stage.shared.outputs.items()}
+    used = {
+        str(node.arguments[0])
+        for node in update.graph.needed(list(update.terms.values()))
+        if node.operation.kind == "input" and node.operation.target == "shared"
+    }
+    for name in stage.spec.shared:
+        if name in used and needs.get(name):
+            span = stage.spec.span("shared", list(stage.spec.shared).index(name))
+            yield shared_gradient(span, name, sorted(needs[name]), update.spec.place.head)
+
+
+def _listed(blocks: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(f"`{block}`" for block in blocks)
+
+
+@finding("G101", "error")
+def unreached_block(span: Span, block: str, found: dict[str, Reach]) -> Finding:
+    """A block that an update trains gets no gradient from any of its terms.
+
+    Wrong: `train: [encoder]` over `-prior.log_prob(sg(z))`.   Right: drop the `sg`, or train `prior`.
+    """
+    frozen = {place: "the block is frozen on this call" for seen in found.values() for place in seen.frozen.get(block, ())}
+    stops = {stop.span: "the gradient stops here" for seen in found.values() for stop in seen.stopped.get(block, ())}
+    notes = tuple(Note(place, words) for place, words in {**stops, **frozen}.items() if place is not None)
+    return Finding(
+        span=span, message=f"`{block}` is trained here, but no term reaches it",
+        help=f"remove `{block}` from `train`, or let a term reach it", notes=notes,
+    )  # fmt: skip
+
+
+@finding("G102", "error")
+def missing_train(span: Span, update: str) -> Finding:
+    """A stage has several updates, and one of them does not say what it trains.
+
+    Wrong: two updates with only `minimize`.   Right: `train: [critic]` in the first, `train: [generator]` in the second.
+    """
+    return Finding(span=span, message=f"`{update}` does not say what it trains, and the stage has several updates", help="add `train: [block]` to it")
+
+
+@finding("G103", "error")
+def idle_term(span: Span, term: str, trains: tuple[str, ...], found: Reach) -> Finding:
+    """A term reaches no block that its update trains, so that minimizing it does nothing.
+
+    Wrong: `generator: freeze(energy)(gen)` with `gen: descend(energy, x0, steps=40, step_size=0.1)`.
+    Right: `gen: descend(energy, x0, steps=40, step_size=0.1, differentiable=true)`.
+    """
+    blocks = trains or tuple(dict.fromkeys((*found.frozen, *found.stopped)))
+    stops = [stop for block in blocks for stop in found.stopped.get(block, ())]
+    frozen = [place for block in blocks for place in found.frozen.get(block, ())]
+    causes = {stop.cause for stop in stops}
+    if "chain" in causes and "sg" not in causes:
+        why, way = "dynamics give values without gradient", "add differentiable=true to the dynamics"
+    elif "sg" in causes:
+        why, way = "`sg` stops the gradient", "remove the `sg`, or the term"
+    elif "draw" in causes:
+        why, way = "a discrete draw stops the gradient", "use the mean of what is drawn, or its log_prob"
+    elif frozen:
+        why, way = "`freeze` makes its parameters constants", "remove the `freeze`, or the term"
+    elif stops:
+        why, way = "an operator without gradient is on the way", "use another operator"
+    else:
+        why, way = "it does not depend on any", "move it to `monitor`, or to the update that trains what it uses"
+    places = {stop.span: "the gradient stops here" for stop in stops} or {place: "frozen on this call" for place in frozen}
+    notes = tuple(Note(place, words) for place, words in places.items() if place is not None)
+    what = f"none of {_listed(trains)}" if len(trains) > 1 else f"not {_listed(trains)}" if trains else "no block to train"
+    return Finding(span=span, message=f"the term `{term}` reaches {what}: {why}", help=way, notes=notes)
+
+
+@finding("G104", "warning")
+def idle_summand(span: Span, trains: tuple[str, ...]) -> Finding:
+    """A part of a term's sum reaches no block that the update trains, while the others do: it changes only what is logged.
+
+    Wrong: `critic(fake) - critic(x)` in the generator's update.   Right: `critic(fake)`.
+    """
+    return Finding(span=span, message=f"this part of the sum does not reach {_listed(trains)}, so it changes nothing", help="remove it, or log it under `monitor`")
+
+
+@finding("G105", "error")
+def untrainable(span: Span, block: str, place: Span) -> Finding:
+    """An update trains a block that is declared with `trainable: false`."""
+    return Finding(
+        span=span, message=f"`{block}` is trained here, and declared with `trainable: false`",
+        help=f"remove `{block}` from `train`, or `trainable: false`", notes=(Note(place, "declared here"),),
+    )  # fmt: skip
+
+
+@finding("G106", "error")
+def without_parameters(span: Span, block: str, role: str) -> Finding:
+    """An update trains a block that has no parameters, such as a diffusion chain or a memory."""
+    return Finding(span=span, message=f"`{block}` is a {role or 'block'} without parameters, so there is nothing to train", help=f"remove `{block}` from `train`")
+
+
+@finding("G107", "error")
+def shared_gradient(span: Span, name: str, blocks: list[str], update: Span) -> Finding:
+    """A value that the updates of a step share would have to carry a gradient; it is computed once, without one.
+
+    Wrong: `shared: [fake]` where an update trains the generator on `fake`.   Right: share what `fake` is made of.
+    """
+    return Finding(
+        span=span, message=f"`{name}` is shared, so it carries no gradient, and an update needs one to {_listed(blocks)}",
+        help=f"remove `{name}` from `shared`", notes=(Note(update, "this update"),),
+    )  # fmt: skip

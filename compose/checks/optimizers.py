@@ -1,0 +1,70 @@
+"""Optimizers: their kinds, their options, and the names in a learning rate that follows the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from blocks.registry import OPERATORS
+from compose.build import Composition
+from compose.catalogue import Catalogue
+from compose.checks.names import updates
+from compose.declarations import unknown_option
+from compose.dependencies import mentions
+from compose.diagnostics import Finding, Span, SpecError, finding, nearest
+from compose.elaborate import CLOCK
+from compose.expressions import Expression
+from compose.faults import unknown_name
+from compose.spec import Optimizer
+
+__all__ = ["check_optimizers"]
+
+SCHEDULES = ("linear", "cosine")
+
+
+def check_optimizers(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
+    """Optimizers that are not registered, options that they do not have."""
+    for stage in composition.spec.stages:
+        for part in updates(stage):
+            if part.optimizer is not None:
+                yield from _rates(composition, part.optimizer)
+                if catalogue.optimizers:
+                    yield from _options(part.optimizer, catalogue)
+
+
+def _options(optimizer: Optimizer, catalogue: Catalogue) -> Iterator[Finding]:
+    known = catalogue.optimizers.get(optimizer.kind)
+    if known is None:
+        yield unknown_optimizer(optimizer.span("kind"), optimizer.kind, catalogue.optimizers)
+        return
+    noun = f"the optimizer `{optimizer.kind}`"
+    for name in optimizer.options:
+        if name not in known:
+            yield unknown_option(optimizer.span(name, key=True), name, noun, known)
+    for block, override in optimizer.blocks.items():
+        for name in override.options:
+            if name not in known:
+                yield unknown_option(optimizer.span("blocks", block, name, key=True), name, noun, known)
+
+
+def _rates(composition: Composition, optimizer: Optimizer) -> Iterator[Finding]:
+    """A learning rate may use the clock, params and operators, and nothing else."""
+    known = (*CLOCK, *composition.spec.params, *SCHEDULES, *OPERATORS.names())
+    for rate in (optimizer.lr, *(override.lr for override in optimizer.blocks.values())):
+        for mention in mentions(rate) if isinstance(rate, Expression) else ():
+            if mention.name not in known:
+                yield from _found(unknown_name(mention.span, mention.name, known))
+
+
+def _found(error: SpecError) -> Iterable[Finding]:
+    return error.findings
+
+
+@finding("N123", "error")
+def unknown_optimizer(span: Span, kind: str, known: Iterable[str]) -> Finding:
+    """An optimizer is named that is not registered.
+
+    Wrong: `optimizer: {kind: adm}`.   Right: `optimizer: {kind: adam}`.
+    """
+    names = tuple(known)
+    near = nearest(kind, names)
+    return Finding(span=span, message=f"no optimizer is called `{kind}`", help=f"write `{near}`" if near else f"it is one of {', '.join(names)}")

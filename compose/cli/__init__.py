@@ -1,0 +1,54 @@
+"""The command line: arguments become calls of `compose` and `runners`, which are imported on use only.
+
+Exit status: 0 success, 1 the run failed, 2 the spec or the command line is wrong, 130 and 143 stopped by a signal.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from compose.cli.checking import check
+from compose.cli.commands import Commands
+from compose.cli.explaining import explain
+from compose.cli.listing import listing, version
+from compose.cli.running import run
+from compose.cli.drawing import evaluate, sample
+from compose.diagnostics import SpecError
+
+__all__ = ["main"]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def commands() -> None:
+    """\b
+    compose run specs/tutorial/glf_digits.yaml                       train, or go on
+    compose run specs/tutorial/glf_digits.yaml --set stages.0.epochs=20
+    compose check specs/                                             prove, run nothing
+    compose explain specs/tutorial/glf_digits.yaml --code            what it means
+    compose sample runs/glf_digits/seed-0 interpolation              draw from a run
+    compose list blocks                                              what a spec may name
+
+    Compositions of deep generative models: write the equation, everything else is derived.
+    """
+
+
+for command in (run, check, explain, sample, evaluate, listing, version):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on `arguments` (the process' own by default) and give the exit status."""
+    from compose.cli.messages import complain
+
+    try:
+        return commands.main(args=None if arguments is None else list(arguments), prog_name="compose", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except click.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except SpecError as error:
+        complain(error.findings, error.sources)
+        return 2

@@ -1,0 +1,65 @@
+"""What the command line says: findings on stderr, in colour on a terminal unless NO_COLOR is set."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TextIO
+
+import click
+
+from compose.diagnostics import Finding, Span, finding, render
+
+__all__ = ["complain", "console_width", "count_errors", "in_colour", "tell"]
+
+
+def complain(findings: Iterable[Finding], sources: Mapping[str, str]) -> None:
+    """Show findings on stderr."""
+    shown = render(findings, sources, color=in_colour(sys.stderr))
+    if shown:
+        click.echo(f"{shown}\n", err=True, color=True)
+
+
+def count_errors(findings: Iterable[Finding]) -> int:
+    """How many of the findings are errors."""
+    return sum(found.severity == "error" for found in findings)
+
+
+def tell(text: str) -> None:
+    """A line for the reader, on stderr."""
+    click.echo(text, err=True)
+
+
+def in_colour(stream: TextIO) -> bool:
+    """Whether a stream takes colours: a terminal, and NO_COLOR is not set (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+@finding("L101", "error")
+def no_run(path: str, cause: str) -> Finding:
+    """A command is given a folder that is no run.   Runs lie in `runs/NAME/seed-S`, unless `--out` said otherwise."""
+    return Finding(message=cause, help=f"name a folder that `compose run` made, such as runs/NAME/seed-0, instead of {path}")
+
+
+@finding("L102", "error")
+def unknown_sampler(name: str, known: Iterable[str]) -> Finding:
+    """The run's spec has no sampler of that name."""
+    names = ", ".join(f"`{each}`" for each in known) or "none"
+    return Finding(message=f"there is no sampler `{name}` in this run", help=f"its samplers are {names}")
+
+
+@finding("L103", "error")
+def bad_request(cause: str, way: str) -> Finding:
+    """An argument of a command has a value that it cannot have."""
+    return Finding(message=cause, help=way)
+
+
+@finding("L104", "error")
+def bad_plugin(span: Span | None, file: str, cause: str) -> Finding:
+    """A file given by `--plugin` fails while it is executed, or declares what is declared already."""
+    return Finding(span=span, message=f"the plugin {file} fails: {cause}", help="mend the file; it is executed as Python before the spec is read")
+
+
+@finding("L105", "error")
+def unknown_code(code: str, near: str | None) -> Finding:
+    """`compose explain` is given neither a file nor the code of a finding."""
+    return Finding(message=f"`{code}` is neither a file nor a code", help=f"write `compose explain {near}`" if near else "name a spec, or a code such as N101")

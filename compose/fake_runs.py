@@ -1,0 +1,144 @@
+"""Running nodes on fake tensors, which have shapes and no data: what a node gives, its type, its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from compose.diagnostics import Finding, Span
+from compose.graph import Distribution, Edge, Graph, Node, Tensor, Type, map_edges
+from compose.loop_types import loop_result
+from compose.wording import changed_rows, shapes_disagree
+
+__all__ = ["REFUSALS", "execute", "extra_axes", "fake", "refusal", "rerun", "type_of", "wrong_rows"]
+
+DTYPES = {"float": torch.float32, "integer": torch.int64, "boolean": torch.bool}
+REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError)
+"""What a block or an operator raises on values that it does not take."""
+
+Fakes = Mapping[int, Any]
+"""By the identity of a node, what it gives on fake tensors."""
+
+
+def fake(known: Tensor, batch: int) -> torch.Tensor:
+    """A tensor of this type, in a batch of `batch` samples."""
+    lead = (batch * known.rows,) if known.batched else ()
+    return torch.zeros((*lead, *known.event), dtype=DTYPES[known.dtype])
+
+
+def execute(node: Node, call: Any, fakes: Fakes) -> Any:  # noqa: ANN401  whatever the node gives
+    """What a node gives; `call` is the module, or its method, that a node of a block calls.   Raises one of REFUSALS."""
+    axes = extra_axes(node)
+
+    def value(edge: Edge) -> Any:  # noqa: ANN401
+        held = fakes[id(edge.source)]
+        return held.reshape(held.shape + (1,) * axes[id(edge)]) if id(edge) in axes else held
+
+    arguments = map_edges(node.arguments, value)
+    options = map_edges(dict(node.options), value)
+    return EXECUTE[node.operation.kind](node, call, arguments, options, fakes)
+
+
+def _field(node: Node, call: Any, arguments: Any, options: dict[str, Any], fakes: Fakes) -> Any:  # noqa: ANN401
+    held, key = arguments[0], node.operation.target
+    return held[key] if isinstance(held, dict) or isinstance(key, int) else getattr(held, key)
+
+
+EXECUTE: Mapping[str, Callable[[Node, Any, Any, dict[str, Any], Fakes], Any]] = {
+    "call": lambda node, call, arguments, options, fakes: node.operation.target(*arguments, **options),
+    "block": lambda node, call, arguments, options, fakes: call(*arguments, **options),
+    "method": lambda node, call, arguments, options, fakes: getattr(arguments[0], node.operation.target)(*arguments[1:], **options),
+    "field": _field,
+    "grad": lambda node, call, arguments, options, fakes: torch.zeros_like(arguments[1]),
+    "loop": lambda node, call, arguments, options, fakes: loop_result(node, arguments, options, fakes),
+    "stop": lambda node, call, arguments, options, fakes: arguments[0],
+}
+
+
+def extra_axes(node: Node) -> dict[int, int]:
+    """Axes of length 1 to append to each edge of an aligned operation, so that batched values meet from the left."""
+    if not node.operation.align:
+        return {}
+    ranks = {id(e): len(e.source.type.event) for e in node.edges if isinstance(e.source.type, Tensor) and e.source.type.batched}
+    longest = max(ranks.values(), default=0)
+    return {edge: longest - rank for edge, rank in ranks.items() if rank < longest}
+
+
+def type_of(node: Node, result: Any) -> Type:  # noqa: ANN401
+    """The type of what a node gave."""
+    sources = [edge.source.type for edge in node.edges]
+    tensors = [t.value if isinstance(t, Distribution) else t for t in sources if t is not None]
+    rows = max((t.rows for t in tensors if t.batched), default=1)
+    rule = getattr(node.operation.target, "rule", None)
+    kind = getattr(rule, "rows", "same")
+    factor = node.options.get("k", node.options.get("n", node.arguments[-1] if node.arguments else 1))
+    if kind in ("repeat", "interpolate") and isinstance(factor, int | float):
+        rows *= int(factor)
+    elif kind == "group" and isinstance(factor, int | float):
+        rows = max(rows // int(factor), 1)
+    batched = any(t.batched for t in tensors) and kind != "constant"
+    if isinstance(result, torch.Tensor):
+        return _tensor_type(result, batched or _from_state(node), rows, node.chain)
+    if node.family:
+        mean = result.mean
+        held = mean if isinstance(mean, torch.Tensor) else torch.zeros(())
+        return Distribution(node.family, _tensor_type(held, batched, rows, None))
+    return None
+
+
+def _tensor_type(result: torch.Tensor, batched: bool, rows: int, chain: str | None) -> Tensor:
+    dtype = "float" if result.is_floating_point() else "boolean" if result.dtype == torch.bool else "integer"
+    event = tuple(result.shape[1:]) if batched else tuple(result.shape)
+    return Tensor(tuple(map(int, event)), batched, rows if batched else 1, dtype, chain)
+
+
+def _from_state(node: Node) -> bool:
+    """Fields of a loop's result are batched, though the result itself has no type."""
+    sources = [edge.source for edge in node.edges]
+    return node.operation.kind == "field" and bool(sources) and sources[0].type is None
+
+
+def refusal(node: Node, error: Exception) -> tuple[str, list[tuple[Span | None, str]]]:
+    """Why a node failed, and what it was given where.
+
+    What a block says of itself is said again; of an operator that meets several values, their sizes say more.
+    """
+    given = [(edge.span or edge.source.span, edge.source.type) for edge in node.edges if edge.source.type is not None]
+    cause = str(error).strip().split("\n")[0] or type(error).__name__
+    if not isinstance(error, ValueError) and len(given) > 1:
+        cause = " with ".join(str(known) for _, known in given)
+    return cause, [(span, f"this is {known}") for span, known in given]
+
+
+def wrong_rows(node: Node, result: Any, batch: int) -> Finding | None:  # noqa: ANN401
+    """What is wrong with a value that has not one row for each sample."""
+    known = node.type
+    if isinstance(known, Tensor) and known.batched and result.shape[:1] != (batch * known.rows,):
+        return changed_rows(node.span, node.name, batch * known.rows, tuple(result.shape))
+    return None
+
+
+def rerun(graph: Graph, callee: Callable[[Node], Any], solved: Fakes, batch: int) -> Iterator[Finding]:
+    """What is wrong at another batch size, in a graph whose nodes (`solved`) have types: a batch axis mixed up with others."""
+    fakes: dict[int, Any] = {}
+    outer = {id(inner): edge.source for node in graph.walk() for body in node.bodies for edge, inner in body.captures}
+    for node in graph.walk():
+        if id(node) not in solved:
+            continue
+        if node.operation.kind == "input":
+            source = outer.get(id(node))
+            if source is None or id(source) in fakes:
+                known = node.type
+                fakes[id(node)] = fakes[id(source)] if source else fake(known, batch) if isinstance(known, Tensor) else 0
+        elif all(id(edge.source) in fakes for edge in node.edges):
+            try:
+                fakes[id(node)] = execute(node, callee(node), fakes)
+            except REFUSALS as error:
+                yield shapes_disagree(node.span, *refusal(node, error))
+                return
+            wrong = wrong_rows(node, fakes[id(node)], batch)
+            if wrong is not None:
+                yield wrong
+                return

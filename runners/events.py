@@ -1,0 +1,75 @@
+"""TensorBoard's event file, written by the loop itself: the usual writer's thread takes turns with training."""
+
+import os
+import socket
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+__all__ = ["EventFile"]
+
+
+class EventFile:
+    """One file of events; `purge` is the first step that TensorBoard shall forget from the files before.
+
+    The file is made with its first event, and tensorboard is imported then.
+    """
+
+    def __init__(self, folder: Path, purge: int) -> None:
+        self.folder, self.purge = folder, purge
+        self._opened = False
+
+    def scalars(self, step: int, values: Iterable[tuple[str, float]]) -> None:
+        """Numbers by tag, all in one event."""
+        summary = self._protocol.summary
+        made = [summary.Summary.Value(tag=tag, simple_value=value) for tag, value in values]
+        self._write(step=step, summary=summary.Summary(value=made))
+
+    def picture(self, step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
+        """A PNG of `size` (width, height)."""
+        summary = self._protocol.summary
+        image = summary.Summary.Image(encoded_image_string=png, width=size[0], height=size[1], colorspace=3)
+        self._write(step=step, summary=summary.Summary(value=[summary.Summary.Value(tag=tag, image=image)]))
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._opened:
+            self._records.close()
+
+    def _write(self, **fields: Any) -> None:  # noqa: ANN401  fields of a protocol buffer
+        event = self._protocol.event.Event(wall_time=time.time(), **fields)
+        self._records.write(event.SerializeToString())
+        self._records.flush()
+
+    @cached_property
+    def _protocol(self) -> "_Protocol":
+        return _Protocol()
+
+    @cached_property
+    def _records(self) -> Any:  # noqa: ANN401  tensorboard's RecordWriter, imported on use
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
+        records = RecordWriter((self.folder / name).open("ab"))
+        self._opened = True
+        event = self._protocol.event
+        start = event.SessionLog(status=event.SessionLog.START)
+        for first in (
+            event.Event(wall_time=time.time(), file_version="brain.Event:2"),
+            event.Event(wall_time=time.time(), step=self.purge, session_log=start),
+        ):
+            records.write(first.SerializeToString())
+        return records
+
+
+class _Protocol:
+    """TensorBoard's messages, imported when the first event is written."""
+
+    def __init__(self) -> None:
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+
+        self.event: Any = event_pb2
+        self.summary: Any = summary_pb2
