@@ -14,7 +14,7 @@ from typing import Any
 from torch import fx, nn
 
 from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
-from compose.flow import Flow, nothing_recorded
+from compose.flow import Flow
 from compose.graph import BlockUse, Graph, Node, Tensor
 from compose.lowering import Lowered, lower
 from compose.printer import print_program

@@ -6,6 +6,7 @@ Images are shown on the range that the data's field declares, never on their own
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor
 
 from blocks.types import Field
 from runners.checkpoints import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_grid", "draw_paths", "draw_points", "field_like", "picture_of", "png_size", "save_picture"]
 
@@ -109,7 +113,7 @@ def png_size(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
-def _png(figure: "Figure") -> bytes:  # noqa: F821  matplotlib's, imported on use
+def _png(figure: "Figure") -> bytes:
     written = io.BytesIO()
     figure.savefig(written, format="png")
     return written.getvalue()
@@ -131,6 +135,6 @@ def _density(points: Tensor, low: list[float], high: list[float], bins: int = 60
         kept[:, 0], kept[:, 1], bins=bins, range=[[low[0], high[0]], [low[1], high[1]]]
     )
     kernel = np.exp(-0.5 * (np.arange(-6, 7) / 2.0) ** 2)
-    for axis in (0, 1):
-        counts = np.apply_along_axis(np.convolve, axis, counts, kernel / kernel.sum(), mode="same")
+    smooth = np.stack([np.convolve(row, kernel / kernel.sum(), mode="same") for row in counts])
+    counts = np.stack([np.convolve(row, kernel / kernel.sum(), mode="same") for row in smooth.T], axis=1)
     return counts, (edges_x[1:] + edges_x[:-1]) / 2, (edges_y[1:] + edges_y[:-1]) / 2

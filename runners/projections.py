@@ -1,6 +1,6 @@
 """Projections: what a spec may do to weights after a step, in place."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -8,16 +8,16 @@ from torch import Tensor
 
 __all__ = ["PROJECTIONS", "Projection", "clip", "projections_of", "unit_ball"]
 
-Projection = Callable[[Sequence[Tensor], float], None]
+Projection = Callable[[list[Tensor], float], None]
 
 
-def clip(parameters: Sequence[Tensor], limit: float) -> None:
+def clip(parameters: list[Tensor], limit: float) -> None:
     """Clamp every entry to +-`limit`.   Source: Arjovsky et al. 2017 (WGAN), algorithm 1."""
     torch._foreach_clamp_max_(parameters, limit)
     torch._foreach_clamp_min_(parameters, -limit)
 
 
-def unit_ball(parameters: Sequence[Tensor], radius: float) -> None:
+def unit_ball(parameters: list[Tensor], radius: float) -> None:
     """Scale each row (the last axis) longer than `radius` down to it.   Source: Bojanowski et al. 2018 (GLO)."""
     for rows in parameters:
         rows.mul_((radius / rows.norm(dim=-1, keepdim=True).clamp(min=1e-12)).clamp(max=1.0))

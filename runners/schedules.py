@@ -9,7 +9,7 @@
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from compose import expressions as ex
@@ -17,7 +17,7 @@ from runners.state import Clock
 
 __all__ = ["Number", "Scheduled", "cosine", "linear", "scheduled"]
 
-Number = float | int | bool | str | Sequence[Any] | ex.Expression
+Number = float | int | bool | str | list[Any] | tuple[Any, ...] | ex.Expression
 """What a spec may write for a number: a constant, a list, or an expression of the clock."""
 
 Rule = Callable[[Clock], Any]
@@ -73,7 +73,7 @@ def _part(clock: Clock, steps: float | None) -> float:
 
 
 RAMPS = {"linear": linear, "cosine": cosine}
-FUNCTIONS: dict[str, Callable[..., float]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min, "minimum": min, "max": max, "maximum": max, "sqrt": math.sqrt, "exp": math.exp, "log": math.log,
     "cos": math.cos, "sin": math.sin, "abs": abs,
 }  # fmt: skip

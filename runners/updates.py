@@ -116,8 +116,9 @@ class UpdateStep:
             projection(parameters, limit(clock))
         for block, average, decay in self._averages:
             self._move(block, average, decay)
-        for memory, rows_to_keep in made["write"].items():
-            session.executable.blocks[memory].write(rows_to_keep.detach())
+        for name, kept in made["write"].items():
+            memory: Any = session.executable.blocks[name]
+            memory.write(kept.detach())
 
     def _descend(self, optimizer: UpdateOptimizer, clock: Clock, norms: dict[str, Tensor] | None) -> None:
         if norms is not None:

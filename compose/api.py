@@ -1,0 +1,103 @@
+"""Python's door: a spec is loaded, checked, run; a run is drawn from.
+
+    spec = compose.load("specs/tutorial/glf_digits.yaml", set=["stages.0.epochs=1"])
+    run = compose.run(spec, out="runs/demo", data=my_loader, blocks={"encoder": my_module})
+    images = run.sample("default", 16)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compose.diagnostics import Finding, SpecError
+from compose.spec import Spec, load_spec, spec_from_data
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from runners.batches import LoaderBatches
+    from runners.run import Run
+
+__all__ = ["check", "explain", "load", "load_run", "run"]
+
+Blocks = Mapping[str, "nn.Module | type[nn.Module]"]
+
+
+def load(spec: str | Path | Mapping[str, Any], set: Sequence[str] = ()) -> Spec:
+    """The spec in a file, or of plain data, with `set` such as "stages.0.epochs=1".   Raises SpecError."""
+    return spec_from_data(spec, overrides=set) if isinstance(spec, Mapping) else load_spec(spec, set)
+
+
+def check(spec: Spec, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> list[Finding]:
+    """All that is wrong with a spec, warnings too.   `data` and `blocks` as for `run`."""
+    from runners.given import with_blocks
+    from runners.launch import examine
+
+    loader = _loader(data)
+    return examine(with_blocks(spec, blocks or {}), loader.contract.fields if loader else None)[1]
+
+
+def explain(spec: Spec, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> str:
+    """Stages, terms, which term trains which block, and cost, as text.   Raises SpecError for a spec with errors."""
+    from compose.explanation import tables
+    from runners.given import with_blocks
+    from runners.launch import examine
+
+    loader = _loader(data)
+    composition, findings = examine(with_blocks(spec, blocks or {}), loader.contract.fields if loader else None)
+    _refuse(findings, spec)
+    return tables(composition)
+
+
+def run(  # noqa: PLR0913  what a run is made of
+    spec: Spec,
+    out: str | Path | None = None,
+    *,
+    data: Iterable[object] | None = None,
+    fields: Sequence[str] = ("x", "y"),
+    blocks: Blocks | None = None,
+    fresh: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Train a spec into the folder `out` (by default runs/NAME/seed-S), or go on with what it holds.
+
+    `data`: an iterable of batches that may be iterated again (a DataLoader), in place of the spec's source; batches
+    are tensors, tuples in the order of `fields`, or dicts. `blocks`: modules of yours by the spec's names: a module is
+    copied, and the copy trained; a class is built as a registered block is.
+    Raises SpecError for a spec with errors, `runners.state.RunFailed` and `Interrupted`.
+    """
+    from compose.picture import draw
+    from runners.given import with_blocks
+    from runners.launch import Order, examine, train
+
+    loader = _loader(data, fields)
+    spec = with_blocks(spec, blocks or {})
+    composition, findings = examine(spec, loader.contract.fields if loader else None)
+    _refuse(findings, spec)
+    order = Order(Path(out) if out is not None else None, fresh, quiet, picture=draw(composition))
+    return train(spec, composition, order, loader)
+
+
+def load_run(folder: str | Path, *, blocks: Blocks | None = None) -> Run:
+    """A run from its folder, ready to be drawn from.   `blocks`: those it was trained with.   Raises RunFailed."""
+    from runners.given import register
+    from runners.launch import reopen
+
+    register(blocks or {})
+    return reopen(Path(folder))[0]
+
+
+def _loader(data: Iterable[object] | None, fields: Sequence[str] = ("x", "y")) -> LoaderBatches | None:
+    if data is None:
+        return None
+    from runners.batches import LoaderBatches, from_loader
+
+    return data if isinstance(data, LoaderBatches) else from_loader(data, fields)
+
+
+def _refuse(findings: Sequence[Finding], spec: Spec) -> None:
+    errors = [found for found in findings if found.severity == "error"]
+    if errors:
+        raise SpecError(errors, spec.sources)

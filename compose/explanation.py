@@ -1,0 +1,196 @@
+"""What a composition means, for a reader: stages, equations, which term trains which block, what it costs, its code.
+
+    tables(composition) -> text        explained(composition) -> plain data       programs(executable) -> Python
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pkgutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from compose.build import Composition, StageGraphs, UpdateGraph
+from compose.diagnostics import CODES, Code
+from compose.expressions import unparse
+from compose.gradients import matrix
+from compose.spec import Optimizer, Spec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from compose.compiler import Executable
+
+__all__ = ["every_code", "explained", "page_of", "programs", "tables"]
+
+WIDTH = 110
+SIGNS = {"reaches": "reaches", "frozen": "frozen", "stopped": "stopped", "no path": "-", "untrained": "·"}
+PAINT = {"reaches": "green", "frozen": "blue", "stopped": "red", "no path": "dim", "untrained": "dim"}
+
+
+def explained(composition: Composition) -> dict[str, Any]:
+    """The gradient matrix, stage -> update -> term -> block -> verdict, and the cost."""
+    return {
+        "gradients": {
+            stage.name: {update.name: gradients(composition, update) for update in stage.updates}
+            for stage in composition.stages
+        },
+        "cost": cost(composition),
+    }
+
+
+def gradients(composition: Composition, update: UpdateGraph) -> dict[str, dict[str, str]]:
+    """term -> block -> what becomes of the gradient, for the blocks that have parameters."""
+    sized = [name for name, count in _parameters(composition).items() if count]
+    return matrix(update.terms, update.trains, tuple(sized))
+
+
+def cost(composition: Composition) -> dict[str, Any]:
+    """Parameters of each block."""
+    return {"parameters": _parameters(composition)}
+
+
+def _parameters(composition: Composition) -> dict[str, int]:
+    slots = composition.sizes.slots
+    return {
+        name: sum(p.numel() for p in module.parameters())
+        for name in composition.blocks
+        if (module := slots[name].module) is not None
+    }
+
+
+def tables(composition: Composition, *, color: bool = False, width: int = WIDTH) -> str:
+    """Everything about a composition but its code, as text of `width` columns."""
+    from rich.console import Console
+
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False, color_system="standard" if color else None
+    )
+    _blocks(console, composition)
+    _models(console, composition.spec)
+    for stage in composition.stages:
+        _stage(console, composition, stage)
+    _samplers(console, composition)
+    return console.file.getvalue().rstrip()  # type: ignore[attr-defined]  the StringIO above
+
+
+def _table(title: str, *columns: str):  # noqa: ANN202  rich's table
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def _blocks(console: Console, composition: Composition) -> None:
+    made = _table(f"{composition.spec.name}: blocks", "block", "kind", "takes", "makes", "parameters")
+    counts = _parameters(composition)
+    for name, declared in composition.blocks.items():
+        slot = composition.sizes.slots[name]
+        takes = ", ".join(_size(taken) for taken in slot.takes)
+        made.add_row(name, declared.kind, takes, _size(slot.makes) if slot.makes else "", f"{counts.get(name, 0):,}")
+    console.print(made)
+
+
+def _size(size: Any) -> str:  # noqa: ANN401  a size, levels, classes, or nothing known
+    if isinstance(size, tuple):
+        return " x ".join(map(str, size)) or "number"
+    return str(size) if size is not None else "?"
+
+
+def _models(console: Console, spec: Spec) -> None:
+    if not (spec.models or spec.graph):
+        return
+    made = _table("lines", "name", "is")
+    for name, declared in (*spec.models.items(), *spec.graph.items()):
+        lines = getattr(declared, "lines", None)
+        parameters = getattr(declared, "parameters", ())
+        head = f"{name}({', '.join(parameters)})" if parameters else name
+        if lines is None:
+            made.add_row(head, unparse(declared))
+        else:
+            made.add_row(head, "\n".join(f"{key}: {unparse(line)}" if key else unparse(line) for key, line in lines.items()))
+    console.print(made)
+
+
+def _stage(console: Console, composition: Composition, stage: StageGraphs) -> None:
+    spec = stage.spec
+    length = f"{spec.epochs} epochs" if spec.epochs else f"{spec.steps} steps"
+    shared = f", shared: {', '.join(spec.shared)}" if spec.shared else ""
+    for update in stage.updates:
+        verdicts = gradients(composition, update)
+        columns = list(next(iter(verdicts.values()), {}))
+        title = f"stage {stage.name} ({length}{shared}), update {update.name}: trains {', '.join(update.trains) or 'nothing'}; {_optimizer(update)}"
+        made = _table(title, "term", "is", *columns)
+        for name, term in {**update.spec.minimize, **update.spec.maximize}.items():
+            sign = "- " if name in update.spec.maximize else ""
+            lazy = f"  (every {term.every} steps)" if term.every > 1 else ""
+            cells = [_cell(verdicts.get(name, {}).get(block, "")) for block in columns]
+            made.add_row(name, f"{sign}{unparse(term.value)}{lazy}", *cells)
+        console.print(made)
+
+
+def _optimizer(update: UpdateGraph) -> str:
+    chosen = update.spec.optimizer or Optimizer()
+    rate = chosen.lr if isinstance(chosen.lr, int | float) else unparse(chosen.lr)
+    return f"{chosen.kind}, lr {rate}"
+
+
+def _cell(verdict: str) -> Any:  # noqa: ANN401  rich's text
+    from rich.text import Text
+
+    return Text(SIGNS.get(verdict, verdict), style=PAINT.get(verdict, ""))
+
+
+def _samplers(console: Console, composition: Composition) -> None:
+    rows = [(name, held) for name, held in composition.samplers.items()]
+    if not rows:
+        return
+    made = _table("samplers", "name", "gives", "reads", "options")
+    for name, held in rows:
+        given = ", ".join(f"{key}: {node.type}" if key != "value" else str(node.type) for key, node in held.value.items())
+        reads = sorted({str(n.arguments[0]) for n in held.graph.needed(list(held.value.values())) if n.operation.target == "data"})
+        made.add_row(name, given, ", ".join(reads), ", ".join(f"{key}={value}" for key, value in held.options.items()))
+    console.print(made)
+
+
+def programs(executable: Executable) -> str:
+    """Every generated program as one Python text: the updates of each stage, what it shares, samplers, evaluations."""
+    parts: list[str] = []
+    for index, graphs in enumerate(executable.composition.stages):
+        stage = executable.stage(index)
+        if stage.shared is not None:
+            parts.append(f"# stage {stage.name}: shared by its updates\n{stage.shared.code}")
+        for update in stage.updates:
+            head = f"# stage {stage.name}, update {update.name}: trains {', '.join(graphs.updates[0].trains if len(stage.updates) == 1 else update.trains)}"
+            parts.append(f"{head}\n{update.program(update.active(0)).code}")
+    for name in executable.composition.samplers:
+        parts.append(f"# sampler {name}\n{executable.sampler(name).program.code}")
+    for name in executable.composition.evaluations:
+        measured = executable.evaluation(name)
+        parts += [f"# evaluate {name}\n{given.sampler.program.code}" for given in measured.arguments if given.sampler]
+    return "\n\n".join(parts)
+
+
+# codes ----------------------------------------------------------------------------------------------------------------
+
+
+def every_code() -> Mapping[str, Code]:
+    """Every code of the language, sorted.   Imports what words the findings."""
+    for package in ("compose",):
+        home = importlib.import_module(package)
+        for found in pkgutil.walk_packages(home.__path__, f"{package}."):
+            if not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
+    return dict(sorted(CODES.items()))
+
+
+def page_of(code: Code) -> str:
+    """The page of a code: what it is called, the prose of its wording, and specs that show it where they lie beside."""
+    import inspect
+
+    name = code.name.rpartition(".")[2].replace("_", " ")
+    return f"{code.severity}[{code.code}]: {name}\n\n{inspect.cleandoc(code.page)}"

@@ -1,0 +1,50 @@
+"""Blocks that a user hands over from Python: a module is copied wherever the spec's block is built, a class is built."""
+
+import copy
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from blocks.registry import BLOCKS
+from compose.spec import BlockDeclaration, Spec
+
+__all__ = ["register", "with_blocks"]
+
+PREFIX = "given"
+
+
+def with_blocks(spec: Spec, blocks: Mapping[str, nn.Module | type[nn.Module]]) -> Spec:
+    """The spec whose blocks of these names are the given ones; a class keeps the options that the spec writes."""
+    if not blocks:
+        return spec
+    kinds = register(blocks)
+    declared = dict(spec.blocks)
+    for name, kind in kinds.items():
+        before = declared.get(name)
+        if before is None:
+            declared[name] = BlockDeclaration(kind=kind)
+            continue
+        kept = {} if isinstance(blocks[name], nn.Module) else before.options
+        declared[name] = before.model_copy(update={"kind": kind, "options": kept}).at(before.place)
+    return spec.model_copy(update={"blocks": declared}).at(spec.place)
+
+
+def register(blocks: Mapping[str, nn.Module | type[nn.Module]]) -> dict[str, str]:
+    """The kinds, `given.NAME`, under which the blocks are now registered, by name."""
+    for name, block in blocks.items():
+        BLOCKS.declare_again(f"{PREFIX}.{name}", block if isinstance(block, type) else _copies(block))
+    return {name: f"{PREFIX}.{name}" for name in blocks}
+
+
+def _copies(module: nn.Module) -> Callable[[], nn.Module]:
+    """A factory of copies, with what the compiler asks of a block's class."""
+
+    def make() -> nn.Module:
+        return copy.deepcopy(module)
+
+    make.__doc__ = module.__doc__
+    for word in ("role", "returns", "methods", "slots", "is_model", "like"):
+        value = getattr(module, word, None)
+        if value is not None:
+            setattr(make, word, value)
+    return make
