@@ -126,7 +126,7 @@ def _permuted(
     transforms: list[Transform] = []
     for k in range(couplings):
         if k > 0:
-            order = range(features)[::-1] if permutation == "reverse" else torch.randperm(features).tolist()
+            order = range(features)[::-1] if permutation == "reverse" else torch.randperm(features)
             transforms.append(Permutation(order))
         transforms.append(AffineCoupling(kept, features - kept, hidden=hidden, scale=scale, activation=activation))
     return Chain(transforms)

@@ -48,6 +48,10 @@ class Registry:
 
         return declare
 
+    def replace(self, name: str, thing: Any) -> None:  # noqa: ANN401  what is registered is the caller's business
+        """Declare `thing` under `name`, whatever had the name before: for what a user hands over from Python."""
+        self._declared[name] = thing
+
     def find(self, name: str) -> Any:  # noqa: ANN401  what is registered is the caller's business
         """The thing called `name`, importing its file if need be.   Raises UnknownName."""
         if name not in self._declared:

@@ -54,12 +54,13 @@ class Permutation(Transform):
     order: Tensor
     back: Tensor
 
-    def __init__(self, order: Sequence[int]) -> None:
+    def __init__(self, order: Sequence[int] | Tensor) -> None:
         super().__init__()
-        if sorted(order) != list(range(len(order))):
+        if not isinstance(order, Tensor) and sorted(order) != list(range(len(order))):
             raise ValueError(f"{list(order)} is no order of 0 .. {len(order) - 1}")
-        self.register_buffer("order", torch.tensor(list(order)))
-        self.register_buffer("back", torch.tensor(list(order)).argsort())
+        drawn = order if isinstance(order, Tensor) else torch.tensor(list(order))  # a random order may be a fake tensor
+        self.register_buffer("order", drawn)
+        self.register_buffer("back", drawn.argsort())
 
     def push(self, z: Tensor) -> tuple[Tensor, Parts]:  # b d -> b d, parts
         """The entries in their new order."""

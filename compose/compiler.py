@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-
 from typing import Any
-
 
 from torch import fx, nn
 
 from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
 from compose.flow import Flow
 from compose.graph import BlockUse, Graph, Node, Tensor
-from compose.lowering import Lowered, lower
+from compose.lowering import Lowered, Lowering, View, lower
 from compose.printer import print_program
 from compose.program import CompiledArgument, CompiledEvaluation, CompiledSampler, CompiledStage, CompiledUpdate, Program
 from compose.spec import Spec
@@ -46,7 +45,8 @@ class Executable:
         updates = tuple(self._update(update, view.of(update)) for update in graphs.updates)
         shared = None
         if graphs.shared is not None:
-            shared = self._program(graphs.shared, dict(graphs.shared.outputs), view.of(None), f"{graphs.name}_shared")
+            name, title = f"{graphs.name}_shared", f"What the updates of {graphs.name} share."
+            shared = self._program(graphs.shared, graphs.shared.outputs, view.of(None), name, title, lone=True)
         return CompiledStage(graphs.name, index, graphs.spec, updates, shared)
 
     def sampler(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledSampler:
@@ -65,20 +65,19 @@ class Executable:
 
     def _sampler(self, graphs: SamplerGraph, averaged: frozenset[str]) -> CompiledSampler:
         self.views.forget()
-        program = self._program(graphs.graph, graphs.value, _SamplerView(self.views, averaged), f"sample_{graphs.name}")
+        view, name, title = _SamplerView(self.views, averaged), f"sample_{graphs.name}", f"The sampler {graphs.name}."
+        program = self._program(graphs.graph, graphs.value, view, name, title, lone=list(graphs.value) == ["value"])
         conditional = any(given.kind == "data" for given in program.inputs)
         return CompiledSampler(graphs.name, program, conditional, graphs.options)
 
-    def _program(self, graph: Graph, outputs: dict[str, Node], view: Any, name: str) -> Program:  # noqa: ANN401
-        lone = list(outputs) == ["value"]
+    def _program(self, graph: Graph, outputs: dict[str, Node], view: View, name: str, title: str, lone: bool) -> Program:
+        def finish(lowering: Lowering) -> dict[str, Any]:
+            made = {key: _detached(lowering, lowering.made[id(node)], node) for key, node in outputs.items()}
+            return made if lone else {"value": made}
 
-        def finish(lowering: Any) -> Any:  # noqa: ANN401
-            made = {key: lowering.made[id(node)] for key, node in outputs.items()}
-            return made if lone or name.endswith("_shared") else {"value": made}
-
-        flow = Flow(graph, [], list(outputs.values()), lambda use: False)
+        flow = Flow(graph, [], list(outputs.values()), lambda use: False, recording=False)
         lowered = lower(graph, list(outputs.values()), flow, view, finish)
-        return _finished(lowered, name)
+        return _finished(lowered, name, title, self.views)
 
     def _update(self, update: UpdateGraph, view: _UpdateView) -> CompiledUpdate:
         every = {name: term.every for name, term in {**update.spec.minimize, **update.spec.maximize}.items()}
@@ -112,44 +111,61 @@ def _update_program(update: UpdateGraph, active: frozenset[str], view: _UpdateVi
     terms = {name: node for name, node in update.terms.items() if name in active}
     extra = [*update.monitor.values(), *update.write.values()]
     flow = Flow(update.graph, list(terms.values()), extra, view.trained)
+    every = {name: term.every for name, term in {**update.spec.minimize, **update.spec.maximize}.items()}
 
-    def finish(lowering: Any) -> Any:  # noqa: ANN401
-        means = {name: _mean(lowering, node) for name, node in terms.items()}
-        loss = None
-        for name, mean in means.items():
-            loss = _add(lowering, loss, mean, update.signs[name])
+    def finish(lowering: Lowering) -> dict[str, Any]:
+        means = {name: _term(lowering, node, name, every.get(name, 1)) for name, node in terms.items()}
         return {
-            "loss": loss,
+            "loss": _loss(lowering, means, update.signs),
             "terms": {name: _detached(lowering, mean, terms[name]) for name, mean in means.items()},
             "monitor": {name: _detached(lowering, _mean(lowering, node), node) for name, node in update.monitor.items()},
             "write": {name: _detached(lowering, lowering.made[id(node)], node) for name, node in update.write.items()},
         }
 
     lowered = lower(update.graph, [*terms.values(), *extra], flow, view, finish)
-    return _finished(lowered, update.graph.name)
+    trains = ", ".join(update.trains) or "nothing"
+    return _finished(lowered, update.graph.name, f"One step of {update.graph.name}. It trains: {trains}.", view.views)
 
 
-def _finished(lowered: Lowered, name: str) -> Program:
-    return Program(lowered.module, lowered.inputs, print_program(lowered.module, name))
+def _finished(lowered: Lowered, name: str, title: str, views: Views) -> Program:
+    called = {path.split(".")[-1] for path, _ in lowered.module.named_modules()}
+    notes = [title, *(f"{view}: {about}" for view in sorted(called) if (about := views.about(view)))]
+    return Program(lowered.module, lowered.inputs, print_program(lowered.module, name, notes))
 
 
-def _mean(lowering: Any, node: Node) -> fx.Node:  # noqa: ANN401
-    made = lowering.made[id(node)]
-    if isinstance(node.type, Tensor) and not node.type.batched:
-        return made
-    mean = lowering.graph.call_method("mean", (made,))
+def _term(lowering: Lowering, node: Node, name: str, every: int) -> fx.Node:
+    """The mean of a term, by the term's name."""
+    made, mean = lowering.made[id(node)], _mean(lowering, node)
+    if mean is not made:
+        if made.name == name and made.op != "placeholder":
+            made._rename(f"{name}_rows")
+        made.meta["named"] = bool(made.meta.get("named")) and len(made.users) > 1
+        mean._rename(name)
+    mean.meta["named"] = True
+    if every > 1:
+        mean.meta["comment"] = f"on every {every}th step"
     return mean
 
 
-def _add(lowering: Any, loss: fx.Node | None, mean: fx.Node, sign: float) -> fx.Node:  # noqa: ANN401
-    from blocks.operators import arithmetic
+def _mean(lowering: Lowering, node: Node) -> fx.Node:
+    made = lowering.made[id(node)]
+    if isinstance(node.type, Tensor) and not node.type.batched and not node.type.event:
+        return made
+    return lowering.graph.call_method("mean", (made,))
 
-    if loss is None:
-        return mean if sign > 0 else lowering.graph.call_function(arithmetic.negative, (mean,))
-    return lowering.graph.call_function(arithmetic.add if sign > 0 else arithmetic.subtract, (loss, mean))
+
+def _loss(lowering: Lowering, means: Mapping[str, fx.Node], signs: Mapping[str, float]) -> fx.Node | None:
+    """The sum of the terms, those of `maximize` negated."""
+    loss = None
+    for name, mean in means.items():
+        if loss is None:
+            loss = mean if signs[name] > 0 else lowering.graph.call_function(operator.neg, (mean,))
+        else:
+            loss = lowering.graph.call_function(operator.add if signs[name] > 0 else operator.sub, (loss, mean))
+    return loss
 
 
-def _detached(lowering: Any, made: fx.Node, node: Node) -> fx.Node:  # noqa: ANN401
+def _detached(lowering: Lowering, made: fx.Node, node: Node) -> fx.Node:
     return lowering.graph.call_method("detach", (made,)) if lowering.flow.requires(node) else made
 
 

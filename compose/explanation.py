@@ -160,12 +160,12 @@ def _samplers(console: Console, composition: Composition) -> None:
 def programs(executable: Executable) -> str:
     """Every generated program as one Python text: the updates of each stage, what it shares, samplers, evaluations."""
     parts: list[str] = []
-    for index, graphs in enumerate(executable.composition.stages):
+    for index in range(len(executable.composition.stages)):
         stage = executable.stage(index)
         if stage.shared is not None:
             parts.append(f"# stage {stage.name}: shared by its updates\n{stage.shared.code}")
         for update in stage.updates:
-            head = f"# stage {stage.name}, update {update.name}: trains {', '.join(graphs.updates[0].trains if len(stage.updates) == 1 else update.trains)}"
+            head = f"# stage {stage.name}, update {update.name}: trains {', '.join(update.trains)}"
             parts.append(f"{head}\n{update.program(update.active(0)).code}")
     for name in executable.composition.samplers:
         parts.append(f"# sampler {name}\n{executable.sampler(name).program.code}")

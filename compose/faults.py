@@ -44,7 +44,7 @@ def describe(value: object) -> str:
         return f"the number {value}"
     if kind == "BlockValue":
         return f"the block `{getattr(value, 'name', '')}`"
-    words = {"Record": "a record", "Function": "a function", "tuple": "a list"}
+    words = {"Record": "a record", "Function": "a function", "tuple": "a list", "function": "a method without its arguments"}
     return words.get(kind, "a bijection" if "Bijection" in kind else "a model" if "Model" in kind else "something else")
 
 

@@ -22,7 +22,7 @@ from compose.passes.schedule import schedule
 from compose.program import Input, Leaf
 from compose.sizes import extra_axes
 
-__all__ = ["Lowered", "Lowering", "lower"]
+__all__ = ["Lowered", "Lowering", "View", "lower"]
 
 View = Callable[[BlockUse, bool, bool], tuple[str, nn.Module]]
 """(use, inside a chain, that chain is differentiable) -> the view's name and module."""

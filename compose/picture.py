@@ -23,6 +23,7 @@ __all__ = ["Picture", "draw", "picture_of"]
 Point = tuple[float, float]
 FILL = {"block": "#fde9c8", "leaf": "#e6e6e6", "data": "#d5e8d4", "term": "#f8cecc", "value": "#ffffff", "parameters": "#dae8fc"}
 EDGE = {"value": ("0.25", "-"), "stopped": ("#d62728", "-"), "parameters": ("0.65", "-"), "frozen": ("#1f77b4", "--")}
+GIVEN = ("data", "leaf", "parameters")
 HIDDEN = ("stop", "field")  # operations that a reader sees on the edge
 
 
@@ -95,21 +96,22 @@ def _kind(node: Node) -> str:
 
 
 def _place(picture: Picture, depth: Mapping[str, int]) -> None:
-    """Columns by depth, parameters above the first of their calls; rows by the mean row of what a value reads."""
-    columns: dict[float, list[str]] = {}
-    for name in picture.kinds:
+    """Columns by depth, what nothing computes just before its first use; rows by the mean row of what a value reads."""
+    columns: dict[int, list[str]] = {}
+    for name, kind in picture.kinds.items():
         users = [depth[target] for source, target, _ in picture.edges if source == name]
-        column = depth[name] if name in depth else min(users) - 1
-        columns.setdefault(column, []).append(name)
+        given = kind in GIVEN and users
+        columns.setdefault(min(users) - 1 if given else depth[name], []).append(name)
     rows: dict[str, float] = {}
-    for column in sorted(columns):
-        def wanted(name: str) -> float:
-            above = [rows[source] for source, target, _ in picture.edges if target == name and source in rows]
-            return sum(above) / len(above) if above else -1.0 if picture.kinds[name] == "parameters" else 0.0
 
+    def wanted(name: str) -> float:
+        read = [rows[source] for source, target, _ in picture.edges if target == name and source in rows]
+        return sum(read) / len(read) if read else -1.0 if picture.kinds[name] == "parameters" else 9.0
+
+    for column in sorted(columns):
         for at, name in enumerate(sorted(columns[column], key=wanted)):
             rows[name] = float(at)
-            picture.places[name] = (float(column), float(at))
+            picture.places[name] = (float(column - min(columns)), float(at))
 
 
 def _rows(picture: Picture) -> int:
@@ -118,21 +120,22 @@ def _rows(picture: Picture) -> int:
 
 def _panel(axes: Axes, picture: Picture, width: float) -> None:
     axes.set_axis_off()
-    axes.set(xlim=(-0.6, width - 0.4), ylim=(_rows(picture) - 0.3, -0.9))
-    axes.set_title(picture.title, fontsize=9, loc="left", y=0.93)
-    for source, target, kind in picture.edges:
-        colour, style = EDGE[kind]
-        axes.annotate(
-            "", xy=picture.places[target], xytext=picture.places[source], zorder=1,
-            arrowprops={
-                "arrowstyle": "-|>", "color": colour, "linestyle": style, "shrinkA": 22, "shrinkB": 24, "linewidth": 1.1,
-                "connectionstyle": "arc3,rad=0.08",
-            },
-        )  # fmt: skip
+    axes.set(xlim=(-0.6, width - 0.4), ylim=(_rows(picture) - 0.4, -1.0))
+    axes.text(-0.55, -0.75, picture.title, fontsize=9, weight="bold")
+    boxes = {}
     for name, (x, y) in picture.places.items():
         kind = picture.kinds[name]
-        box = {"boxstyle": "round,pad=0.35" if kind in ("parameters", "leaf", "data") else "square,pad=0.35", "facecolor": FILL[kind], "edgecolor": "0.4"}
-        axes.text(x, y, _short(name), ha="center", va="center", fontsize=7, bbox=box, zorder=2)
+        shape = "round,pad=0.35" if kind in GIVEN else "square,pad=0.35"
+        box = {"boxstyle": shape, "facecolor": FILL[kind], "edgecolor": "0.4"}
+        boxes[name] = axes.text(x, y, _short(name), ha="center", va="center", fontsize=7, bbox=box, zorder=2)
+    for source, target, kind in picture.edges:
+        colour, style = EDGE[kind]
+        arrow = {
+            "arrowstyle": "-|>", "color": colour, "linestyle": style, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 1,
+            "connectionstyle": "arc3,rad=0.08", "patchA": boxes[source].get_bbox_patch(),
+            "patchB": boxes[target].get_bbox_patch(),
+        }  # fmt: skip
+        axes.annotate("", xy=picture.places[target], xytext=picture.places[source], zorder=1, arrowprops=arrow)
 
 
 def _short(name: str, most: int = 22) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, fx
 
 from blocks.types import Size
@@ -57,8 +58,12 @@ class Program:
     code: str
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Run on `values`, which must hold every input by its name."""
-        return self.module(*[values[given.name] for given in self.inputs])
+        """Run on `values`, which must hold every input by its name.   Recording is afterwards as it was before."""
+        recording = torch.is_grad_enabled()
+        try:
+            return self.module(*[values[given.name] for given in self.inputs])
+        finally:
+            torch._C._set_grad_enabled(recording)
 
 
 @dataclass(frozen=True)

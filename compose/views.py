@@ -14,11 +14,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Literal
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import _SpectralNorm
 
-__all__ = ["Views", "view_of"]
+__all__ = ["Kind", "Views", "view_of"]
+
+Kind = Literal["live", "still", "chain", "constant", "average"]
+ABOUT: Mapping[str, str] = {
+    "still": "with constant parameters, in train mode, writing no statistics",
+    "chain": "in eval mode, writing no statistics",
+    "constant": "with constant parameters, in eval mode",
+    "average": "with its averaged weights, which are constants, in eval mode",
+}
 
 
 class Views:
@@ -28,19 +38,30 @@ class Views:
         self.blocks, self.averages = blocks, averages
         self._made: dict[str, nn.Module] = {}
 
-    def get(self, block: str, kind: str) -> tuple[str, nn.Module]:
+    def get(self, block: str, kind: Kind) -> tuple[str, nn.Module]:
         """(name, module) of one view: `energy`, `energy_still`, `energy_constant`, ..."""
         if kind == "live":
             return block, self.blocks[block]
-        name = f"{block}_{kind}"
+        name = self._name(block, kind)
         if name not in self._made:
             source = self.averages[block] if kind == "average" else self.blocks[block]
             self._made[name] = view_of(source, constant=kind != "chain", training=kind == "still")
         return name, self._made[name]
 
+    def about(self, name: str) -> str | None:
+        """What a view is, by its name; None for a block itself, and for what is no view."""
+        found = [f"{block} {ABOUT[kind]}" for block in self.blocks for kind in ABOUT if self._name(block, kind) == name]
+        return found[0] if found else None
+
     def forget(self) -> None:
         """Drop the views made so far: the modules' tensors were replaced (moved, converted)."""
         self._made.clear()
+
+    def _name(self, block: str, kind: str) -> str:
+        name = f"{block}_{kind}"
+        while name in self.blocks:
+            name += "_"
+        return name
 
 
 def view_of(module: nn.Module, *, constant: bool, training: bool) -> nn.Module:
@@ -50,8 +71,9 @@ def view_of(module: nn.Module, *, constant: bool, training: bool) -> nn.Module:
         memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False) if constant else parameter
     view = copy.deepcopy(module, memo)
     view.train(training)
-    if training:
-        for part in view.modules():
-            if isinstance(part, _BatchNorm):
-                part.track_running_stats = False  # batch statistics are used, and none are kept
+    for part in view.modules() if training else ():
+        if isinstance(part, _BatchNorm):
+            part.track_running_stats = False  # batch statistics are used, and none are kept
+        if isinstance(part, _SpectralNorm):
+            part.eval()  # its vectors stay where they are
     return view

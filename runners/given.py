@@ -32,7 +32,7 @@ def with_blocks(spec: Spec, blocks: Mapping[str, nn.Module | type[nn.Module]]) -
 def register(blocks: Mapping[str, nn.Module | type[nn.Module]]) -> dict[str, str]:
     """The kinds, `given.NAME`, under which the blocks are now registered, by name."""
     for name, block in blocks.items():
-        BLOCKS.declare_again(f"{PREFIX}.{name}", block if isinstance(block, type) else _copies(block))
+        BLOCKS.replace(f"{PREFIX}.{name}", block if isinstance(block, type) else _copies(block))
     return {name: f"{PREFIX}.{name}" for name in blocks}
 
 

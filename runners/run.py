@@ -70,6 +70,10 @@ class Run:
         """The blocks that samplers read from their averages."""
         return frozenset(self.state.averaged)
 
+    def conditional(self, name: str) -> bool:
+        """Whether a sampler reads data."""
+        return self.executable.sampler(name, self.averaged).conditional
+
     def sample(
         self,
         name: str = "default",

@@ -58,7 +58,8 @@ def sample(
     except ValueError as error:
         raise SpecError([bad_request(str(error), "see `compose sample --help`")]) from None
     chosen = seed if seed is not None else opened.seed
-    for path in _write(values, out, folder / "samples" / f"{name}-seed{chosen}-{count}.png", opened, sources, split):
+    rows = rows_of(sources, split, count) if sources else {}
+    for path in _write(values, out or folder / "samples" / f"{name}-seed{chosen}-{count}", opened, rows):
         click.echo(path)
     return 0
 
@@ -143,17 +144,18 @@ def _numbers(options: tuple[str, ...]) -> dict[str, Any]:
     return read
 
 
-def _write(
-    values: "Tensor | dict[str, Tensor]", out: Path | None, default: Path, opened: "Run", sources: "Mapping[str, Source]", split: str
-) -> list[Path]:
-    """Each value into a file of its own, as a picture if it has one and none other is asked for."""
-    from runners.pictures import save_values
+def _write(values: "Tensor | dict[str, Tensor]", out: Path, opened: "Run", rows: "Mapping[str, Tensor]") -> list[Path]:
+    """Each value into a file of its own, as a picture where it has one and the file's name asks for no other form."""
+    from compose.cli.messages import bad_request
+    from compose.diagnostics import SpecError
+    from runners.files import save_values
 
     parts = values if isinstance(values, Mapping) else {"": values}
-    fields = opened.executable.composition.fields
     written = []
     for part, value in parts.items():
-        path = out or default
-        path = path.with_stem(f"{path.stem}.{part}") if part else path
-        written.append(save_values(path, value, fields, sources, split, lone=out is not None))
+        path = out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
+        try:
+            written.append(save_values(path, value, opened.executable.composition.fields, rows))
+        except (ValueError, OSError) as error:
+            raise SpecError([bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]) from None
     return written

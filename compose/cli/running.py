@@ -1,6 +1,7 @@
 """`compose run`: checks, trains, and says what it made."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from compose.cli.commands import Command, Settings
 if TYPE_CHECKING:
     from compose.build import Composition
     from compose.spec import Spec
+    from runners.launch import Order
     from runners.run import Run
 
 __all__ = ["run"]
@@ -64,13 +66,14 @@ def run(
     return status
 
 
-def _train(composition: "Composition", order) -> "tuple[int, Run | None]":  # noqa: ANN001  runners.launch.Order
+def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None]":
     from compose.cli.messages import tell
+    from compose.picture import draw
     from runners.launch import train
     from runners.state import Interrupted, RunFailed
 
     try:
-        return 0, train(composition.spec, composition, order)
+        return 0, train(composition.spec, composition, replace(order, picture=draw(composition)))
     except RunFailed as failure:
         tell(f"the run failed: {failure}")
         return 1, None

@@ -136,9 +136,9 @@ def program_function(name: str, parameters: tuple[str, ...], body: Any, scope: E
 
     def apply(tracer: Tracer, arguments: Any, span: Span | None) -> Value:  # noqa: ANN401
         bound = dict(zip(parameters, arguments, strict=True))
-        if isinstance(body, Expression):
+        if isinstance(body, Expression) and not _draws(body):
             return scope.with_(tracer, bound)(body)
-        model = ProgramModel(name, body.lines, scope, bound)
+        model = ProgramModel(name, {name: body} if isinstance(body, Expression) else body.lines, scope, bound)
         return model if model.drawn_lines() else model.run(tracer, _Refuse(model, span), {}).value
 
     return Function(name, len(parameters), apply)

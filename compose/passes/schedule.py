@@ -26,16 +26,16 @@ def schedule(graph: fx.Graph) -> None:
     kept: set[fx.Node] = set()  # must be statements: moving them would turn the order of some block's calls
     while True:
         parts = _parts(nodes, kept)
-        order = [node for node in nodes if node not in parts for node in (*_before(node, parts), node)]
-        turned = _turned(nodes, order, parts)
+        statements = [node for node in nodes if node not in parts]
+        order = list(dict.fromkeys(held for node in statements for held in (*_before(node, parts), node)))
+        turned = _turned(nodes, order)
         if not turned:
             break
         kept |= turned
     for node in nodes:
         node.meta["part"] = node in parts
-    for node in order:
-        if node.op != "output":
-            graph.output_node().prepend(node)
+    for node in order[:-1]:
+        order[-1].prepend(node)
 
 
 def is_part(node: fx.Node) -> bool:
@@ -93,26 +93,18 @@ def _before(node: fx.Node, parts: set[fx.Node]) -> Iterator[fx.Node]:
             yield held
 
 
-def _turned(nodes: list[fx.Node], order: list[fx.Node], parts: set[fx.Node]) -> set[fx.Node]:
-    """Calls of a block that would come after one which they came before."""
+def _turned(nodes: list[fx.Node], order: list[fx.Node]) -> set[fx.Node]:
+    """Calls of a block that would come after a call of it which they came before."""
     place = {node: at for at, node in enumerate(order)}
     last: dict[str, fx.Node] = {}
     turned: set[fx.Node] = set()
     for node in nodes:
         block = _block(node)
-        if block is None:
-            continue
-        before = last.get(block)
-        if before is not None and place[before] > place[node]:
-            turned.add(before)
-        last[block] = node
-    return {statement for node in turned for statement in _moved(node, parts)}
-
-
-def _moved(node: fx.Node, parts: set[fx.Node]) -> Iterator[fx.Node]:
-    """The part to keep in place so that `node` stays where it is: itself."""
-    if node in parts:
-        yield node
+        if block is not None:
+            if block in last and place[last[block]] > place[node]:
+                turned.add(last[block])
+            last[block] = node
+    return turned
 
 
 def _block(node: fx.Node) -> str | None:

@@ -1,0 +1,152 @@
+"""What is run and what is claimed: tables of figures with the thesis' own beside them, and the orderings to hold.
+
+A figure is a line of a spec's `evaluate`. An ordering is `better` against `worse`, by means over seeds.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: a spec and its figures, each (name in `evaluate`, the thesis' number or "")."""
+
+    label: str
+    spec: str
+    figures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """`better` and `worse` are (spec, figure); `higher` says which way is better; `margin` must be exceeded."""
+
+    claim: str
+    better: tuple[str, str]
+    worse: tuple[str, str]
+    higher: bool = True
+    margin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading, the columns' titles, rows, and orderings; `note` says what differs from the thesis."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    orderings: tuple[Ordering, ...]
+    note: str = ""
+
+
+def _modes(label: str, spec: str, evaluations: str) -> Row:
+    return Row(f"{label}, {evaluations} evaluation{'s' if evaluations != '1' else ''}", spec, MODES)
+
+
+MODES = (("modes", ""), ("within", ""), ("modes_kl", ""))
+DDGAN, GAN, WGAN = "thesis/ddgan_gaussians25", "zoo/gan_gaussians25", "zoo/wgan_gp_gaussians25"
+DDPM, DDPM500 = "zoo/ddpm_gaussians25", "zoo/ddpm500_gaussians25"
+VAEBM, ROLL = "thesis/vaebm_gaussians25", "thesis/vaebm_swiss_roll"
+ODE, SHORT = "thesis/ode_flow", "thesis/short_run"
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        "VAEBM against its VAE (4.4.1): log-likelihood of test points, in nats",
+        ("VAE (IWAE)", "VAEBM (quadrature)", "share within 3 std, VAE", "share within 3 std, VAEBM"),
+        tuple(
+            Row(
+                f"25 Gaussians, {label}",
+                f"{VAEBM}{ending}",
+                (("vae_nats", "-2.97"), ("vaebm_nats", "-1.50"), ("within_before", ""), ("within", "")),
+            )
+            for label, ending in (
+                ("chains in noise space", ""),
+                ("chains over values", "_values"),
+                ("noise space, memory", "_memory"),
+                ("values, memory", "_values_memory"),
+            )
+        )
+        + (Row("Swiss roll, chains in noise space", ROLL, (("vae_nats", ""), ("vaebm_nats", ""))),),
+        (
+            Ordering("VAEBM is likelier than its VAE on 25 Gaussians", (VAEBM, "vaebm_nats"), (VAEBM, "vae_nats")),
+            Ordering("VAEBM is likelier than its VAE on the Swiss roll", (ROLL, "vaebm_nats"), (ROLL, "vae_nats")),
+            Ordering("the energy removes samples between the modes", (VAEBM, "within"), (VAEBM, "within_before")),
+        ),
+        "The truth has -1.10 nats on the 25 Gaussians (closed form), as in the thesis.",
+    ),
+    Table(
+        "Energies as flows and generators (5.5): log-likelihood of test points, in nats",
+        ("by likelihood", "thesis"),
+        (
+            Row("Swiss roll, by likelihood", f"{ODE}_swiss_roll", (("nats", "-0.69"),)),
+            Row("Swiss roll, by contrast", f"{ODE}_swiss_roll_contrast", (("nats", "-0.86"),)),
+            Row("9 Gaussians, by likelihood", f"{ODE}_gaussians9", (("nats", "-1.47"),)),
+            Row("9 Gaussians, by contrast", f"{ODE}_gaussians9_contrast", (("nats", "-1.95"),)),
+        ),
+        tuple(
+            Ordering(
+                f"likelihood training is likelier than contrast on {name}",
+                (f"{ODE}_{data}", "nats"),
+                (f"{ODE}_{data}_contrast", "nats"),
+            )
+            for name, data in (("the Swiss roll", "swiss_roll"), ("9 Gaussians", "gaussians9"))
+        ),
+    ),
+    Table(
+        "Dynamics of energies on 9 Gaussians (Table 5.1 has FID on MNIST)",
+        ("MMD^2", "share within 3 std"),
+        tuple(
+            Row(label, f"{SHORT}_{name}", (("distance", f"FID {fid}"), ("within", "")))
+            for label, name, fid in (
+                ("noisy", "noisy", "15.4"),
+                ("noise-free", "noise_free", "11.7"),
+                ("noise-free, generator loss", "generator_loss", "7.7"),
+            )
+        ),
+        (
+            Ordering("noise-free is sharper than noisy", (f"{SHORT}_noise_free", "within"), (f"{SHORT}_noisy", "within")),
+            Ordering(
+                "the generator loss is sharper than without it",
+                (f"{SHORT}_generator_loss", "within"),
+                (f"{SHORT}_noise_free", "within"),
+            ),
+        ),
+    ),
+    Table(
+        "25 Gaussians (6.4.3): modes of 25 found, share within 3 std, KL of the modes",
+        ("modes", "share within 3 std", "KL of modes"),
+        (
+            _modes("GAN", GAN, "1"),
+            _modes("WGAN-GP", WGAN, "1"),
+            _modes("DDPM", DDPM, "100"),
+            _modes("DDPM", DDPM500, "500"),
+            _modes("DDGAN, T = 4", DDGAN, "4"),
+        ),
+        (
+            Ordering("DDGAN spreads over the modes more evenly than the GAN", (DDGAN, "modes_kl"), (GAN, "modes_kl"), higher=False),
+            Ordering("DDGAN is sharper than WGAN-GP", (DDGAN, "within"), (WGAN, "within")),
+            Ordering("500 steps of diffusion are sharper than 100", (DDPM500, "within"), (DDPM, "within")),
+            Ordering("DDGAN in 4 steps is sharper than diffusion in 100", (DDGAN, "within"), (DDPM, "within")),
+        ),
+        "The thesis shows pictures only (Figure 6.9): the GAN collapses, WGAN-GP blurs, DDGAN has all 25.",
+    ),
+    Table(
+        "DDGAN's ablations on 25 Gaussians (Table 6.2 has FID on CIFAR-10)",
+        ("modes", "share within 3 std", "KL of modes"),
+        tuple(
+            Row(label, f"{DDGAN}{ending}", (("modes", ""), ("within", f"FID {fid}"), ("modes_kl", "")))
+            for label, ending, fid in (
+                ("T = 1", "_t1", "14.6"),
+                ("T = 2", "_t2", "4.08"),
+                ("T = 4", "", "3.75"),
+                ("T = 8", "_t8", "4.36"),
+                ("one-shot with augmentation", "_one_shot", "13.2"),
+                ("direct denoising", "_direct", "6.03"),
+                ("noise generation", "_noise", "8.04"),
+                ("no latent variable", "_no_latent", "20.6"),
+            )
+        ),
+        (
+            Ordering("4 steps spread more evenly than 1", (DDGAN, "modes_kl"), (f"{DDGAN}_t1", "modes_kl"), higher=False),
+            Ordering("a latent variable sharpens", (DDGAN, "within"), (f"{DDGAN}_no_latent", "within")),
+        ),
+    ),
+)

@@ -1,0 +1,101 @@
+"""Every broken spec beside this file is found broken where it says so: marks and findings are compared both ways.
+
+A mark is a comment at the end of the line: `# error N101`, or `# error N101 at "encodr"` with the underlined text; several
+are separated by commas. `warning` and `hint` are marks too.
+"""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import compose
+from blocks.types import Field, SourceContract
+from compose.catalogue import Catalogue
+from compose.checks import check
+from compose.diagnostics import CODES, Finding, SpecError
+from compose.spec import load_spec
+from runners import datasets
+
+SPECS = sorted(Path(__file__).parent.glob("*.yaml"))
+MARK = re.compile(r'(error|warning|hint) ([A-Z]\d{3})(?: at "([^"]*)")?')
+INDEX = Field((), "int64", classes=10)
+IMAGES = SourceContract({"x": Field((1, 8, 8), low=0.0, high=1.0), "y": Field((), "int64", classes=10), "index": INDEX})
+
+
+class Mark(NamedTuple):
+    """What a line says is wrong with it; `text` is what is underlined, None if the mark does not say."""
+
+    line: int
+    severity: str
+    code: str
+    text: str | None
+
+
+def contract(source: str, options: dict[str, object]) -> SourceContract:
+    """The contracts of the runner; the digits without their files."""
+    return IMAGES if source == "digits" else datasets.contract(source, options)
+
+
+CATALOGUE = Catalogue(contract, frozenset({"fid"}), {"adam": ("lr", "betas", "weight_decay"), "sgd": ("lr", "momentum")})
+
+
+def marks(text: str) -> Iterator[Mark]:
+    """The marks of a spec."""
+    for number, line in enumerate(text.split("\n"), 1):
+        _, hash_, comment = line.rpartition("# ")
+        for severity, code, underlined in MARK.findall(comment if hash_ else ""):
+            yield Mark(number, severity, code, underlined or None)
+
+
+def findings(path: Path) -> list[Finding]:
+    """Everything that is wrong with a spec, whether it can be read or not."""
+    try:
+        return check(load_spec(path), CATALOGUE)[1]
+    except SpecError as error:
+        return list(error.findings)
+
+
+def underlined(found: Finding, lines: list[str]) -> str:
+    """The text that a finding underlines; of several lines, the first."""
+    assert found.span is not None, f"{found.code} has no place: {found.message}"
+    span = found.span
+    end = span.end_column - 1 if span.end_line == span.line else None
+    return lines[span.line - 1][span.column - 1 : end]
+
+
+@pytest.mark.parametrize("path", SPECS, ids=[path.stem for path in SPECS])
+def test_the_findings_are_those_that_are_marked(path):
+    text = path.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    wanted = sorted(marks(text))
+    found = [Mark(f.span.line if f.span else 0, f.severity, f.code, underlined(f, lines)) for f in findings(path)]
+    texts = {(mark.line, mark.severity, mark.code): mark.text for mark in wanted}
+    found = sorted(mark if texts.get(mark[:3]) is not None else mark._replace(text=None) for mark in found)
+    assert found == wanted
+
+
+@pytest.mark.parametrize("path", SPECS, ids=[path.stem for path in SPECS])
+def test_every_finding_says_what_to_do(path):
+    for found in findings(path):
+        assert found.message, found.code
+        assert found.help, found.code
+        assert found.span is not None, found.code
+        assert found.span.end_line - found.span.line < 3, f"{found.code} underlines half a file"
+
+
+ELSEWHERE: dict[str, str] = {}  # codes that no text with marks can have, and the test that has them
+
+
+def test_every_code_has_a_spec():
+    for module in pkgutil.walk_packages(compose.__path__, "compose."):
+        if module.name not in ("compose.__main__", "compose.cli"):
+            importlib.import_module(module.name)
+    marked = {mark.code for path in SPECS for mark in marks(path.read_text(encoding="utf-8"))}
+    ours = {code for code, known in CODES.items() if known.name.startswith("compose.")}
+    assert sorted(ours - marked - set(ELSEWHERE)) == []
+    assert sorted(set(ELSEWHERE) & marked) == []
