@@ -1,8 +1,8 @@
 """Python's door: a spec is loaded, checked, run; a run is drawn from.
 
-    spec = compose.load("specs/tutorial/glf_digits.yaml", set=["stages.0.epochs=1"])
-    run = compose.run(spec, out="runs/demo", data=my_loader, blocks={"encoder": my_module})
-    images = run.sample("default", 16)
+spec = compose.load("specs/tutorial/glf_digits.yaml", set=["stages.0.epochs=1"])
+run = compose.run(spec, out="runs/demo", data=my_loader, blocks={"encoder": my_module})
+images = run.sample("default", 16)
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def explain(spec: Spec, *, data: Iterable[object] | None = None, blocks: Blocks 
     return tables(composition)
 
 
-def run(  # noqa: PLR0913  what a run is made of
+def run(
     spec: Spec,
     out: str | Path | None = None,
     *,

@@ -99,9 +99,10 @@ def _at(site: Evaluator, model: Model, call: Call) -> Value:
 
 
 def _log_prob(site: Evaluator, model: Model, call: Call) -> Value:
-    if model.weighted:
+    density = _density(site, model, call) if not model.weighted else None
+    if density is None or model.weighted:  # a program finds out on the way
         raise faults.unnormalised(call.span, model.name)
-    return _density(site, model, call)
+    return density
 
 
 def _log_density(site: Evaluator, model: Model, call: Call) -> Value:

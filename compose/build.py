@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from blocks.types import Field
 from compose import faults
-from compose.declarations import Declared, declare_blocks
+from compose.declarations import Declared, declare_blocks, unknown_likes
 from compose.dependencies import cycles
 from compose.diagnostics import Finding, Span, SpecError
 from compose.elaborate import Evaluator, Poisoned, World
@@ -69,7 +69,10 @@ class SamplerGraph:
 
 @dataclass(eq=False)
 class Composition:
-    """Everything that a spec says, as graphs.   `faulty` are the blocks and lines that could not be built."""
+    """Everything that a spec says, as graphs.
+
+    `faulty` are the blocks and lines that could not be built; `misspelt`: a name was used that nothing has.
+    """
 
     spec: Spec
     fields: Mapping[str, Field]
@@ -80,6 +83,7 @@ class Composition:
     used: set[str] = field(default_factory=set)
     faulty: set[str] = field(default_factory=set)
     evaluations: dict[str, EvaluationGraph] = field(default_factory=dict)
+    misspelt: bool = False
 
     def graphs(self) -> Iterator[Graph]:
         """Every graph."""
@@ -99,7 +103,7 @@ class GraphBuilder:
         self.spec, self.fields, self.metrics, self.unread = spec, fields, metrics, unread
         self.blocks, self.findings = declare_blocks(spec)
         circles, caught = cycles(spec)
-        self.findings += circles
+        self.findings += circles if unread else [*circles, *unknown_likes(spec, fields)]
         self.faulty = (set(spec.blocks) - set(self.blocks)) | caught | unread
         batch = next((source.batch_size for source in spec.data.values()), 16)
         self.sizes = Sizes(self.blocks, fields, min(batch, 64))
@@ -128,7 +132,8 @@ class GraphBuilder:
     def add(self, found: Iterable[Finding]) -> None:
         """Keep what is wrong, each fault at one place once."""
         known = {_place(finding) for finding in self.findings}
-        self.findings += [finding for finding in found if _place(finding) not in known]
+        fresh = {_place(finding): finding for finding in reversed(list(found)) if _place(finding) not in known}
+        self.findings += reversed(fresh.values())
 
     def stage(self, stage: Stage, index: int) -> StageGraphs:
         """The graphs of one stage."""
@@ -181,7 +186,8 @@ class GraphBuilder:
         value = site.operand(expression)
         if not isinstance(value, Node):
             raise faults.constant_term(expression.span, name)
-        world.tracer.rename(value, name)
+        if not value.named and name not in self.blocks:
+            world.tracer.rename(value, name)
         return value
 
     def _remember_lines(self, world: World) -> None:
@@ -197,7 +203,7 @@ class GraphBuilder:
             if name not in self.used:
                 span = self.spec.span("graph" if name in self.spec.graph else "models", name)
                 self.collect(lambda name=name, span=span: world.name(name, span))
-        world.tracer.graph.outputs = {n: v for n, v in world.evaluated.items() if isinstance(v, Node) and not v.family}
+        world.tracer.graph.outputs = {n: v for n, v in world.evaluated.items() if isinstance(v, Node)}
         self._remember_lines(world)
         return world.tracer.graph
 
@@ -234,7 +240,7 @@ class GraphBuilder:
         bound: dict[str, Value] = {}
         for parameter in declared.parameters:
             if parameter not in declared.defaults:
-                raise faults.option_without_default(declared.span(), parameter)
+                raise faults.option_without_default(declared.parameter_spans.get(parameter), parameter)
             value = site(declared.defaults[parameter])
             if not isinstance(value, int | float | str):
                 raise faults.not_a_number(declared.defaults[parameter].span, value)
@@ -282,6 +288,7 @@ def build(
     composition = Composition(
         spec, fields, builder.blocks, stages, {n: made for n, made in samplers.items() if made is not None}, builder.sizes,
         builder.used, builder.faulty, {n: made for n, made in evaluations.items() if made is not None},
+        misspelt=any(found.code == "N101" for found in builder.findings),
     )  # fmt: skip
     if solve and not unread:
         builder.add(builder.sizes.solve([*composition.graphs(), rest], complete=not builder.findings))

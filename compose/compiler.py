@@ -137,11 +137,9 @@ def _term(lowering: Lowering, node: Node, name: str, every: int) -> fx.Node:
     """The mean of a term, by the term's name."""
     made, mean = lowering.made[id(node)], _mean(lowering, node)
     if mean is not made:
-        if made.name == name and made.op != "placeholder":
-            made._rename(f"{name}_rows")
-        made.meta["named"] = bool(made.meta.get("named")) and len(made.users) > 1
-        mean._rename(name)
-    mean.meta["named"] = True
+        lone = len(made.users) == 1
+        made.meta |= {"named": bool(made.meta.get("named")) and not lone, "word": f"{name}_rows" if lone else made.name}
+    mean.meta |= {"named": True, "word": name, "suffix": "_mean"}
     if every > 1:
         mean.meta["comment"] = f"on every {every}th step"
     return mean

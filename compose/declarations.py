@@ -9,21 +9,22 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union
 
 from torch import nn
 
 from blocks.registry import BLOCKS, UnknownName
-from blocks.types import Size
+from blocks.types import Field, Size
 from compose.diagnostics import Finding, Span, SpecError, finding, nearest
 from compose.expressions import parse
 from compose.spec import Spec, evaluate_constant
 
-__all__ = ["Declared", "bind_options", "declare_blocks"]
+__all__ = ["Declared", "bind_options", "declare_blocks", "unknown_likes"]
 
 REQUIRED = inspect.Parameter.empty
+LIKES = ("data", "input")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,16 @@ def declare_blocks(spec: Spec) -> tuple[dict[str, Declared], list[Finding]]:
                 name, block.kind, kind, options, spec.span("blocks", name, key=True), block.like, block.trainable
             )
     return declared, findings
+
+
+def unknown_likes(spec: Spec, fields: Mapping[str, Field]) -> list[Finding]:
+    """What is wrong with every `like:` that names nothing whose shape a block could make."""
+    known = (*LIKES, *fields, *spec.graph)
+    return [
+        unknown_like(spec.span("blocks", name, "like"), block.like, known)
+        for name, block in spec.blocks.items()
+        if block.like is not None and block.like not in known
+    ]
 
 
 def bind_options(owner: Any, written: Mapping[str, Any], spec: Spec, path: tuple[str, ...], noun: str) -> dict[str, Any]:  # noqa: ANN401
@@ -205,3 +216,13 @@ def missing_option(span: Span, name: str, noun: str) -> Finding:
 def wrong_option(span: Span, name: str, noun: str, expected: str) -> Finding:
     """An option has a value of the wrong type."""
     return Finding(span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"change the value of `{name}`")
+
+
+@finding("N118", "error")
+def unknown_like(span: Span, name: str, known: Iterable[str]) -> Finding:
+    """`like:` names nothing whose shape a block could make.
+
+    Wrong: `like: y_hat`.   Right: `like: x`.
+    """
+    near = nearest(name, known)
+    return Finding(span=span, message=f"`like:` names a value, and nothing is called `{name}`", help=f"write `like: {near or 'x'}`")

@@ -1,9 +1,9 @@
 """What `evaluate` asks for, as graphs: values averaged over the test split, and the arguments of metrics.
 
-    nll: -ode.log_prob(x)                             a value per sample of the test split: its mean
-    share: share_within(default, data)                a metric of draws of a sampler and of the data's source
-    fid: frechet(default, x)                          ... and of an expression, here the data themselves
-    nats: tilted_log_likelihood(ebm.log_density(_), x)    ... and of a function, which the metric calls itself
+nll: -ode.log_prob(x)                             a value per sample of the test split: its mean
+share: share_within(default, data)                a metric of draws of a sampler and of the data's source
+fid: frechet(default, x)                          ... and of an expression, here the data themselves
+nats: tilted_log_likelihood(ebm.log_density(_), x)    ... and of a function, which the metric calls itself
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SOURCE = "data"
 
 @dataclass(eq=False)
 class Argument:
-    """One argument of a metric: values of a program, a function that is a program of one data field, or a source by name."""
+    """One argument of a metric: values of a program, a function (a program of one data field), or a source by name."""
 
     kind: Literal["samples", "function", "source"]
     name: str
@@ -115,4 +115,8 @@ def not_a_value(span: Span | None, name: str) -> Finding:
 
     Wrong: `nll: energy`.   Right: `nll: energy(x)`.
     """
-    return Finding(span=span, message=f"`{name}` is no value that could be averaged over the test split", help="write an expression of the data, or a metric (`compose list metrics`)")
+    return Finding(
+        span=span,
+        message=f"`{name}` is no value that could be averaged over the test split",
+        help="write an expression of the data, or a metric (`compose list metrics`)",
+    )

@@ -1,6 +1,6 @@
 """What a composition means, for a reader: stages, equations, which term trains which block, what it costs, its code.
 
-    tables(composition) -> text        explained(composition) -> plain data       programs(executable) -> Python
+tables(composition) -> text        explained(composition) -> plain data       programs(executable) -> Python
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from blocks.types import Classes, Levels, Taken
 from compose.build import Composition, StageGraphs, UpdateGraph
+from compose.checks import cost, gradient_matrix
 from compose.diagnostics import CODES, Code
 from compose.expressions import unparse
-from compose.gradients import matrix
 from compose.spec import Optimizer, Spec
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     from compose.compiler import Executable
 
@@ -31,33 +34,7 @@ PAINT = {"reaches": "green", "frozen": "blue", "stopped": "red", "no path": "dim
 
 def explained(composition: Composition) -> dict[str, Any]:
     """The gradient matrix, stage -> update -> term -> block -> verdict, and the cost."""
-    return {
-        "gradients": {
-            stage.name: {update.name: gradients(composition, update) for update in stage.updates}
-            for stage in composition.stages
-        },
-        "cost": cost(composition),
-    }
-
-
-def gradients(composition: Composition, update: UpdateGraph) -> dict[str, dict[str, str]]:
-    """term -> block -> what becomes of the gradient, for the blocks that have parameters."""
-    sized = [name for name, count in _parameters(composition).items() if count]
-    return matrix(update.terms, update.trains, tuple(sized))
-
-
-def cost(composition: Composition) -> dict[str, Any]:
-    """Parameters of each block."""
-    return {"parameters": _parameters(composition)}
-
-
-def _parameters(composition: Composition) -> dict[str, int]:
-    slots = composition.sizes.slots
-    return {
-        name: sum(p.numel() for p in module.parameters())
-        for name in composition.blocks
-        if (module := slots[name].module) is not None
-    }
+    return {"gradients": gradient_matrix(composition), "cost": cost(composition)}
 
 
 def tables(composition: Composition, *, color: bool = False, width: int = WIDTH) -> str:
@@ -65,29 +42,37 @@ def tables(composition: Composition, *, color: bool = False, width: int = WIDTH)
     from rich.console import Console
 
     console = Console(
-        file=io.StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False, color_system="standard" if color else None
+        file=io.StringIO(),
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        color_system="standard" if color else None,
     )
     _blocks(console, composition)
     _models(console, composition.spec)
     for stage in composition.stages:
         _stage(console, composition, stage)
     _samplers(console, composition)
+    _cost(console, composition)
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined]  the StringIO above
 
 
-def _table(title: str, *columns: str):  # noqa: ANN202  rich's table
+def _table(console: Console, title: str, *columns: str) -> Table:
+    """A table below its title; it is filled, then printed."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    console.print(title, style="bold")
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
 
 
 def _blocks(console: Console, composition: Composition) -> None:
-    made = _table(f"{composition.spec.name}: blocks", "block", "kind", "takes", "makes", "parameters")
-    counts = _parameters(composition)
+    made = _table(console, f"{composition.spec.name}: blocks", "block", "kind", "takes", "makes", "parameters")
+    counts = cost(composition)["parameters"]
     for name, declared in composition.blocks.items():
         slot = composition.sizes.slots[name]
         takes = ", ".join(_size(taken) for taken in slot.takes)
@@ -95,16 +80,18 @@ def _blocks(console: Console, composition: Composition) -> None:
     console.print(made)
 
 
-def _size(size: Any) -> str:  # noqa: ANN401  a size, levels, classes, or nothing known
-    if isinstance(size, tuple):
-        return " x ".join(map(str, size)) or "number"
-    return str(size) if size is not None else "?"
+def _size(size: Taken | None) -> str:
+    if isinstance(size, Levels):
+        return f"time step of {size.count}"
+    if isinstance(size, Classes):
+        return f"class of {size.count}"
+    return "?" if size is None else " x ".join(map(str, size)) or "number"
 
 
 def _models(console: Console, spec: Spec) -> None:
     if not (spec.models or spec.graph):
         return
-    made = _table("lines", "name", "is")
+    made = _table(console, "lines", "name", "is")
     for name, declared in (*spec.models.items(), *spec.graph.items()):
         lines = getattr(declared, "lines", None)
         parameters = getattr(declared, "parameters", ())
@@ -112,19 +99,21 @@ def _models(console: Console, spec: Spec) -> None:
         if lines is None:
             made.add_row(head, unparse(declared))
         else:
-            made.add_row(head, "\n".join(f"{key}: {unparse(line)}" if key else unparse(line) for key, line in lines.items()))
+            made.add_row(
+                head, "\n".join(f"{key}: {unparse(line)}" if key else unparse(line) for key, line in lines.items())
+            )
     console.print(made)
 
 
 def _stage(console: Console, composition: Composition, stage: StageGraphs) -> None:
-    spec = stage.spec
+    spec, matrix = stage.spec, gradient_matrix(composition)[stage.name]
     length = f"{spec.epochs} epochs" if spec.epochs else f"{spec.steps} steps"
     shared = f", shared: {', '.join(spec.shared)}" if spec.shared else ""
     for update in stage.updates:
-        verdicts = gradients(composition, update)
+        verdicts = matrix[update.name]
         columns = list(next(iter(verdicts.values()), {}))
         title = f"stage {stage.name} ({length}{shared}), update {update.name}: trains {', '.join(update.trains) or 'nothing'}; {_optimizer(update)}"
-        made = _table(title, "term", "is", *columns)
+        made = _table(console, title, "term", "is", *columns)
         for name, term in {**update.spec.minimize, **update.spec.maximize}.items():
             sign = "- " if name in update.spec.maximize else ""
             lazy = f"  (every {term.every} steps)" if term.every > 1 else ""
@@ -139,8 +128,8 @@ def _optimizer(update: UpdateGraph) -> str:
     return f"{chosen.kind}, lr {rate}"
 
 
-def _cell(verdict: str) -> Any:  # noqa: ANN401  rich's text
-    from rich.text import Text
+def _cell(verdict: str) -> Text:
+    from rich.text import Text  # on use, as all of rich
 
     return Text(SIGNS.get(verdict, verdict), style=PAINT.get(verdict, ""))
 
@@ -149,12 +138,29 @@ def _samplers(console: Console, composition: Composition) -> None:
     rows = [(name, held) for name, held in composition.samplers.items()]
     if not rows:
         return
-    made = _table("samplers", "name", "gives", "reads", "options")
+    made = _table(console, "samplers", "name", "gives", "reads", "options")
     for name, held in rows:
-        given = ", ".join(f"{key}: {node.type}" if key != "value" else str(node.type) for key, node in held.value.items())
-        reads = sorted({str(n.arguments[0]) for n in held.graph.needed(list(held.value.values())) if n.operation.target == "data"})
+        given = ", ".join(
+            f"{key}: {node.type}" if key != "value" else str(node.type) for key, node in held.value.items()
+        )
+        reads = sorted(
+            {str(n.arguments[0]) for n in held.graph.needed(list(held.value.values())) if n.operation.target == "data"}
+        )
         made.add_row(name, given, ", ".join(reads), ", ".join(f"{key}={value}" for key, value in held.options.items()))
     console.print(made)
+
+
+def _cost(console: Console, composition: Composition) -> None:
+    """Evaluations of each block for one sample: a step of an update, a draw of a sampler."""
+    found = cost(composition)
+    used = {f"a step of {stage}, {update}": counts for stage, held in found["updates"].items() for update, counts in held.items()}
+    used |= {f"a draw of {name}": counts for name, counts in found["samplers"].items()}
+    made = _table(console, "network evaluations per sample", "for", *composition.blocks)
+    for what, counts in used.items():
+        made.add_row(what, *[str(counts.get(block, "")) for block in composition.blocks])
+    console.print(made)
+    if found["adaptive"]:
+        console.print(f"an adaptive solver evaluates {', '.join(found['adaptive'])} as often as it must: counted once")
 
 
 def programs(executable: Executable) -> str:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from compose.diagnostics import Finding, Span
 from compose.graph import Distribution, Edge, Graph, Node, Tensor, Type, map_edges
 from compose.loop_types import loop_result
 from compose.wording import changed_rows, shapes_disagree
 
-__all__ = ["REFUSALS", "execute", "extra_axes", "fake", "refusal", "rerun", "type_of", "wrong_rows"]
+__all__ = ["REFUSALS", "execute", "extra_axes", "fake", "faking", "refusal", "rerun", "type_of", "wrong_rows"]
 
 DTYPES = {"float": torch.float32, "integer": torch.int64, "boolean": torch.bool}
 REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError)
 """What a block or an operator raises on values that it does not take."""
 
+LOG = logging.getLogger("torch._subclasses.fake_tensor")
 Fakes = Mapping[int, Any]
 """By the identity of a node, what it gives on fake tensors."""
+
+
+@contextmanager
+def faking(mode: FakeTensorMode) -> Iterator[None]:
+    """Within, tensors have no data and no gradient; what torch logs of calls that fail is ours to tell."""
+    before, LOG.disabled = LOG.disabled, True
+    try:
+        with mode, torch.no_grad():
+            yield
+    finally:
+        LOG.disabled = before
 
 
 def fake(known: Tensor, batch: int) -> torch.Tensor:

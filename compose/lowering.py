@@ -175,6 +175,7 @@ class Lowering:
         else:
             watched = self.graph.call_method("requires_grad_", (self.graph.call_method("detach", (value,)),))
         _rename(watched, f"{node.name}_watched")
+        watched.meta["comment"] = "to differentiate by: draws made of it keep it as it is"
         self.watched |= {(id(node), user): watched for user in users}
 
     # one method a kind of operation -----------------------------------------------------------------------------------

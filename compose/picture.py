@@ -17,11 +17,19 @@ from compose.graph import Node, uses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["Picture", "draw", "picture_of"]
 
 Point = tuple[float, float]
-FILL = {"block": "#fde9c8", "leaf": "#e6e6e6", "data": "#d5e8d4", "term": "#f8cecc", "value": "#ffffff", "parameters": "#dae8fc"}
+FILL = {
+    "block": "#fde9c8",
+    "leaf": "#e6e6e6",
+    "data": "#d5e8d4",
+    "term": "#f8cecc",
+    "value": "#ffffff",
+    "parameters": "#dae8fc",
+}
 EDGE = {"value": ("0.25", "-"), "stopped": ("#d62728", "-"), "parameters": ("0.65", "-"), "frozen": ("#1f77b4", "--")}
 GIVEN = ("data", "leaf", "parameters")
 HIDDEN = ("stop", "field")  # operations that a reader sees on the edge
@@ -29,11 +37,12 @@ HIDDEN = ("stop", "field")  # operations that a reader sees on the edge
 
 @dataclass
 class Picture:
-    """One panel: what stands where, and the lines between: (from, to, kind)."""
+    """One panel: what stands where, of what kind, under which label, and the lines between: (from, to, kind)."""
 
     title: str
     places: dict[str, Point] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     edges: list[tuple[str, str, str]] = field(default_factory=list)
 
 
@@ -42,7 +51,9 @@ def draw(composition: Composition, format: Literal["png", "svg", "pdf"] = "png")
     from matplotlib.figure import Figure  # 0.5 s: imported on use
 
     pictures = [
-        picture_of(f"{composition.spec.name}: {stage.name}, {update.name} (trains {', '.join(update.trains)})", update.terms)
+        picture_of(
+            f"{composition.spec.name}: {stage.name}, {update.name} (trains {', '.join(update.trains)})", update.terms
+        )
         for stage in composition.stages
         for update in stage.updates
     ]
@@ -53,7 +64,7 @@ def draw(composition: Composition, format: Literal["png", "svg", "pdf"] = "png")
     for picture, height in zip(pictures, heights, strict=True):
         share = height / sum(heights)
         bottom -= share
-        _panel(figure.add_axes((0.01, bottom, 0.98, share)), picture, width)
+        _panel(figure, figure.add_axes((0.01, bottom, 0.98, share)), picture, width)
     written = io.BytesIO()
     figure.savefig(written, format=format)
     return written.getvalue()
@@ -67,12 +78,15 @@ def picture_of(title: str, outputs: Mapping[str, Node]) -> Picture:
         return picture
     shown = [node for node in graph.needed(list(outputs.values())) if node.operation.kind not in HIDDEN]
     ends = {id(node) for node in outputs.values()}
+    picture.labels = {node.name: name for name, node in outputs.items()}
     depth: dict[int, int] = {}
     for node in shown:
         sources = [_seen(edge.source, edge.stop_gradient) for edge in node.edges]
         depth[id(node)] = 1 + max((depth.get(id(source), 0) for source, _ in sources), default=0)
         picture.kinds[node.name] = "term" if id(node) in ends else _kind(node)
-        picture.edges += [(s.name, node.name, "stopped" if stopped else "value") for s, stopped in dict.fromkeys(sources)]
+        picture.edges += [
+            (s.name, node.name, "stopped" if stopped else "value") for s, stopped in dict.fromkeys(sources)
+        ]
         for use in dict.fromkeys((use.block, use.frozen) for use in uses(node)):
             picture.kinds[f"[{use[0]}]"] = "parameters"
             picture.edges.append((f"[{use[0]}]", node.name, "frozen" if use[1] else "parameters"))
@@ -118,7 +132,7 @@ def _rows(picture: Picture) -> int:
     return 1 + int(max((y for _, y in picture.places.values()), default=0))
 
 
-def _panel(axes: Axes, picture: Picture, width: float) -> None:
+def _panel(figure: Figure, axes: Axes, picture: Picture, width: float) -> None:
     axes.set_axis_off()
     axes.set(xlim=(-0.6, width - 0.4), ylim=(_rows(picture) - 0.4, -1.0))
     axes.text(-0.55, -0.75, picture.title, fontsize=9, weight="bold")
@@ -127,7 +141,10 @@ def _panel(axes: Axes, picture: Picture, width: float) -> None:
         kind = picture.kinds[name]
         shape = "round,pad=0.35" if kind in GIVEN else "square,pad=0.35"
         box = {"boxstyle": shape, "facecolor": FILL[kind], "edgecolor": "0.4"}
-        boxes[name] = axes.text(x, y, _short(name), ha="center", va="center", fontsize=7, bbox=box, zorder=2)
+        boxes[name] = axes.text(
+            x, y, _short(picture.labels.get(name, name)), ha="center", va="center", fontsize=7, bbox=box, zorder=2
+        )
+    figure.draw_without_rendering()  # only now do the boxes know where they end
     for source, target, kind in picture.edges:
         colour, style = EDGE[kind]
         arrow = {

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from compose.passes.layout import Doc, Group, laid_out, literal, separated
 from compose.passes.schedule import is_part
 
-__all__ = ["print_program"]
+__all__ = ["namespace", "print_program"]
 
 COMPARED, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)  # how tightly an expression holds together
 INFIX: Mapping[Any, tuple[str, int]] = {
@@ -40,6 +40,12 @@ def print_program(module: fx.GraphModule, name: str, notes: Iterable[str] = ()) 
     texts = [_Writer(one, imports, taken).function(_name(one, module, name)) for one in functions]
     lines = [*head, *([""] if head and imports else []), *_import_lines(imports)]
     return "\n\n\n".join([*(["\n".join(lines)] if lines else []), *texts]) + "\n"
+
+
+def namespace(module: fx.GraphModule) -> dict[str, nn.Module]:
+    """What the print of `module` must find when it is executed: the blocks' views by name."""
+    children = [pair for one in _functions(module) for pair in one.named_children()]
+    return {name: child for name, child in children if not isinstance(child, fx.GraphModule)}
 
 
 def _functions(module: fx.GraphModule) -> Iterator[fx.GraphModule]:
@@ -87,9 +93,9 @@ def _import_lines(imports: Mapping[Any, str]) -> list[str]:
     return [f"from {place} import {', '.join(sorted(names))}" for place, names in sorted(places.items())]
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: set[str], suffix: str = "_") -> str:
     while name in taken:
-        name += "_"
+        name, suffix = f"{name}{suffix}", "_"
     return name
 
 
@@ -111,7 +117,7 @@ class _Writer:
 
     def named(self, node: fx.Node) -> str:
         """Give a node a name of its own."""
-        word = _free(node.name, self.taken)
+        word = _free(node.meta.get("word", node.name), self.taken, node.meta.get("suffix", "_"))
         self.taken.add(word)
         self.words[node] = (word,), ATOM
         return word

@@ -7,7 +7,7 @@ rules. What is left over in the end is an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from blocks.types import Classes, Field, Levels, Size, Taken
 from compose.declarations import Declared
 from compose.diagnostics import Finding, Span
-from compose.fake_runs import REFUSALS, execute, extra_axes, fake, refusal, rerun, type_of, wrong_rows
+from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refusal, rerun, type_of, wrong_rows
 from compose.graph import Distribution, Edge, Graph, Node, Tensor
 from compose.loop_types import state_sources
 from compose.wording import (
@@ -62,7 +62,7 @@ class Sizes:
         `complete`: nothing is missing in the graphs, so what has no size in the end is at fault too.
         """
         graphs = list(graphs)
-        with self.mode, torch.no_grad():
+        with faking(self.mode):
             while self._pass(graphs):
                 pass
         for graph in graphs:
@@ -70,7 +70,7 @@ class Sizes:
             if complete:
                 self._leftovers(graph)
         if not self.findings:
-            with self.mode, torch.no_grad():
+            with faking(self.mode):
                 for graph in graphs:
                     self.findings += rerun(graph, self.callee, self.fakes, 2 * self.batch)
         return self.findings
@@ -94,7 +94,7 @@ class Sizes:
     def _pass(self, graphs: list[Graph]) -> bool:
         progress = False
         for graph in graphs:
-            for node in graph.walk():
+            for node in _live(graph):
                 if node.type is None and id(node) not in self.fakes and id(node) not in self.failed:
                     progress |= self._visit(node)
             for held in self._all(graph):
@@ -300,10 +300,11 @@ class Sizes:
             news = self._bind_known(node)
             count = max((slot + 1 for slot, _ in self._positions(node)), default=0)
             module = self.module(node.use.block, count)
+            if self.slots[node.use.block].broken:
+                self.failed.add(id(node))
+                return True
             if module is None:
-                if self.slots[node.use.block].broken:
-                    self.failed.add(id(node))
-                return news or self.slots[node.use.block].broken
+                return news
             call = self.callee(node)
         if self._unequal(node):
             return True
@@ -346,7 +347,7 @@ class Sizes:
             for node, span, is_leaf in held.scalars:
                 known = node.type
                 if not is_leaf and isinstance(known, Tensor) and (known.event or not known.batched):
-                    self._fault(None, not_scalar(span or node.span, node.name, known))
+                    self._fault(None, not_scalar(span or node.span, known))
 
     def _leftovers(self, graph: Graph) -> None:
         live = {id(node) for node in graph.needed(list(graph.outputs.values()))}
@@ -364,3 +365,11 @@ class Sizes:
                 use = node.use
                 if use is not None and self.slots[use.block].module is None and id(node) not in self.fakes:
                     self._fault(None, unsized_block(self.blocks[use.block].span, use.block))
+
+
+def _live(graph: Graph) -> Iterator[Node]:
+    """The nodes that an output needs, those inside loops before the loop that holds them."""
+    for node in graph.needed(list(graph.outputs.values())):
+        for body in node.bodies:
+            yield from body.graph.walk()
+        yield node

@@ -105,7 +105,7 @@ class Tracer:
     def leaf(self, law: LeafLaw, span: Span | None) -> Node:
         """A noise leaf: a new input of the program (of the body, in a loop whose kernel draws)."""
         node = Node(
-            self._free_name(f"{'seed' if law.law == 'seed' else 'noise'}_{_identifier(law.path)}"),
+            self._free_name(f"{'seed' if law.law == 'seed' else 'noise'}_{_identifier(law.path.removeprefix('kernel.'))}"),
             Operation("input", "noise"), span=span, leaf=law, chain=law.chain, graph=self.graph,
         )  # fmt: skip
         self.graph.nodes.append(node)
@@ -207,6 +207,12 @@ def _key(value: Any) -> Any:  # noqa: ANN401
     return (type(value).__name__, value)
 
 
+RESULTS = {
+    "add": "total", "subtract": "difference", "multiply": "product", "divide": "ratio", "negative": "negated",
+    "power": "powered",
+}  # fmt: skip
+
+
 def _default_name(operation: Operation, arguments: Any, use: BlockUse | None) -> str:  # noqa: ANN401
     """A readable name for a node that no line names: `energy_x`, `encoder_z`, `squared_error`."""
     first = next((edge.source.name for edge in _first_edges(arguments)), "")
@@ -214,6 +220,8 @@ def _default_name(operation: Operation, arguments: Any, use: BlockUse | None) ->
         word = use.block if operation.target == "forward" else f"{use.block}_{operation.target}"
     else:
         word = getattr(operation.target, "__name__", str(operation.target)).lower().strip("_")
+    if word in RESULTS:
+        return RESULTS[word]
     short = first if len(first) < 24 else ""
     if operation.kind in ("block", "method", "field", "call") and short:
         return _identifier(f"{word}_{short}")

@@ -60,9 +60,9 @@ def refused_sizes(span: Span | None, block: str, cause: str) -> Finding:
 
 
 @finding("S106", "error")
-def not_scalar(span: Span | None, name: str, known: Tensor) -> Finding:
+def not_scalar(span: Span | None, known: Tensor) -> Finding:
     """An energy or a tilting function is not one number per sample."""
-    return Finding(span=span, message=f"an energy is one number per sample, and `{name}` is {known}", help="sum it over the event: sum(..), or use a block of kind energy.*")
+    return Finding(span=span, message=f"an energy is one number per sample, and this is {known}", help="sum it over the event: sum(..), or use a block of kind energy.*")
 
 
 @finding("S107", "error")

@@ -66,7 +66,11 @@ def rows_of(sources: Mapping[str, Source], split: str, count: int | None = None)
 
 
 def _measured(
-    executable: Executable, line: CompiledEvaluation, sources: Mapping[str, Source], rows: Mapping[str, Tensor], seed: int
+    executable: Executable,
+    line: CompiledEvaluation,
+    sources: Mapping[str, Source],
+    rows: Mapping[str, Tensor],
+    seed: int,
 ) -> Estimate:
     options = dict(line.options)
     count = int(options.pop(COUNT, 0)) or max((len(values) for values in rows.values()), default=0)
@@ -147,7 +151,11 @@ def not_per_sample(span: Span | None, name: str, kind: str) -> Finding:
 
     Wrong: `error: x_hat - x`.   Right: `error: squared_error(x_hat, x)`.
     """
-    return Finding(span=span, message=f"`{name}` is averaged over the test split, and is {kind}", help="make it one number per sample: sum(..), mean(..), squared_error(.., ..)")
+    return Finding(
+        span=span,
+        message=f"`{name}` is averaged over the test split, and is {kind}",
+        help="make it one number per sample: sum(..), mean(..), squared_error(.., ..)",
+    )
 
 
 @finding("T242", "error")
@@ -156,7 +164,11 @@ def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) ->
 
     Wrong: `modes: mode_coverage(default, x)`.   Right: `modes: mode_coverage(default, data)`.
     """
-    return Finding(span=span, message=f"`{metric}` is given {got}", help=f"it takes ({signature}): a source is written `data`, a function `energy(_)`")
+    return Finding(
+        span=span,
+        message=f"`{metric}` is given {got}",
+        help=f"it takes ({signature}): a source is written `data`, a function `energy(_)`",
+    )
 
 
 @finding("T243", "error")
@@ -165,4 +177,6 @@ def wrong_metric_option(span: Span | None, cause: str) -> Finding:
 
     Wrong: `modes: mode_coverage(default, data, sigma=3)`.   Right: `modes: mode_coverage(default, data, sigmas=3)`.
     """
-    return Finding(span=span, message=cause, help="`compose list metrics` shows what each takes; `count=` may be given to any")
+    return Finding(
+        span=span, message=cause, help="`compose list metrics` shows what each takes; `count=` may be given to any"
+    )

@@ -25,21 +25,21 @@ class EventFile:
         """Numbers by tag, all in one event."""
         summary = self._protocol.summary
         made = [summary.Summary.Value(tag=tag, simple_value=value) for tag, value in values]
-        self._write(step=step, summary=summary.Summary(value=made))
+        self._write(step, summary.Summary(value=made))
 
     def picture(self, step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
         """A PNG of `size` (width, height)."""
         summary = self._protocol.summary
         image = summary.Summary.Image(encoded_image_string=png, width=size[0], height=size[1], colorspace=3)
-        self._write(step=step, summary=summary.Summary(value=[summary.Summary.Value(tag=tag, image=image)]))
+        self._write(step, summary.Summary(value=[summary.Summary.Value(tag=tag, image=image)]))
 
     def close(self) -> None:
         """Close the file, if there is one."""
         if self._opened:
             self._records.close()
 
-    def _write(self, **fields: Any) -> None:  # noqa: ANN401  fields of a protocol buffer
-        event = self._protocol.event.Event(wall_time=time.time(), **fields)
+    def _write(self, step: int, summary: Any) -> None:  # noqa: ANN401  a protocol buffer
+        event = self._protocol.event.Event(wall_time=time.time(), step=step, summary=summary)
         self._records.write(event.SerializeToString())
         self._records.flush()
 

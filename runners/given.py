@@ -1,4 +1,4 @@
-"""Blocks that a user hands over from Python: a module is copied wherever the spec's block is built, a class is built."""
+"""Blocks that a user hands over from Python: a module is copied where the spec's block is built, a class is built."""
 
 import copy
 from collections.abc import Callable, Mapping

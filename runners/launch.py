@@ -1,7 +1,7 @@
-"""From a spec to a run: the spec is checked, its data opened, its blocks made from the run's seed, and the loop started.
+"""From a spec to a run: it is checked, its data opened, its blocks made from the seed, and the loop started.
 
-    examine(spec) -> composition, findings        assemble(composition) -> executable
-    train(spec, composition, ...) -> Run          reopen(folder) -> Run
+examine(spec) -> composition, findings        assemble(composition) -> executable
+train(spec, composition, ...) -> Run          reopen(folder) -> Run
 """
 
 import json
@@ -35,7 +35,7 @@ RUNS = Path("runs")
 
 @dataclass(frozen=True)
 class Order:
-    """How a run is asked for.   `out`: its folder (by default runs/NAME/seed-S); `plugins`: the files it needs again."""
+    """How a run is asked for.   `out`: its folder (by default runs/NAME/seed-S); `plugins`: files it needs again."""
 
     out: Path | None = None
     fresh: bool = False
@@ -82,7 +82,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
 
 
 def reopen(folder: Path) -> tuple[Run, dict[str, Source]]:
-    """A run from its folder, and the data it was trained on.   Raises RunFailed, or SpecError if its spec no longer fits."""
+    """A run from its folder, and its data.   Raises RunFailed, or SpecError if its spec no longer fits."""
     about = RunFolder(folder).about()
     given = about.get("fields")
     fields = {name: Field(**{**held, "event": tuple(held["event"])}) for name, held in given.items()} if given else None
@@ -101,9 +101,11 @@ def reopen(folder: Path) -> tuple[Run, dict[str, Source]]:
 
 def batches_of(spec: Spec, sources: Mapping[str, Source], split: str = "train") -> Batches:
     """The batches of the spec's data, loaded now.   Raises SpecError if that cannot be."""
-    name, first = next(iter(spec.data.items()))
+    first = next(iter(spec.data.values()))
     try:
-        return Batches(sources[""] if "" in sources else sources, split=split, batch_size=first.batch_size, seed=spec.run.seed)
+        return Batches(
+            sources.get("", sources), split=split, batch_size=first.batch_size, seed=spec.run.seed
+        )
     except (ValueError, OSError) as error:
         place = "batch_size" if "batch_size" in first.model_fields_set else "source"
         raise SpecError([data_fails(first.span(place), str(error))], spec.sources) from None
@@ -132,7 +134,12 @@ def _options(spec: Spec, order: Order) -> Options:
         raise SpecError([no_device(asked.span("device"), device)], spec.sources)
     intervals = Intervals(log=asked.log_every, checkpoint=asked.checkpoint_every, sample=asked.sample_every or 0)
     return Options(
-        seed=asked.seed, precision=asked.precision, device=device, threads=asked.threads, intervals=intervals, quiet=order.quiet
+        seed=asked.seed,
+        precision=asked.precision,
+        device=device,
+        threads=asked.threads,
+        intervals=intervals,
+        quiet=order.quiet,
     )
 
 
@@ -152,7 +159,9 @@ def data_fails(span: Span, cause: str) -> Finding:
 
     Wrong: `data: {source: digits, batch_size: 2000}`, which has 1437 rows.   Right: `batch_size: 256`.
     """
-    return Finding(span=span, message=f"the data cannot be read: {cause}", help="change `data`, or put the files in their place")
+    return Finding(
+        span=span, message=f"the data cannot be read: {cause}", help="change `data`, or put the files in their place"
+    )
 
 
 @finding("R102", "error")
@@ -161,4 +170,6 @@ def no_device(span: Span, device: str) -> Finding:
 
     Wrong: `run: {device: cuda}` on a machine without a GPU.   Right: `run: {device: auto}`.
     """
-    return Finding(span=span, message=f"there is no `{device}` in this machine", help="write `device: auto`, or `device: cpu`")
+    return Finding(
+        span=span, message=f"there is no `{device}` in this machine", help="write `device: auto`, or `device: cpu`"
+    )

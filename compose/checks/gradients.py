@@ -61,14 +61,15 @@ def _update(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
     explicit = update.spec.train is not None
     if explicit and not update.trains:
         return  # every entry is at fault, and told
-    idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains)}
+    lost = list(_lost_in_shared(stage, update))
+    yield from lost
+    idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains) and not lost}
     for name, seen in idle.items():
         yield idle_term(written[name].value.span, name, update.trains, seen)
     for name, seen in found.items():
         if name not in idle:
             yield from _summands(update, written[name], update.terms[name])
-    yield from _lost_in_shared(stage, update)
-    if len(found) < len(written) or (found and len(idle) == len(found)):
+    if lost or len(found) < len(written) or (found and len(idle) == len(found)):
         return  # a term is faulty, or none reaches anything: told above
     for name in update.trains if found else ():
         behind_idle = any(name in seen.frozen or name in seen.stopped for seen in idle.values())
@@ -172,11 +173,11 @@ def idle_term(span: Span, term: str, trains: tuple[str, ...], found: Reach) -> F
     elif stops:
         why, way = "an operator without gradient is on the way", "use another operator"
     else:
-        why, way = "it does not depend on any", "move it to `monitor`, or to the update that trains what it uses"
+        why, way = "it does not depend on it", "move it to `monitor`, or to the update that trains what it uses"
     places = {stop.span: "the gradient stops here" for stop in stops} or {place: "frozen on this call" for place in frozen}
     notes = tuple(Note(place, words) for place, words in places.items() if place is not None)
-    what = f"none of {_listed(trains)}" if len(trains) > 1 else f"not {_listed(trains)}" if trains else "no block to train"
-    return Finding(span=span, message=f"the term `{term}` reaches {what}: {why}", help=way, notes=notes)
+    what = " or ".join(f"`{block}`" for block in trains) or "any block that could be trained"
+    return Finding(span=span, message=f"the term `{term}` gives no gradient to {what}: {why}", help=way, notes=notes)
 
 
 @finding("G104", "warning")

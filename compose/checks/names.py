@@ -12,10 +12,7 @@ from compose.elaborate import CLOCK, STANDARD_MODELS
 from compose.forms import FORMS
 from compose.spec import Function, Spec, Stage, Update
 
-__all__ = ["check_blocks", "check_clashes", "check_likes", "updates"]
-
-LIKES = ("data", "input")
-
+__all__ = ["check_blocks", "check_clashes", "updates"]
 
 def check_clashes(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
     """Names that stand for two things, and names that the language has taken."""
@@ -124,15 +121,6 @@ def _idle(composition: Composition) -> Iterator[Finding]:
                     yield idle_block(span, block, what)
 
 
-def check_likes(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
-    """`like:` names what a block makes the shape of."""
-    spec = composition.spec
-    known = (*LIKES, *composition.fields, *spec.graph)
-    for name, block in spec.blocks.items():
-        if block.like is not None and block.like not in known and composition.fields:
-            yield unknown_like(spec.span("blocks", name, "like"), block.like, known)
-
-
 @finding("N115", "error")
 def unknown_block(span: Span, name: str, known: Iterable[str]) -> Finding:
     """A block is named that is not declared.
@@ -162,16 +150,6 @@ def not_a_memory(span: Span, name: str, kind: str) -> Finding:
     Wrong: `write: {energy: neg}`.   Right: `write: {memory: neg}`.
     """
     return Finding(span=span, message=f"`{name}` is a `{kind}`, which stores nothing", help="write to a block of kind memory.replay")
-
-
-@finding("N118", "error")
-def unknown_like(span: Span, name: str, known: Iterable[str]) -> Finding:
-    """`like:` names nothing whose shape a block could make.
-
-    Wrong: `like: y_hat`.   Right: `like: x`.
-    """
-    near = nearest(name, known)
-    return Finding(span=span, message=f"`like:` names a value, and nothing is called `{name}`", help=f"write `like: {near or 'x'}`")
 
 
 @finding("N119", "error")

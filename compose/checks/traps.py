@@ -145,10 +145,12 @@ def check_weights(composition: Composition, catalogue: Catalogue) -> Iterator[Fi
             if len(update.terms) < 2 or update.spec.gradients is not None or kind not in SCALE_FREE:
                 continue
             reached = {name: reach(node).reached & set(update.trains) for name, node in update.terms.items()}
+            if not all(reached.values()):
+                continue  # told elsewhere
             for name, node in update.terms.items():
                 others = set().union(*(blocks for other, blocks in reached.items() if other != name))
                 weight = _weight(node)
-                if weight is not None and reached[name] and not reached[name] & others:
+                if weight is not None and not reached[name] & others:
                     yield idle_weight(node.span, weight, kind, sorted(reached[name]))
 
 

@@ -21,8 +21,10 @@ NOUNS = {"graph": "line", "models": "model", "blocks": "block"}
 
 
 def check_unused(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
-    """Names that nothing else mentions."""
+    """Names that nothing else mentions; not while another name is misspelt, which may be one of these."""
     spec = composition.spec
+    if composition.misspelt:
+        return
     used = {*_in_expressions(spec), *_elsewhere(spec)}
     for section, noun in NOUNS.items():
         for name in getattr(spec, section):

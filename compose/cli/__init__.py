@@ -10,10 +10,10 @@ import click
 
 from compose.cli.checking import check
 from compose.cli.commands import Commands
+from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
 from compose.cli.listing import listing, version
 from compose.cli.running import run
-from compose.cli.drawing import evaluate, sample
 from compose.diagnostics import SpecError
 
 __all__ = ["main"]
@@ -42,7 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from compose.cli.messages import complain
 
     try:
-        return commands.main(args=None if arguments is None else list(arguments), prog_name="compose", standalone_mode=False) or 0
+        return (
+            commands.main(
+                args=None if arguments is None else list(arguments), prog_name="compose", standalone_mode=False
+            )
+            or 0
+        )
     except click.ClickException as error:
         error.show(sys.stderr)
         return 2

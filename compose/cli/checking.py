@@ -11,7 +11,13 @@ __all__ = ["check", "settings", "with_plugins"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
-settings = click.option("settings", "--set", multiple=True, metavar="PATH=VALUE", help="Override one value of the spec; checked like the file.")
+settings = click.option(
+    "settings",
+    "--set",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Override one value of the spec; checked like the file.",
+)
 with_plugins = click.option(
     "plugins", "--plugin", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A Python file of yours, executed first, that declares blocks, operators, data or metrics.",

@@ -82,7 +82,14 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
 
     opened, sources = _opened(folder, plugins)
     if not opened.spec.evaluate:
-        raise SpecError([bad_request("the spec of this run has no `evaluate`", "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)")])
+        raise SpecError(
+            [
+                bad_request(
+                    "the spec of this run has no `evaluate`",
+                    "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)",
+                )
+            ]
+        )
     from runners import evaluate as measuring
     from runners.checkpoints import write_atomically
     from runners.datasets import UnknownSplit
@@ -90,7 +97,11 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
 
     try:
         found = measuring.evaluate(
-            opened.executable, sources, averaged=opened.averaged, seed=opened.seed if seed is None else seed, split=split
+            opened.executable,
+            sources,
+            averaged=opened.averaged,
+            seed=opened.seed if seed is None else seed,
+            split=split,
         )
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
@@ -98,7 +109,9 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
         tell(str(failure))
         return 1
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
-    write_atomically(folder / "evaluation.json", (json.dumps({"split": split, "metrics": plain}, indent=1) + "\n").encode())
+    write_atomically(
+        folder / "evaluation.json", (json.dumps({"split": split, "metrics": plain}, indent=1) + "\n").encode()
+    )
     click.echo(json.dumps(plain, indent=1) if as_json else _table(plain))
     return 0
 
@@ -122,7 +135,14 @@ def _opened(folder: Path, plugins: tuple[Path, ...]) -> "tuple[Run, dict[str, So
     try:
         missing = set(read_about(folder).get("plugins", ())) - {str(path.resolve()) for path in plugins}
         if missing:
-            raise SpecError([no_run(str(folder), f"{folder} was trained with plugins: add --plugin {' --plugin '.join(sorted(missing))}")])
+            raise SpecError(
+                [
+                    no_run(
+                        str(folder),
+                        f"{folder} was trained with plugins: add --plugin {' --plugin '.join(sorted(missing))}",
+                    )
+                ]
+            )
         return reopen(folder)
     except RunFailed as failure:
         raise SpecError([no_run(str(folder), str(failure))]) from None
@@ -138,9 +158,13 @@ def _numbers(options: tuple[str, ...]) -> dict[str, Any]:
         try:
             read[name] = json.loads(text)
         except json.JSONDecodeError:
-            raise SpecError([bad_request(f"`--option {option}` is no NAME=NUMBER", "write it as in `--option steps=100`")]) from None
+            raise SpecError(
+                [bad_request(f"`--option {option}` is no NAME=NUMBER", "write it as in `--option steps=100`")]
+            ) from None
         if not equals or isinstance(read[name], list | dict | None):
-            raise SpecError([bad_request(f"`--option {option}` is no NAME=NUMBER", "write it as in `--option steps=100`")])
+            raise SpecError(
+                [bad_request(f"`--option {option}` is no NAME=NUMBER", "write it as in `--option steps=100`")]
+            )
     return read
 
 
@@ -157,5 +181,7 @@ def _write(values: "Tensor | dict[str, Tensor]", out: Path, opened: "Run", rows:
         try:
             written.append(save_values(path, value, opened.executable.composition.fields, rows))
         except (ValueError, OSError) as error:
-            raise SpecError([bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]) from None
+            raise SpecError(
+                [bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]
+            ) from None
     return written

@@ -58,8 +58,14 @@ def _forms() -> dict[str, str]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             for call in getattr(node, "decorator_list", ()):
                 if isinstance(node, ast.FunctionDef) and isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
-                    words = [word.value for word in call.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]
-                    found |= dict.fromkeys(words[:1] if call.func.id == "form" else [], (ast.get_docstring(node) or "").split("\n")[0])
+                    words = [
+                        word.value
+                        for word in call.args
+                        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+                    ]
+                    found |= dict.fromkeys(
+                        words[:1] if call.func.id == "form" else [], (ast.get_docstring(node) or "").split("\n")[0]
+                    )
     return found
 
 
@@ -67,7 +73,11 @@ def _library() -> dict[str, str]:
     """The specs that come along, each with the first line of its first comment."""
     found = {}
     for path in sorted(LIBRARY.rglob("*.yaml")):
-        comments = [line.removeprefix("#").strip() for line in path.read_text(encoding="utf-8").split("\n") if line.startswith("#")]
+        comments = [
+            line.removeprefix("#").strip()
+            for line in path.read_text(encoding="utf-8").split("\n")
+            if line.startswith("#")
+        ]
         found[path.relative_to(LIBRARY).with_suffix("").as_posix()] = comments[0] if comments else ""
     return found
 

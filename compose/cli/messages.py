@@ -9,7 +9,7 @@ import click
 
 from compose.diagnostics import Finding, Span, finding, render
 
-__all__ = ["complain", "console_width", "count_errors", "in_colour", "tell"]
+__all__ = ["complain", "count_errors", "in_colour", "tell"]
 
 
 def complain(findings: Iterable[Finding], sources: Mapping[str, str]) -> None:
@@ -37,7 +37,9 @@ def in_colour(stream: TextIO) -> bool:
 @finding("L101", "error")
 def no_run(path: str, cause: str) -> Finding:
     """A command is given a folder that is no run.   Runs lie in `runs/NAME/seed-S`, unless `--out` said otherwise."""
-    return Finding(message=cause, help=f"name a folder that `compose run` made, such as runs/NAME/seed-0, instead of {path}")
+    return Finding(
+        message=cause, help=f"name a folder that `compose run` made, such as runs/NAME/seed-0, instead of {path}"
+    )
 
 
 @finding("L102", "error")
@@ -56,10 +58,17 @@ def bad_request(cause: str, way: str) -> Finding:
 @finding("L104", "error")
 def bad_plugin(span: Span | None, file: str, cause: str) -> Finding:
     """A file given by `--plugin` fails while it is executed, or declares what is declared already."""
-    return Finding(span=span, message=f"the plugin {file} fails: {cause}", help="mend the file; it is executed as Python before the spec is read")
+    return Finding(
+        span=span,
+        message=f"the plugin {file} fails: {cause}",
+        help="mend the file; it is executed as Python before the spec is read",
+    )
 
 
 @finding("L105", "error")
 def unknown_code(code: str, near: str | None) -> Finding:
     """`compose explain` is given neither a file nor the code of a finding."""
-    return Finding(message=f"`{code}` is neither a file nor a code", help=f"write `compose explain {near}`" if near else "name a spec, or a code such as N101")
+    return Finding(
+        message=f"`{code}` is neither a file nor a code",
+        help=f"write `compose explain {near}`" if near else "name a spec, or a code such as N101",
+    )

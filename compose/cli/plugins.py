@@ -21,7 +21,17 @@ def load_plugins(paths: Iterable[Path]) -> None:
             raise SpecError([bad_plugin(None, str(path), f"it ends the process ({stop.code})")]) from None
         except SyntaxError as error:
             raise SpecError([bad_plugin(_line(path, error.lineno), str(path), error.msg)], _text(path)) from None
-        except (ArithmeticError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            ImportError,
+            LookupError,
+            NameError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
             frames = [frame for frame in traceback.extract_tb(sys.exc_info()[2]) if frame.filename == str(path)]
             place = _line(path, frames[-1].lineno if frames else None)
             raise SpecError([bad_plugin(place, str(path), f"{type(error).__name__}: {error}")], _text(path)) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from compose import faults
 from compose.diagnostics import Span
 from compose.expressions import Boolean, Call, Expression, Name
+from compose.models import ProgramModel
 from compose.values import BlockValue, Function, Value
 
 if TYPE_CHECKING:
@@ -72,6 +73,20 @@ def _block(site: Evaluator, expression: Expression, name: str) -> BlockValue:
     return value
 
 
+def _chain(site: Evaluator, expression: Expression, name: str) -> BlockValue:
+    value = site(expression)
+    if not isinstance(value, BlockValue) or site.world.blocks[value.name].role != "chain":
+        raise faults.not_a_chain(expression.span, value)
+    return value
+
+
+def _program(site: Evaluator, expression: Expression, name: str) -> ProgramModel:
+    value = site(expression)
+    if not isinstance(value, ProgramModel):
+        raise faults.not_a_program(expression.span, value)
+    return value
+
+
 def _function(site: Evaluator, expression: Expression, name: str) -> Value:
     value = site.function(expression)
     if isinstance(value, BlockValue | Function) or site.as_bijection(value) is not None:
@@ -119,6 +134,8 @@ CONVERT: dict[str, Callable[[Evaluator, Expression, str], Any]] = {
     "Operand": lambda site, expression, name: site.operand(expression),
     "Model": lambda site, expression, name: site.model(expression),
     "BlockValue": _block,
+    "Chain": _chain,
+    "ProgramModel": _program,
     "Callable": _function,
     "Target": _target,
     "Whole": _whole,

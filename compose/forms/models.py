@@ -17,20 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["condition", "push", "reverse", "tilt"]
 
 Callable = Value
+Chain = BlockValue
 Whole = int
 
 
 @form("tilt")
 def tilt(site: Evaluator, span: Span, model: Model, energy: Callable) -> Value:
     """Density proportional to model(x) exp(-energy(x)).   Source: thesis eq. 4.1."""
-    return TiltedModel(model, energy, site)
+    return TiltedModel(model, energy, site, span)
 
 
 @form("condition", open_fields=True)
-def condition(site: Evaluator, span: Span, model: Model, *, fields: Mapping[str, Value]) -> Value:
+def condition(site: Evaluator, span: Span, model: ProgramModel, *, fields: Mapping[str, Value]) -> Value:
     """The model with some of its drawn lines at given values; its weight is their density."""
-    if not isinstance(model, ProgramModel):
-        raise faults.not_a_program(span, model)
     for name in fields:
         if name not in model.drawn_lines():
             raise faults.no_such_line(span, model.name, name, model.drawn_lines())
@@ -45,14 +44,11 @@ def push(site: Evaluator, span: Span, model: Model, function: Callable) -> Value
 
 @form("reverse")
 def reverse(
-    site: Evaluator, span: Span, chain: BlockValue, kernel: Callable, *, start: Whole | None = None, init: Value | None = None,
+    site: Evaluator, span: Span, chain: Chain, kernel: Callable, *, start: Whole | None = None, init: Value | None = None,
     keep: Whole | None = None,
 ) -> Value:  # fmt: skip
     """The kernel scanned from the terminal law (or `init`, at level `start`) down to level 0.   Source: thesis eq. 6.6."""
-    declared = site.world.blocks[chain.name]
-    if declared.role != "chain":
-        raise faults.not_a_chain(span, chain)
-    levels = declared.options["steps"]
+    levels = site.world.blocks[chain.name].options["steps"]
     if start is not None and start > levels:
         raise faults.no_such_level(span, chain.name, start, levels)
     return ReverseModel(chain, kernel, site, start=start or levels, init=init, keep=keep, span=span)

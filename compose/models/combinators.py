@@ -29,16 +29,16 @@ class TiltedModel(Model):
 
     weighted = True
 
-    def __init__(self, base: Model, function: Value, scope: Evaluator) -> None:
-        self.base, self.function, self.scope = base, function, scope
+    def __init__(self, base: Model, function: Value, scope: Evaluator, span: Span | None = None) -> None:
+        self.base, self.function, self.scope, self.span = base, function, scope, span
         self.name = f"tilt({base.name}, ..)"
 
     def energy(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """The tilting function at `value`: one number per sample."""
         energy = self.scope.with_(tracer, {}).apply(self.function, [value], span)
         if not isinstance(energy, Node):
-            raise faults.not_an_energy(span, energy)
-        tracer.expect_scalar(energy, span)
+            raise faults.not_an_energy(self.span or span, energy)
+        tracer.expect_scalar(energy, self.span or span)
         return energy
 
     def _weighted(self, tracer: Tracer, drawn: Drawn, span: Span | None) -> Drawn:

@@ -61,6 +61,7 @@ class ProgramModel(Model):
         weights: list[Node] = []
         for name, line in self.lines.items():
             draws = source.line(name)
+            before = {key: values[key] for key in values if _draws(self.lines[key])}
             site = self.scope.with_(tracer, {**self.bound, **values}, draws)
             if name in clamped:
                 if not isinstance(line, Draw):
@@ -68,12 +69,25 @@ class ProgramModel(Model):
                 model = site.model(line.operand)
                 weights.append(model.log_prob(tracer, clamped[name], line.span))
                 values[name] = clamped[name]
+                if model.weighted:
+                    self.weighted = True
+                    self._independent(tracer, weights[-1], before, line)
             else:
                 values[name] = site(line)
                 if isinstance(values[name], Node):
                     tracer.rename(values[name], name)
+            for weight in draws.collected:
+                self._independent(tracer, weight, before, line)
             weights += draws.collected
         return Drawn(values[self.observed], source.noise, values, total(tracer, weights) if weights else None)
+
+
+    def _independent(self, tracer: Tracer, weight: Node, before: Mapping[str, Value], line: Expression) -> None:
+        """A weight in a program must not depend on an earlier draw: its normaliser would change with it."""
+        behind = {id(node) for node in tracer.graph.needed([weight])}
+        for name, value in before.items():
+            if isinstance(value, Node) and id(tracer.bring(value)) in behind:
+                raise faults.dependent_tilt(line.span, self.name, name)
 
 
 class _Fresh:

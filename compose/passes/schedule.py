@@ -16,7 +16,7 @@ from torch import fx
 
 __all__ = ["is_accessor", "is_part", "schedule"]
 
-LARGEST = 5  # operations in one statement, beyond which a part gets a line of its own
+LARGEST = 4  # operations in one statement, beyond which a part gets a line of its own
 BARRIERS = (torch._C._set_grad_enabled, torch.is_grad_enabled)
 
 
@@ -78,11 +78,16 @@ def _parts(nodes: list[fx.Node], kept: set[fx.Node]) -> set[fx.Node]:
         size[node] = 1 + sum(size.get(held, 0) for held in _arguments(node) if held in parts)
         users = list(uses_of(node))
         alone = len(users) == 1 and where[users[0]] == where[node]
-        if alone and not node.meta.get("named") and node not in kept and node.target not in BARRIERS:
-            limit = LARGEST if users[0].op != "output" else LARGEST - 2
-            if size[node] <= limit:
-                parts.add(node)
+        unnamed = not node.meta.get("named") or _is_result(node, nodes)
+        if alone and unnamed and node not in kept and node.target not in BARRIERS and size[node] <= LARGEST:
+            parts.add(node)
     return parts
+
+
+def _is_result(node: fx.Node, nodes: list[fx.Node]) -> bool:
+    """Whether a node is all that its function returns."""
+    result = nodes[-1].args[0]
+    return node is result or (isinstance(result, dict) and [*result.values()] == [node])
 
 
 def _before(node: fx.Node, parts: set[fx.Node]) -> Iterator[fx.Node]:

@@ -39,7 +39,9 @@ def arguments(name: str) -> dict[str, Argument]:
     return {given: KINDS.get(hints[given], "samples") for given in positional}
 
 
-def measure(name: str, values: Sequence[Tensor | Source | Density], options: Mapping[str, object] | None = None) -> Estimate:
+def measure(
+    name: str, values: Sequence[Tensor | Source | Density], options: Mapping[str, object] | None = None
+) -> Estimate:
     """The metric `name` of `values`, in the order of `arguments(name)`, with options as a spec writes them.
 
     Raises UnknownName, UnknownOption, BadOption, and ValueError if the values are of another number or kind.

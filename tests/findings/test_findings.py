@@ -96,6 +96,6 @@ def test_every_code_has_a_spec():
         if module.name not in ("compose.__main__", "compose.cli"):
             importlib.import_module(module.name)
     marked = {mark.code for path in SPECS for mark in marks(path.read_text(encoding="utf-8"))}
-    ours = {code for code, known in CODES.items() if known.name.startswith("compose.")}
+    ours = {code for code in CODES if code[0] in "YNDTSGC"}
     assert sorted(ours - marked - set(ELSEWHERE)) == []
     assert sorted(set(ELSEWHERE) & marked) == []

@@ -15,117 +15,9 @@ from tests.references.glf import GLF
 from tests.references.short_run import NaiveShortRun, ShortRun
 from tests.references.vae import VAE
 from tests.references.vaebm import VAEBM
+from tests import systems
 
 ROWS, STEPS = 32, 20
-
-GLF_SPEC = """
-name: glf
-data: {source: toy.moons, batch_size: 32}
-blocks:
-  encoder: {kind: encoder.mlp, latent: 4, hidden: [16]}
-  decoder: {kind: decoder.mlp, hidden: [16]}
-  prior:   {kind: flow.realnvp, couplings: 3, hidden: [8, 8]}
-models:
-  glf:
-    z: ~prior
-    x: decoder(z)
-graph:
-  z: encoder(x)
-  x_hat: decoder(z)
-stages:
-  - steps: 20
-    minimize:
-      reconstruction: squared_error(x_hat, x)
-      prior_nll: -prior.log_prob(sg(z))
-samplers:
-  default: ~glf
-"""
-
-VAEBM_SPEC = """
-name: vaebm
-data: {source: toy.moons, batch_size: 32}
-blocks:
-  encoder: {kind: encoder.mlp, latent: 3, output: normal, hidden: [16]}
-  decoder: {kind: decoder.mlp, output: normal, hidden: [16]}
-  energy:  {kind: energy.mlp, hidden: [16, 16]}
-models:
-  vae:
-    z: ~normal
-    x: ~decoder(z)
-  vaebm: tilt(vae, energy)
-graph:
-  q: encoder(x)
-  z: ~q
-  px: decoder(z)
-  neg: ~langevin(vaebm, steps=10, step_size=0.05)
-stages:
-  - name: vae
-    epochs: 2
-    minimize:
-      reconstruction: -px.log_prob(x)
-      kl: kl(q, normal)
-  - name: energy
-    steps: 20
-    train: [energy]
-    minimize:
-      contrast: energy(x) - energy(neg)
-      size: 0.1 * (energy(x) ** 2 + energy(neg) ** 2)
-samplers:
-  default: ~vae
-"""
-
-SHORT_SPEC = """
-name: short
-data: {source: toy.moons, batch_size: 32}
-blocks:
-  energy: {kind: energy.mlp, hidden: [16, 16]}
-graph:
-  x0: ~normal(like=x)
-  gen: descend(energy, x0, steps=5, step_size=0.4, differentiable=true)
-stages:
-  - steps: 20
-    minimize:
-      data: energy(x)
-      samples: -energy(sg(gen))
-      generator: freeze(energy)(gen)
-"""
-
-DDGAN_SPEC = """
-name: ddgan
-params: {T: 4, gamma: 0.05}
-data: {source: toy.moons, batch_size: 32}
-blocks:
-  chain:     {kind: diffusion.vp, steps: T, beta_min: 0.1, beta_max: 20}
-  generator: {kind: denoiser.mlp, latent: 3, hidden: [16, 16], activation: leaky_relu}
-  critic:    {kind: discriminator.mlp, hidden: [16, 16]}
-models:
-  denoise(x_t, t):
-    x0: generator(x_t, t, ~normal)
-    x_prev: ~chain.posterior(x0, x_t, t)
-  ddgan: reverse(chain, denoise)
-graph:
-  t: ~chain.timestep
-  x_prev: ~chain.diffuse(x, t - 1)
-  x_t: ~chain.step(x_prev, t)
-  fake: ~denoise(x_t, t)
-stages:
-  - steps: 20
-    updates:
-      - train: [critic]
-        minimize:
-          real: softplus(-critic(x_prev, x_t, t))
-          fake: softplus(critic(fake, x_t, t))
-          r1:
-            value: gamma / 2 * square_norm(grad(critic(x_prev, x_t, t), x_prev))
-            every: 6
-      - train: [generator]
-        minimize:
-          adversarial: softplus(-critic(fake, x_t, t))
-        ema: {generator: 0.9}
-samplers:
-  default: ~ddgan
-"""
-
 
 def batches() -> Iterable[tuple[int, Tensor]]:
     generator = torch.Generator().manual_seed(7)
@@ -153,7 +45,7 @@ def by_path(program, values) -> dict[str, Tensor]:
 
 
 def test_generative_latent_flow():
-    executable = compiled(GLF_SPEC)
+    executable = compiled(systems.GLF)
     networks = copied(executable, "encoder", "decoder", "prior")
     reference = GLF(*networks, latent=4)
     trainer = Trainer(executable, executable.stage(0).updates[0], decay={"prior": 2e-5})
@@ -168,7 +60,7 @@ def test_generative_latent_flow():
 
 
 def test_vae():
-    executable = compiled(VAEBM_SPEC)
+    executable = compiled(systems.VAEBM)
     networks = copied(executable, "encoder", "decoder")
     reference = VAE(*networks, latent=3, event=(2,))
     trainer = Trainer(executable, executable.stage(0).updates[0])
@@ -177,7 +69,7 @@ def test_vae():
         (eps_z,) = (value for name, value in values.items() if name != "x")
         assert_agree(terms, reference.step({"x": x}, {"eps_z": eps_z}))
     assert_same_parameters([executable.blocks[n] for n in ("encoder", "decoder")], networks)
-    program = executable.sampler("default").program
+    program = executable.sampler("before").program
     values = fill(program, ROWS, {})
     eps_z, eps_x = values.values()
     expected = reference.sample({"eps_z": eps_z, "eps_x": eps_x})
@@ -185,7 +77,7 @@ def test_vae():
 
 
 def test_vaebm_energy_stage():
-    executable = compiled(VAEBM_SPEC)
+    executable = compiled(systems.VAEBM)
     decoder, energy = copied(executable, "decoder", "energy")
     reference = VAEBM(decoder, energy, latent=3, event=(2,), steps=10, step_size=0.05)
     trainer = Trainer(executable, executable.stage(1).updates[0])
@@ -211,7 +103,7 @@ def test_vaebm_energy_stage():
 
 @pytest.mark.parametrize("kind", [ShortRun, NaiveShortRun])
 def test_noise_free_dynamics_with_the_generator_term(kind):
-    executable = compiled(SHORT_SPEC)
+    executable = compiled(systems.SHORT_RUN)
     (energy,) = copied(executable, "energy")
     reference = kind(energy, event=(2,), steps=5, step_size=0.4)
     trainer = Trainer(executable, executable.stage(0).updates[0])
@@ -223,7 +115,7 @@ def test_noise_free_dynamics_with_the_generator_term(kind):
 
 
 def test_denoising_diffusion_gan_with_a_lazy_penalty_and_an_average():
-    executable = compiled(DDGAN_SPEC)
+    executable = compiled(systems.DDGAN)
     generator, critic = copied(executable, "generator", "critic")
     reference = DDGAN(generator, critic, latent=3, event=(2,), every=6, ema=0.9, lr=1e-3)
     trainers = [

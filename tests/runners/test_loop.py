@@ -70,7 +70,7 @@ def test_a_run_stopped_by_a_signal_resumes_bit_for_bit(at, whole, tmp_path):
         assert logged(tmp_path) == whole[1]
 
 
-@pytest.mark.parametrize(("at", "every"), [(n, 1 + n % 3) for n in range(ASKED)])
+@pytest.mark.parametrize(("at", "every"), [(n, 1 + n % 3) for n in range(0, ASKED, 2)])
 def test_a_run_that_was_killed_resumes_bit_for_bit(at, every, whole, tmp_path):
     with pytest.raises(Crash):
         train(tmp_path, batches=Stopping(at, crash), checkpoint=every)

@@ -1,0 +1,131 @@
+"""From finished runs to `toy.md`: tables of means over seeds, orderings that hold or fail, pictures."""
+
+import json
+import math
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from benchmarks.thesis.claims import TABLES, Ordering, Row, Table
+
+__all__ = ["write_report"]
+
+HERE = Path(__file__).parent
+SAMPLES = ("default", "before", "before_after.before", "before_after.after")
+COMMAND = "python -m benchmarks.thesis.toy"
+
+Figures = Mapping[str, Mapping[int, Mapping[str, float]]]
+"""spec -> seed -> figure -> value, with "minutes" among the figures."""
+
+
+def read_figures(runs: Path, specs: Sequence[str], seeds: Sequence[int]) -> Figures:
+    """What the finished runs say; those not finished are left out."""
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for spec in specs:
+        for seed in seeds:
+            about = runs / Path(spec).name / f"seed-{seed}" / "run.json"
+            facts = json.loads(about.read_text()) if about.exists() else {}
+            if facts.get("status") == "finished":
+                found.setdefault(spec, {})[seed] = {**facts.get("metrics", {}), **_minutes(about.parent)}
+    return found
+
+
+def _minutes(folder: Path) -> dict[str, float]:
+    kept = folder / "minutes.json"
+    return {"minutes": json.loads(kept.read_text())} if kept.exists() else {}
+
+
+def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes: float) -> Path:
+    """Write `toy.md` beside this file, and the pictures of the first seed; return its path."""
+    figures = read_figures(runs, specs, seeds)
+    made = sum(len(held) for held in figures.values())
+    lines = [
+        "# The thesis at a small scale",
+        "",
+        f"Made by `{COMMAND}` at commit {_commit()}: seeds {', '.join(map(str, seeds))}, {made} of "
+        f"{len(specs) * len(seeds)} runs finished, {_machine()}. The runs took {_total(figures):.0f} minutes of one core "
+        f"in all; this call {minutes:.0f} minutes.",
+        "",
+        "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, whose system is "
+        "larger (each spec says by how much). The systems and their settings are the files in `specs/`.",
+    ]
+    for table in TABLES:
+        lines += ["", *_table(table, figures)]
+    lines += ["", "## Pictures of the first seed", "", *_pictures(runs, specs, seeds[0])]
+    path = HERE / "toy.md"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _table(table: Table, figures: Figures) -> list[str]:
+    lines = [f"## {table.title}", ""]
+    lines += ["| system | " + " | ".join(table.columns) + " | minutes a run |"]
+    lines += ["| --- |" + " --- |" * (len(table.columns) + 1)]
+    lines += [_row(row, figures) for row in table.rows]
+    lines += ["", "| claim | better | worse | holds |", "| --- | --- | --- | --- |"] if table.orderings else []
+    lines += [_judged(ordering, figures) for ordering in table.orderings]
+    return [*lines, "", table.note] if table.note else lines
+
+
+def _row(row: Row, figures: Figures) -> str:
+    cells = [f"{_spread(row.spec, name, figures)}{f' ({thesis})' if thesis else ''}" for name, thesis in row.figures]
+    return f"| {row.label} | " + " | ".join([*cells, _spread(row.spec, "minutes", figures)]) + " |"
+
+
+def _judged(ordering: Ordering, figures: Figures) -> str:
+    better, worse = (_values(*place, figures) for place in (ordering.better, ordering.worse))
+    cells = [_spread(*ordering.better, figures), _spread(*ordering.worse, figures)]
+    if not better or not worse:
+        return f"| {ordering.claim} | {cells[0]} | {cells[1]} | not run |"
+    gap = statistics.mean(better) - statistics.mean(worse)
+    holds = (gap if ordering.higher else -gap) > 0
+    each = sum((b > w) == ordering.higher for b, w in zip(better, worse, strict=False))
+    return f"| {ordering.claim} | {cells[0]} | {cells[1]} | {'yes' if holds else '**no**'}, {each} of {min(len(better), len(worse))} seeds |"
+
+
+def _values(spec: str, name: str, figures: Figures) -> list[float]:
+    return [held[name] for _, held in sorted(figures.get(spec, {}).items()) if name in held]
+
+
+def _spread(spec: str, name: str, figures: Figures) -> str:
+    values = _values(spec, name, figures)
+    if not values:
+        return "-"
+    mean = statistics.mean(values)
+    digits = 2 if abs(mean) >= 0.1 or mean == 0 else 2 - math.floor(math.log10(abs(mean)))
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean:.{digits}f}{spread}"
+
+
+def _total(figures: Figures) -> float:
+    return sum(held.get("minutes", 0.0) for seeds in figures.values() for held in seeds.values())
+
+
+def _pictures(runs: Path, specs: Sequence[str], seed: int) -> list[str]:
+    folder = HERE / "pictures"
+    folder.mkdir(exist_ok=True)
+    lines = []
+    for spec in specs:
+        name = Path(spec).name
+        for sampler in SAMPLES:
+            drawn = sorted((runs / name / f"seed-{seed}" / "samples").glob(f"{sampler}-[0-9]*.png"))
+            if drawn:
+                kept = folder / f"{name}.{sampler}.png"
+                shutil.copyfile(drawn[-1], kept)
+                lines.append(f"- [{name}: {sampler}](pictures/{kept.name})")
+    return lines
+
+
+def _commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}), one thread a run, PyTorch {torch.__version__.split('+')[0]}"

@@ -1,0 +1,48 @@
+"""Every spec of the library loads, checks without a finding, and smoke-runs: a step of each update, a draw of each sampler."""
+
+from pathlib import Path
+
+import pytest
+
+from compose.spec import load_spec
+from runners.launch import Order, examine, reopen, shortened, train
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+NEEDS_FILES = {"glf_mnist"}  # their data are the user's own
+FOUND = sorted(path for path in SPECS.rglob("*.yaml") if path.stem not in NEEDS_FILES)
+SMALL = {  # what makes a smoke run slow, made small: where a spec has such a param
+    "chain": 2, "width": 16, "draws": 2, "latent": 4,
+}  # fmt: skip
+
+CAUTIONS = {"glf_regularised": ["G201"]}  # specs that show what the checker warns of
+
+
+def small(path):
+    """The spec with smaller params, one step a stage, small data and no figures."""
+    spec = load_spec(path)
+    settings = [f"params.{name}={value}" for name, value in SMALL.items() if name in spec.params]
+    if any(source.source.startswith("toy.") for source in spec.data.values()):
+        settings += ["data.size=256", "data.test_size=64", "data.batch_size=32"]
+    return shortened(load_spec(path, settings))
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_spec_is_clean(path):
+    spec = load_spec(path)
+    _, findings = examine(spec)
+    assert [found.code for found in findings] == CAUTIONS.get(path.stem, [])
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_spec_trains_and_samples(path, tmp_path):
+    composition, findings = examine(small(path))
+    assert not [found.message for found in findings if found.severity == "error"]
+    made = train(composition.spec, composition, Order(out=tmp_path / "run", quiet=True))
+    assert made.finished
+    assert {shown.name.rsplit("-", 1)[0].split(".")[0] for shown in (tmp_path / "run" / "samples").iterdir()} <= set(
+        composition.spec.samplers
+    )
+    again, _ = reopen(tmp_path / "run")
+    assert again.finished
+
+
