@@ -60,7 +60,8 @@ def langevin(
 ) -> Trace:
     """Unadjusted Langevin dynamics from `init`.
 
-    prior: the potential is U(v) + |v|^2 / 2, as in noise space; the second part's gradient is v, and is never traced. clip: bounds each entry of the gradient by +-`clip`. clamp: bounds each entry of the state after each step. The
+    prior: the potential is U(v) + |v|^2 / 2, as in noise space; the second part's gradient is v, and is never traced.
+    clip: bounds each entry of the gradient by +-`clip`. clamp: bounds each entry of the state after each step. The
     noise is given (`noise`, one state a step) or drawn from one generator seeded with `seed`, step by step in the order
     of the state's keys. `differentiable=False`: the start is detached, the end carries no graph, no parameter gathers a
     gradient, and memory does not grow with the steps. `differentiable=True`: the gradient reaches the start, the

@@ -1,4 +1,4 @@
-"""Loops as compiled programs call them: a body (a function of the state and of what it captured), then the loop's inputs.
+"""Loops as compiled programs call them: a body (a function of the state and what it captured), then the loop's inputs.
 
 The arithmetic is in `dynamics` and `flow_ode`; here a body with positional tensors becomes the function they want. A
 state is one tensor, or several by name.
@@ -43,8 +43,8 @@ def langevin(
     "b n *event", rows first as every value of a program.
     """
     trace = dynamics.langevin(
-        _of_state(potential, captures, init), init, steps=steps, step_size=step_size, noise_scale=noise_scale, clip=clip,
-        clamp=clamp, keep=keep, seed=seed, noise=None if noise is None else _by_step(noise, steps),
+        _of_state(potential, captures, init), init, steps=steps, step_size=step_size, noise_scale=noise_scale,
+        clip=clip, clamp=clamp, keep=keep, seed=seed, noise=None if noise is None else _by_step(noise, steps),
         differentiable=differentiable, prior=prior,
     )  # fmt: skip
     return _rows_first(trace)
@@ -111,7 +111,7 @@ KERNEL = "kernel"  # what the paths of a kernel's leaves begin with
 
 
 def flow(field: Body, noise: Tensor, *, settings: Mapping[str, Any], captures: Sequence[Any] = ()) -> Tensor:
-    """The flow's map, noise to data.   `settings`: which equation it `follows`, its `time`, and options of the solver."""
+    """The flow's map, noise to data.   `settings`: the equation it `follows`, its `time`, and options of the solver."""
     return _bijection(field, captures, settings).forward(noise)
 
 

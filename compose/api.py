@@ -86,7 +86,7 @@ def load_run(folder: str | Path, *, blocks: Blocks | None = None) -> Run:
     from runners.launch import reopen
 
     register(blocks or {})
-    return reopen(Path(folder))[0]
+    return reopen(Path(folder)).run
 
 
 def _loader(data: Iterable[object] | None, fields: Sequence[str] = ("x", "y")) -> LoaderBatches | None:

@@ -66,7 +66,6 @@ def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN
     if name == "inverse" and declared.is_model:
         return lambda at, call: call_block_at(at, value, "inverse", call)
     if name in declared.methods:
-
         return lambda at, call: call_block_at(at, value, name, call)
     return None
 

@@ -45,7 +45,13 @@ def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
     return _mapped(site, function, positional, options, expression.span)
 
 
-def _mapped(site: Evaluator, function: Any, positional: list[Any], options: Mapping[str, Any], span: Span | None) -> Value:  # noqa: ANN401
+def _mapped(
+    site: Evaluator,
+    function: Any,  # noqa: ANN401
+    positional: list[Any],
+    options: Mapping[str, Any],
+    span: Span | None,
+) -> Value:
     """The operator on its arguments; over a record, on each of its fields."""
     records = [value for value in positional if isinstance(value, Record)]
     if records:
@@ -53,7 +59,9 @@ def _mapped(site: Evaluator, function: Any, positional: list[Any], options: Mapp
         if any(list(other.fields) != names for other in records):
             raise faults.unlike_records(span, names, [list(other.fields) for other in records])
         parts = {
-            name: _mapped(site, function, [v.fields[name] if isinstance(v, Record) else v for v in positional], options, span)
+            name: _mapped(
+                site, function, [v.fields[name] if isinstance(v, Record) else v for v in positional], options, span
+            )
             for name in names
         }
         return Record(parts)
@@ -149,9 +157,15 @@ def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> N
 
 
 def _check_times(
-    site: Evaluator, block: str, method: str, parameters: Mapping[str, Any], arguments: list[Any], options: Mapping[str, Any],
-    span: Span | None, places: Sequence[Span | None],
-) -> None:  # fmt: skip
+    site: Evaluator,
+    block: str,
+    method: str,
+    parameters: Mapping[str, Any],
+    arguments: list[Any],
+    options: Mapping[str, Any],
+    span: Span | None,
+    places: Sequence[Span | None],
+) -> None:
     """A chain takes its own time steps: the argument called `t` is one of them, or a whole number."""
     if site.world.blocks[block].role != "chain":
         return

@@ -113,16 +113,22 @@ def _update_program(update: UpdateGraph, active: frozenset[str], view: _UpdateVi
     flow = Flow(update.graph, list(terms.values()), extra, view.trained)
     every = {name: term.every for name, term in {**update.spec.minimize, **update.spec.maximize}.items()}
 
+    means: dict[str, fx.Node] = {}
+
+    def follow(lowering: Lowering, node: Node) -> None:
+        means.update({name: _term(lowering, node, name, every.get(name, 1)) for name, t in terms.items() if t is node})
+
     def finish(lowering: Lowering) -> dict[str, Any]:
-        means = {name: _term(lowering, node, name, every.get(name, 1)) for name, node in terms.items()}
         return {
-            "loss": _loss(lowering, means, update.signs),
-            "terms": {name: _detached(lowering, mean, terms[name]) for name, mean in means.items()},
+            "loss": _loss(lowering, {name: means[name] for name in terms}, update.signs),
+            "terms": {name: _detached(lowering, means[name], node) for name, node in terms.items()},
             "monitor": {name: _detached(lowering, _mean(lowering, node), node) for name, node in update.monitor.items()},
             "write": {name: _detached(lowering, lowering.made[id(node)], node) for name, node in update.write.items()},
         }
 
-    lowered = lower(update.graph, [*terms.values(), *extra], flow, view, finish)
+    learnt = {id(node) for node in update.graph.needed(list(terms.values()))}
+    quiet = frozenset(id(node) for node in update.graph.needed(extra) if id(node) not in learnt)
+    lowered = lower(update.graph, [*terms.values(), *extra], flow, view, finish, follow, quiet)
     trains = ", ".join(update.trains) or "nothing"
     return _finished(lowered, update.graph.name, f"One step of {update.graph.name}. It trains: {trains}.", view.views)
 
@@ -135,13 +141,14 @@ def _finished(lowered: Lowered, name: str, title: str, views: Views) -> Program:
 
 def _term(lowering: Lowering, node: Node, name: str, every: int) -> fx.Node:
     """The mean of a term, by the term's name."""
+    lowering.enter("plain")
     made, mean = lowering.made[id(node)], _mean(lowering, node)
     if mean is not made:
         lone = len(made.users) == 1
         made.meta |= {"named": bool(made.meta.get("named")) and not lone, "word": f"{name}_rows" if lone else made.name}
     mean.meta |= {"named": True, "word": name, "suffix": "_mean"}
     if every > 1:
-        mean.meta["comment"] = f"on every {every}th step"
+        mean.meta["comment"] = f"every {every} steps"
     return mean
 
 
@@ -160,6 +167,7 @@ def _loss(lowering: Lowering, means: Mapping[str, fx.Node], signs: Mapping[str, 
             loss = mean if signs[name] > 0 else lowering.graph.call_function(operator.neg, (mean,))
         else:
             loss = lowering.graph.call_function(operator.add if signs[name] > 0 else operator.sub, (loss, mean))
+            loss.meta["word"] = "loss"
     return loss
 
 

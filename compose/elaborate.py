@@ -19,7 +19,21 @@ from compose.binding import call_block, call_block_at, call_operator, placed
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
 from compose.expressions import (
-    Attribute, Binary, Boolean, Call, Compare, Draw, Expression, Hole, Name, Negative, Number, Sequence, Text, children, walk,
+    Attribute,
+    Binary,
+    Boolean,
+    Call,
+    Compare,
+    Draw,
+    Expression,
+    Hole,
+    Name,
+    Negative,
+    Number,
+    Sequence,
+    Text,
+    children,
+    walk,
 )  # fmt: skip
 from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
@@ -93,7 +107,7 @@ class World:
     evaluated: dict[str, Value] = field(default_factory=dict)
 
     def name(self, name: str, span: Span | None) -> Value:
-        """The value that a global name stands for.   Raises SpecError if there is none, Poisoned if its line is faulty."""
+        """What a global name stands for.   Raises SpecError if there is none, Poisoned if its line is faulty."""
         self.used.add(name)
         if name in self.faulty:
             raise Poisoned(name)
@@ -104,7 +118,13 @@ class World:
         if name in self.blocks:
             return self._block(name, span)
         if name in self.spec.data:
-            return Record({f.split(".", 1)[1]: self.tracer.given("data", f, span) for f in self.fields if f.startswith(f"{name}.")})
+            return Record(
+                {
+                    f.split(".", 1)[1]: self.tracer.given("data", f, span)
+                    for f in self.fields
+                    if f.startswith(f"{name}.")
+                }
+            )
         if name in self.spec.values:
             return self.spec.values[name]
         if name in CLOCK:
@@ -167,12 +187,21 @@ class Evaluator:
     """
 
     def __init__(
-        self, world: World, tracer: Tracer, locals_: Mapping[str, Value], draws: Draws, closed: Mapping[int, Value] | None = None
+        self,
+        world: World,
+        tracer: Tracer,
+        locals_: Mapping[str, Value],
+        draws: Draws,
+        closed: Mapping[int, Value] | None = None,
     ) -> None:
         self.world, self.tracer, self.locals, self.draws, self.closed = world, tracer, locals_, draws, closed or {}
 
     def with_(
-        self, tracer: Tracer, locals_: Mapping[str, Value], draws: Draws | None = None, closed: Mapping[int, Value] | None = None
+        self,
+        tracer: Tracer,
+        locals_: Mapping[str, Value],
+        draws: Draws | None = None,
+        closed: Mapping[int, Value] | None = None,
     ) -> Evaluator:
         """The same scope on another tracer, with more local names, and perhaps other draws."""
         return Evaluator(
@@ -306,7 +335,10 @@ class Evaluator:
         return attribute_of(self, self(expression.value), expression)
 
     def _call(self, expression: Call) -> Value:
-        if any(isinstance(argument.value, Hole) and id(argument.value) not in self.closed for argument in expression.arguments):
+        if any(
+            isinstance(argument.value, Hole) and id(argument.value) not in self.closed
+            for argument in expression.arguments
+        ):
             return self.function(expression)
         called = expression.function
         if isinstance(called, Name) and called.name not in self.locals:

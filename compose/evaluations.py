@@ -16,6 +16,7 @@ from compose import faults
 from compose.diagnostics import Finding, Span, finding
 from compose.expressions import Call, Expression, Hole, Name, walk
 from compose.graph import Node
+from compose.spec import Function as FunctionDeclaration
 from compose.values import BlockValue, Function, Value
 
 if TYPE_CHECKING:
@@ -81,11 +82,15 @@ def _argument(builder: GraphBuilder, name: str, line: str, expression: Expressio
     if word in builder.spec.samplers:
         graph = builder.sampler(word, builder.spec.samplers[word], "samplers")
         return Argument("samples", word, graph, span) if graph else None
-    if any(isinstance(part, Hole) for part in walk(expression)) or word in builder.spec.blocks:
+    if word in builder.spec.blocks or _is_function(builder, word) or any(isinstance(p, Hole) for p in walk(expression)):
         graph = builder.program(line, "evaluate", lambda site: _applied(builder, site, expression))
         return Argument("function", name, graph, span) if graph else None
     graph = builder.program(line, "evaluate", lambda site: site(expression))
     return Argument("samples", name, graph, span) if graph else None
+
+
+def _is_function(builder: GraphBuilder, word: str | None) -> bool:
+    return isinstance(builder.spec.models.get(word or ""), FunctionDeclaration)
 
 
 def _applied(builder: GraphBuilder, site: Any, expression: Expression) -> Value:  # noqa: ANN401  the evaluator

@@ -112,7 +112,8 @@ def _stage(console: Console, composition: Composition, stage: StageGraphs) -> No
     for update in stage.updates:
         verdicts = matrix[update.name]
         columns = list(next(iter(verdicts.values()), {}))
-        title = f"stage {stage.name} ({length}{shared}), update {update.name}: trains {', '.join(update.trains) or 'nothing'}; {_optimizer(update)}"
+        trains = ", ".join(update.trains) or "nothing"
+        title = f"stage {stage.name} ({length}{shared}), update {update.name}: trains {trains}; {_optimizer(update)}"
         made = _table(console, title, "term", "is", *columns)
         for name, term in {**update.spec.minimize, **update.spec.maximize}.items():
             sign = "- " if name in update.spec.maximize else ""
@@ -153,7 +154,11 @@ def _samplers(console: Console, composition: Composition) -> None:
 def _cost(console: Console, composition: Composition) -> None:
     """Evaluations of each block for one sample: a step of an update, a draw of a sampler."""
     found = cost(composition)
-    used = {f"a step of {stage}, {update}": counts for stage, held in found["updates"].items() for update, counts in held.items()}
+    used = {
+        f"a step of {stage}, {update}": counts
+        for stage, held in found["updates"].items()
+        for update, counts in held.items()
+    }
     used |= {f"a draw of {name}": counts for name, counts in found["samplers"].items()}
     made = _table(console, "network evaluations per sample", "for", *composition.blocks)
     for what, counts in used.items():

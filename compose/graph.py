@@ -1,4 +1,4 @@
-"""The graph: nodes are values, edges are uses.   A value edge may stop the gradient, a parameter edge may freeze a block.
+"""The graph: nodes are values, edges are uses.   A value edge may stop the gradient, a parameter edge may be frozen.
 
 A graph is built once by the tracer and then only read. Loops hold graphs of their own (`Body`); a value of the outer
 graph that a body reads is one of its `captures`.
@@ -44,7 +44,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Distribution:
-    """The type of a runtime distribution over values of type `value`; `family` is "normal", "bernoulli" or "uniform"."""
+    """A runtime distribution over values of type `value`; `family` is "normal", "bernoulli" or "uniform"."""
 
     family: str
     value: Tensor
@@ -95,7 +95,7 @@ class Operation:
     """What a node does.
 
     kind is one of
-      input     a value given from outside (`target`: "data", "noise", "clock", "shared", "option", "state" or "capture")
+      input     a value from outside (`target`: "data", "noise", "clock", "shared", "option", "state" or "capture")
       call      `target(*arguments, **options)`, a Python function
       block     method `target` of the block used
       method    method `target` of the first argument
@@ -115,7 +115,7 @@ class Operation:
 
 @dataclass(eq=False)
 class Body:
-    """The graph inside a loop.   `state` are its inputs that the loop supplies, `captures` pairs (outer, inner) of nodes.
+    """The graph inside a loop.   `state`: inputs that the loop supplies; `captures`: pairs (outer edge, inner node).
 
     `dynamics`: it is the potential of a chain or the field of a flow, whose blocks are in eval mode and write nothing.
     `about` says in a line what it computes.
@@ -177,7 +177,7 @@ class Node:
 
 @dataclass(eq=False)
 class Graph:
-    """Nodes in an order in which they can be computed, the named outputs among them, and what their sizes must satisfy."""
+    """Nodes in an order in which they can be computed, the outputs among them, and what their sizes must satisfy."""
 
     name: str
     nodes: list[Node] = field(default_factory=list)
@@ -204,7 +204,7 @@ class Graph:
         return [node for node in self.nodes if id(node) in live]
 
     def network(self) -> nx.MultiDiGraph:
-        """The graph as networkx knows it: nodes by name, one edge a use, flagged `stop_gradient`; blocks as `freeze` edges."""
+        """The graph for networkx: nodes by name, an edge for each use, flagged `stop_gradient` or `freeze`."""
         network = nx.MultiDiGraph(name=self.name)
         for node in self.nodes:
             network.add_node(node.name, node=node)

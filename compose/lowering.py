@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -44,12 +44,27 @@ class Lowered:
     inputs: tuple[Input, ...]
 
 
-def lower(graph: Graph, wanted: list[Node], flow: Flow, view: View, finish: Callable[[Lowering], Any]) -> Lowered:
-    """`graph` as a module whose result `finish` makes of the lowered nodes."""
-    lowering = Lowering(graph.name, view, flow)
+def lower(
+    graph: Graph,
+    wanted: list[Node],
+    flow: Flow,
+    view: View,
+    finish: Callable[[Lowering], Any],
+    follow: Callable[[Lowering, Node], None] = lambda lowering, node: None,
+    quiet: frozenset[int] = frozenset(),
+) -> Lowered:
+    """`graph` as a module whose result `finish` makes of the lowered nodes.
+
+    `follow` may add to each node as soon as it is lowered. `quiet` are nodes that are only looked at: their blocks are
+    constants and write nothing.
+    """
+    lowering = Lowering(graph.name, view, flow, quiet=quiet)
     nodes = graph.needed(wanted)
     inputs = tuple(lowering.input(node) for node in nodes if node.operation.kind == "input")
-    lowering.compute(nodes)
+    for node in nodes:
+        if node.operation.kind != "input":
+            lowering.node(node)
+        follow(lowering, node)
     return Lowered(lowering.module(finish(lowering)), inputs)
 
 
@@ -67,8 +82,9 @@ class Lowering:
         flow: Flow,
         dynamics: tuple[bool, bool] = (False, False),
         attached: dict[str, nn.Module] | None = None,
+        quiet: frozenset[int] = frozenset(),
     ) -> None:
-        self.name, self.view, self.flow, self.dynamics = name, view, flow, dynamics
+        self.name, self.view, self.flow, self.dynamics, self.quiet = name, view, flow, dynamics, quiet
         self.attached = {} if attached is None else attached
         self.root = nn.Module()
         self.graph = fx.Graph()
@@ -102,15 +118,10 @@ class Lowering:
         self._watch(node)
         return self.made[id(node)]
 
-    def compute(self, nodes: list[Node]) -> None:
-        """The nodes, in order, that are no inputs."""
-        for node in nodes:
-            if node.operation.kind != "input":
-                self.node(node)
-
     def node(self, node: Node) -> None:
         """The fx node of one node of the graph."""
-        self.enter("paused" if self.flow.paused(node) else "enabled" if self.flow.enabled(node) else "plain")
+        if node.operation.kind != "field":  # nothing to record
+            self.enter("paused" if self.flow.paused(node) else "enabled" if self.flow.enabled(node) else "plain")
         axes = extra_axes(node)
 
         def value(edge: Edge) -> fx.Node:
@@ -190,7 +201,9 @@ class Lowering:
     def _block(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
         assert node.use is not None
         chain, differentiable = self.dynamics
-        name = self._attach(*self.view(node.use, chain or node.use.chain, differentiable or node.use.chain))
+        use = replace(node.use, frozen=True) if id(node) in self.quiet else node.use
+        ends = use.chain and self.flow.requires(node)
+        name = self._attach(*self.view(use, chain or use.chain, differentiable or ends))
         if node.operation.target == "forward":
             return self.graph.call_module(name, arguments, options)
         return self.graph.call_method(node.operation.target, (self.graph.get_attr(name), *arguments), options)
@@ -226,10 +239,13 @@ class Lowering:
     def body(self, node: Node, body: Body, leaves: list[Node]) -> fx.GraphModule:
         """The body of a loop as a module of its own: state, noise, captures -> output."""
         dynamics = (True, body.differentiable and self.flow.requires(node)) if body.dynamics else self.dynamics
-        inner = Lowering(body.name, self.view, self.flow.inside(node, body), dynamics, self.attached)
+        nodes = [held for held in body.graph.needed([body.output]) if held.operation.kind != "input"]
+        quiet = frozenset(map(id, nodes)) if id(node) in self.quiet else frozenset()
+        inner = Lowering(body.name, self.view, self.flow.inside(node, body), dynamics, self.attached, quiet)
         for given in (*body.state, *leaves, *(captured for _, captured in body.captures)):
             inner.placeholder(given)
-        inner.compute(body.graph.needed([body.output]))
+        for held in nodes:
+            inner.node(held)
         return inner.module(inner.made[id(body.output)], body.about)
 
 

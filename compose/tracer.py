@@ -62,28 +62,58 @@ class Tracer:
             self._shared[key] = node
         return node
 
-    def call(self, function: Any, *arguments: Any, **settings: Any) -> Node:  # noqa: ANN401
+    def call(
+        self,
+        function: Any,  # noqa: ANN401
+        *arguments: Any,  # noqa: ANN401
+        options: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        span: Span | None = None,
+        family: str | None = None,
+        chain: str | None = None,
+    ) -> Node:
         """The node of a Python function; its `rule`, if it has one, says how gradients and rows go through it."""
         rule = getattr(function, "rule", None)
         operation = Operation(
-            "call", function, getattr(rule, "gradient", None), getattr(rule, "align", False), getattr(rule, "rows", "same")
+            "call",
+            function,
+            getattr(rule, "gradient", None),
+            getattr(rule, "align", False),
+            getattr(rule, "rows", "same"),
         )
-        return self.emit(operation, *arguments, **settings)
+        return self.emit(operation, *arguments, options=options, name=name, span=span, family=family, chain=chain)
 
-    def method(self, called: str, value: Node, *arguments: Any, passes: tuple[bool, ...] | None = None, **settings: Any) -> Node:  # noqa: ANN401
+    def method(
+        self,
+        called: str,
+        value: Node,
+        *arguments: Any,  # noqa: ANN401
+        passes: tuple[bool, ...] | None = None,
+        name: str | None = None,
+        span: Span | None = None,
+    ) -> Node:
         """The node of a method of a runtime value."""
-        return self.emit(Operation("method", called, passes), value, *arguments, **settings)
+        return self.emit(Operation("method", called, passes), value, *arguments, name=name, span=span)
 
-    def field(self, value: Node, key: str | int, **settings: Any) -> Node:  # noqa: ANN401
+    def field(self, value: Node, key: str | int, *, name: str | None = None, span: Span | None = None) -> Node:
         """The node of an attribute (a name) or an entry (a whole number) of a runtime value."""
-        return self.emit(Operation("field", key), value, **settings)
+        return self.emit(Operation("field", key), value, name=name, span=span)
 
     def block(
-        self, use: BlockUse, method: str, *arguments: Any, passes: tuple[bool, ...] | None = None, **settings: Any  # noqa: ANN401
+        self,
+        use: BlockUse,
+        method: str,
+        *arguments: Any,  # noqa: ANN401
+        passes: tuple[bool, ...] | None = None,
+        options: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        span: Span | None = None,
+        family: str | None = None,
     ) -> Node:
         """The node of a call of a method of a block."""
         use = replace(use, chain=True) if self._ending else use
-        return self.emit(Operation("block", method, passes), *arguments, use=use, **settings)
+        operation = Operation("block", method, passes)
+        return self.emit(operation, *arguments, options=options, name=name, span=span, use=use, family=family)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -104,8 +134,9 @@ class Tracer:
 
     def leaf(self, law: LeafLaw, span: Span | None) -> Node:
         """A noise leaf: a new input of the program (of the body, in a loop whose kernel draws)."""
+        word = "seed" if law.law == "seed" else "noise"
         node = Node(
-            self._free_name(f"{'seed' if law.law == 'seed' else 'noise'}_{_identifier(law.path.removeprefix('kernel.'))}"),
+            self._free_name(f"{word}_{_identifier(law.path.removeprefix('kernel.'))}"),
             Operation("input", "noise"), span=span, leaf=law, chain=law.chain, graph=self.graph,
         )  # fmt: skip
         self.graph.nodes.append(node)
@@ -116,7 +147,12 @@ class Tracer:
         key = ("given", kind, name)
         if key not in self._shared:
             node = Node(
-                self._free_name(_identifier(name)), Operation("input", kind), (name,), span=span, chain=chain, graph=self.graph
+                self._free_name(_identifier(name)),
+                Operation("input", kind),
+                (name,),
+                span=span,
+                chain=chain,
+                graph=self.graph,
             )
             self.graph.nodes.append(node)
             self._shared[key] = node
@@ -142,7 +178,14 @@ class Tracer:
         """What has been traced here, as the body of a loop of the parent."""
         self.graph.outputs = {"value": self.bring(output)}
         return Body(
-            self.graph.name, self.graph, tuple(state), self.bring(output), self.captures, differentiable, self.dynamics, about
+            self.graph.name,
+            self.graph,
+            tuple(state),
+            self.bring(output),
+            self.captures,
+            differentiable,
+            self.dynamics,
+            about,
         )
 
     # what the sizes must satisfy --------------------------------------------------------------------------------------

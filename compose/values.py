@@ -1,4 +1,4 @@
-"""What an expression may stand for while a graph is built: nodes, constants, blocks, functions, bijections, models, records.
+"""What an expression may stand for while a graph is built: nodes, constants, blocks, functions, models, records.
 
 Only nodes exist when the program runs; everything else is gone by then.
 """
@@ -17,7 +17,18 @@ from compose.graph import LeafLaw, Node
 if TYPE_CHECKING:
     from compose.tracer import Tracer
 
-__all__ = ["Bijection", "BlockValue", "Drawn", "Function", "Model", "Noise", "Record", "Value", "leaves_of", "map_noise"]
+__all__ = [
+    "Bijection",
+    "BlockValue",
+    "Drawn",
+    "Function",
+    "Model",
+    "Noise",
+    "Record",
+    "Value",
+    "leaves_of",
+    "map_noise",
+]
 
 ANONYMOUS = ("TiltedModel", "ConditionedModel", "PushedModel", "DynamicsModel", "ReverseModel")
 
@@ -41,7 +52,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A function of `arity` values (None: any number); `apply(tracer, arguments, span)` builds its body where it is called."""
+    """A function of `arity` values (None: any number); `apply(tracer, arguments, span)` builds its body."""
 
     name: str
     arity: int | None
@@ -102,7 +113,7 @@ class Model(ABC):
         """The log-density of the observed `value`, in nats per sample.   Refused with the line that breaks it."""
 
     def log_prob_at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Node:
-        """The log-density at the draw that `noise` gives; where that is cheaper than inverting, a model overrides this."""
+        """The log-density at the draw that `noise` gives; a model that need not invert overrides it."""
         return self.log_prob(tracer, self.at(tracer, noise, span).value, span)
 
     def joint_log_prob(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Node:

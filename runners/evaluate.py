@@ -7,7 +7,6 @@ A sampler that reads no data is drawn as often as the test split has rows, or `c
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +38,7 @@ def evaluate(
     seed: int = 0,
     split: str = "test",
 ) -> dict[str, Estimate]:
-    """Every line of the spec's `evaluate`, by name.   Raises RunFailed, naming the line, for values no metric can take."""
+    """Every line of the spec's `evaluate`, by name.   Raises RunFailed, naming a line whose metric refuses it."""
     rows = rows_of(sources, split)
     found = {}
     for name in executable.spec.evaluate:
@@ -82,10 +81,15 @@ def _measured(
     return mean_estimate(value)
 
 
-def _value(
-    executable: Executable, given: CompiledArgument, sources: Mapping[str, Source], rows: Mapping[str, Tensor], count: int,
-    seed: int, line: str,
-) -> Any:  # noqa: ANN401  a tensor, a source or a function  # fmt: skip
+def _value(  # what names an argument's noise, and what it may read
+    executable: Executable,
+    given: CompiledArgument,
+    sources: Mapping[str, Source],
+    rows: Mapping[str, Tensor],
+    count: int,
+    seed: int,
+    line: str,
+) -> Tensor | Source | Callable[[Tensor], Tensor]:
     if given.sampler is None:
         return sources[given.name]
     if given.kind == "function":

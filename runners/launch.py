@@ -26,9 +26,10 @@ from runners.evaluate import check_evaluations, evaluate
 from runners.folder import RunFolder, choose_folder
 from runners.loop import Intervals
 from runners.run import Options, Run, load_run, run
+from runners.state import Executable as System
 from runners.state import RunFailed
 
-__all__ = ["Order", "assemble", "batches_of", "examine", "reopen", "shortened", "train"]
+__all__ = ["Order", "Reopened", "assemble", "batches_of", "examine", "read_about", "reopen", "shortened", "train"]
 
 RUNS = Path("runs")
 
@@ -70,7 +71,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     if loader is not None:
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
-    def measure(system: Executable, averaged: frozenset[str]) -> Mapping[str, float]:
+    def measure(system: System, averaged: frozenset[str]) -> Mapping[str, float]:
         found = evaluate(system, sources, averaged=averaged, seed=spec.run.seed)
         return {name: estimate.value for name, estimate in found.items()}
 
@@ -81,7 +82,16 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     )  # fmt: skip
 
 
-def reopen(folder: Path) -> tuple[Run, dict[str, Source]]:
+@dataclass(frozen=True)
+class Reopened:
+    """A run from its folder, with its data (none if they were handed over from Python) and their fields."""
+
+    run: Run
+    sources: Mapping[str, Source]
+    fields: Mapping[str, Field]
+
+
+def reopen(folder: Path) -> Reopened:
     """A run from its folder, and its data.   Raises RunFailed, or SpecError if its spec no longer fits."""
     about = RunFolder(folder).about()
     given = about.get("fields")
@@ -96,16 +106,22 @@ def reopen(folder: Path) -> tuple[Run, dict[str, Source]]:
         return assemble(composition, int(about.get("seed", 0)))
 
     opened = load_run(folder, build)
-    return opened, {} if fields is not None else open_sources(opened.spec)
+    if fields is not None:
+        return Reopened(opened, {}, fields)
+    sources = open_sources(opened.spec)
+    held = {
+        f"{name}.{key}" if name else key: field
+        for name, source in sources.items()
+        for key, field in source.contract.fields.items()
+    }
+    return Reopened(opened, sources, held)
 
 
 def batches_of(spec: Spec, sources: Mapping[str, Source], split: str = "train") -> Batches:
     """The batches of the spec's data, loaded now.   Raises SpecError if that cannot be."""
     first = next(iter(spec.data.values()))
     try:
-        return Batches(
-            sources.get("", sources), split=split, batch_size=first.batch_size, seed=spec.run.seed
-        )
+        return Batches(sources.get("", sources), split=split, batch_size=first.batch_size, seed=spec.run.seed)
     except (ValueError, OSError) as error:
         place = "batch_size" if "batch_size" in first.model_fields_set else "source"
         raise SpecError([data_fails(first.span(place), str(error))], spec.sources) from None

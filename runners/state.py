@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from compose.program import CompiledSampler, CompiledStage
+from compose.program import CompiledEvaluation, CompiledSampler, CompiledStage
 from compose.spec import Spec
 
 __all__ = ["Batches", "Clock", "Executable", "Interrupted", "Mismatch", "RunFailed", "RunState"]
@@ -22,10 +22,14 @@ class Executable(Protocol):
     `needs_data` names the blocks that initialise themselves on their first call in train mode.
     """
 
-    spec: Spec
     blocks: nn.ModuleDict
     averages: nn.ModuleDict
     needs_data: frozenset[str]
+
+    @property
+    def spec(self) -> Spec:
+        """The spec."""
+        ...
 
     def stage(self, index: int, averaged: frozenset[str]) -> CompiledStage:
         """Stage `index`, its frozen blocks read from their averages where `averaged` names them."""
@@ -33,6 +37,10 @@ class Executable(Protocol):
 
     def sampler(self, name: str, averaged: frozenset[str]) -> CompiledSampler:
         """The sampler `name`, its blocks read from their averages where `averaged` names them."""
+        ...
+
+    def evaluation(self, name: str, averaged: frozenset[str]) -> CompiledEvaluation:
+        """The line `name` of `evaluate`, its blocks read from their averages where `averaged` names them."""
         ...
 
 

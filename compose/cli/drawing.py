@@ -13,8 +13,8 @@ from compose.cli.commands import Command
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from runners.datasets import Source
-    from runners.run import Run
+    from blocks.types import Field
+    from runners.launch import Reopened
 
 __all__ = ["evaluate", "sample"]
 
@@ -42,7 +42,8 @@ def sample(
     from compose.cli.messages import bad_request, unknown_sampler
     from compose.diagnostics import SpecError
 
-    opened, sources = _opened(folder, plugins)
+    data = _opened(folder, plugins)
+    opened, sources = data.run, data.sources
     names = list(opened.spec.samplers)
     name = sampler or next(iter(names), "default")
     if name not in names:
@@ -59,7 +60,7 @@ def sample(
         raise SpecError([bad_request(str(error), "see `compose sample --help`")]) from None
     chosen = seed if seed is not None else opened.seed
     rows = rows_of(sources, split, count) if sources else {}
-    for path in _write(values, out or folder / "samples" / f"{name}-seed{chosen}-{count}", opened, rows):
+    for path in _write(values, out or folder / "samples" / f"{name}-seed{chosen}-{count}", data.fields, rows):
         click.echo(path)
     return 0
 
@@ -80,7 +81,8 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
     from compose.cli.messages import bad_request, tell
     from compose.diagnostics import SpecError
 
-    opened, sources = _opened(folder, plugins)
+    data = _opened(folder, plugins)
+    opened = data.run
     if not opened.spec.evaluate:
         raise SpecError(
             [
@@ -98,7 +100,7 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
     try:
         found = measuring.evaluate(
             opened.executable,
-            sources,
+            data.sources,
             averaged=opened.averaged,
             seed=opened.seed if seed is None else seed,
             split=split,
@@ -122,7 +124,7 @@ def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(f"{name:<{width}}  {one['value']:>12.6g}{errors[name]}" for name, one in found.items())
 
 
-def _opened(folder: Path, plugins: tuple[Path, ...]) -> "tuple[Run, dict[str, Source]]":
+def _opened(folder: Path, plugins: tuple[Path, ...]) -> "Reopened":
     """The run in a folder.   What hinders is told as a mistake of the command line."""
     from compose.cli.messages import no_run
     from compose.cli.plugins import load_plugins
@@ -168,7 +170,9 @@ def _numbers(options: tuple[str, ...]) -> dict[str, Any]:
     return read
 
 
-def _write(values: "Tensor | dict[str, Tensor]", out: Path, opened: "Run", rows: "Mapping[str, Tensor]") -> list[Path]:
+def _write(
+    values: "Tensor | dict[str, Tensor]", out: Path, fields: "Mapping[str, Field]", rows: "Mapping[str, Tensor]"
+) -> list[Path]:
     """Each value into a file of its own, as a picture where it has one and the file's name asks for no other form."""
     from compose.cli.messages import bad_request
     from compose.diagnostics import SpecError
@@ -179,7 +183,7 @@ def _write(values: "Tensor | dict[str, Tensor]", out: Path, opened: "Run", rows:
     for part, value in parts.items():
         path = out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
         try:
-            written.append(save_values(path, value, opened.executable.composition.fields, rows))
+            written.append(save_values(path, value, fields, rows))
         except (ValueError, OSError) as error:
             raise SpecError(
                 [bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]

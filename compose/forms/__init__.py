@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compose import faults
-from compose.diagnostics import Span
 from compose.expressions import Boolean, Call, Expression, Name
 from compose.models import ProgramModel
 from compose.values import BlockValue, Function, Value

@@ -56,7 +56,12 @@ class FlowBijection(Bijection):
         if seeded and self.settings.get("trace") == "hutchinson":
             options["seed"] = tracer.leaf(LeafLaw(f"{self.name}.trace", "seed"), span)
         return tracer.emit(
-            Operation("loop", function), value, options=options, bodies=(self._body(tracer),), span=span, name=f"{self.name}_flow"
+            Operation("loop", function),
+            value,
+            options=options,
+            bodies=(self._body(tracer),),
+            span=span,
+            name=f"{self.name}_flow",
         )
 
     def _body(self, tracer: Tracer) -> Body:
@@ -132,7 +137,15 @@ def gradient_flow(
     atol: Operand = 1e-5, trace: Trace = "exact", steps: Whole | None = None,
 ) -> Value:  # fmt: skip
     """The flow dx/dt = -grad energy(x) from 0 to `time`, as a bijection.   Source: thesis eqs. 5.5 to 5.7."""
-    settings = {"follows": "gradient_flow", "time": time, "method": method, "rtol": rtol, "atol": atol, "trace": trace, "steps": steps}
+    settings = {
+        "follows": "gradient_flow",
+        "time": time,
+        "method": method,
+        "rtol": rtol,
+        "atol": atol,
+        "trace": trace,
+        "steps": steps,
+    }
     return FlowBijection("gradient", energy, settings, site, span)
 
 
@@ -142,5 +155,13 @@ def ode(
     atol: Operand = 1e-5, trace: Trace = "exact", steps: Whole | None = None,
 ) -> Value:  # fmt: skip
     """The flow dx/dt = field(x, t) from 0 to `time`, as a bijection.   Source: Chen et al. 2018."""
-    settings = {"follows": "ode", "time": time, "method": method, "rtol": rtol, "atol": atol, "trace": trace, "steps": steps}
+    settings = {
+        "follows": "ode",
+        "time": time,
+        "method": method,
+        "rtol": rtol,
+        "atol": atol,
+        "trace": trace,
+        "steps": steps,
+    }
     return FlowBijection("ode", field, settings, site, span)

@@ -25,7 +25,9 @@ CLOSED_FORMS = {
 
 
 @form("normal")
-def normal(site: Evaluator, span: Span, mean: Operand | None = None, std: Operand = 1.0, *, like: Node | None = None) -> Value:
+def normal(
+    site: Evaluator, span: Span, mean: Operand | None = None, std: Operand = 1.0, *, like: Node | None = None
+) -> Value:
     """A normal: standard and shaped `like` a value, or of this mean and standard deviation."""
     if mean is None:
         return StandardModel("normal", like)
@@ -48,7 +50,12 @@ def divergence(site: Evaluator, span: Span, q: Model, p: Model, *, at: Node | No
     if at is not None:
         log_q, log_p = (_density(site, model, at, span) for model in (q, p))
         return site.tracer.call(arithmetic.subtract, log_q, log_p, span=span)
-    if isinstance(q, DistributionModel) and q.node.family == "normal" and isinstance(p, StandardModel) and p.law == "normal":
+    if (
+        isinstance(q, DistributionModel)
+        and q.node.family == "normal"
+        and isinstance(p, StandardModel)
+        and p.law == "normal"
+    ):
         return site.tracer.call(distributions.kl_standard, q.node, span=span)
     if isinstance(q, DistributionModel) and isinstance(p, DistributionModel):
         closed = CLOSED_FORMS.get((str(q.node.family), str(p.node.family)))

@@ -26,11 +26,18 @@ Pair = tuple[float, float]
 @form("langevin")
 def langevin(
     site: Evaluator, span: Span, target: Target, init: Value | None = None, *, steps: Whole, step_size: Operand,
-    noise_scale: Operand | None = None, clip: Operand | None = None, clamp: Pair | None = None, keep: Whole | None = None,
-    differentiable: Flag = False, space: Space = "noise",
+    noise_scale: Operand | None = None, clip: Operand | None = None, clamp: Pair | None = None,
+    keep: Whole | None = None, differentiable: Flag = False, space: Space = "noise",
 ) -> Value:  # fmt: skip
-    """Langevin dynamics in a model's noise space (or its values), or in an energy.   Source: thesis eqs. 1.18 and 4.19."""
-    options = {"steps": steps, "step_size": step_size, "noise_scale": noise_scale, "clip": clip, "clamp": clamp, "keep": keep}
+    """Langevin dynamics in a model's noise space (or its values), or in an energy.   Source: thesis eqs. 1.18, 4.19."""
+    options = {
+        "steps": steps,
+        "step_size": step_size,
+        "noise_scale": noise_scale,
+        "clip": clip,
+        "clamp": clamp,
+        "keep": keep,
+    }
     return DynamicsModel(Dynamics(target, init, _given(options), differentiable, space, site, span))
 
 

@@ -1,4 +1,4 @@
-"""Forms that mark edges, and records:  sg(v) stops a gradient, freeze(b) and ema(b) mark calls of a block, grad(f, v)."""
+"""Forms that mark edges:  sg(v) stops a gradient, freeze(b) and ema(b) mark calls of a block; grad(f, v); records."""
 
 from __future__ import annotations
 

@@ -44,10 +44,10 @@ def push(site: Evaluator, span: Span, model: Model, function: Callable) -> Value
 
 @form("reverse")
 def reverse(
-    site: Evaluator, span: Span, chain: Chain, kernel: Callable, *, start: Whole | None = None, init: Value | None = None,
-    keep: Whole | None = None,
+    site: Evaluator, span: Span, chain: Chain, kernel: Callable, *, start: Whole | None = None,
+    init: Value | None = None, keep: Whole | None = None,
 ) -> Value:  # fmt: skip
-    """The kernel scanned from the terminal law (or `init`, at level `start`) down to level 0.   Source: thesis eq. 6.6."""
+    """The kernel scanned from the terminal law (or `init`, at level `start`) to level 0.   Source: thesis eq. 6.6."""
     levels = site.world.blocks[chain.name].options["steps"]
     if start is not None and start > levels:
         raise faults.no_such_level(span, chain.name, start, levels)

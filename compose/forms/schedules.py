@@ -19,13 +19,13 @@ Operand = Any
 
 @form("linear")
 def linear(site: Evaluator, span: Span, start: Operand, end: Operand, *, steps: Operand | None = None) -> Value:
-    """From `start` to `end` in a straight line over `steps` steps of the stage (the whole stage unless given), then `end`."""
+    """From `start` to `end` in a straight line over `steps` steps of the stage (all of it unless given)."""
     return _schedule(site, span, schedules.linear, start, end, steps)
 
 
 @form("cosine")
 def cosine(site: Evaluator, span: Span, start: Operand, end: Operand, *, steps: Operand | None = None) -> Value:
-    """From `start` to `end` along half a cosine over `steps` steps of the stage (the whole unless given), then `end`."""
+    """From `start` to `end` along half a cosine over `steps` steps of the stage (all of it unless given)."""
     return _schedule(site, span, schedules.cosine, start, end, steps)
 
 

@@ -1,4 +1,4 @@
-"""Models with one leaf: standard laws, runtime distributions, blocks that are models, time steps; and the law of a model's noise."""
+"""Models with one leaf: standard laws, runtime distributions, blocks, time steps; and the law of a model's noise."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ class DistributionModel(Model):
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
         """The draw at this noise.   A discrete one stops the gradient."""
         passes = (False, False) if self.node.family == "bernoulli" else None
-        value = tracer.method("at", self.node, _lone(self, noise, span), span=span, passes=passes, name=f"{self.name}_draw")
+        value = tracer.method(
+            "at", self.node, _lone(self, noise, span), span=span, passes=passes, name=f"{self.name}_draw"
+        )
         return Drawn(value, noise)
 
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:

@@ -1,4 +1,4 @@
-"""Models that run a loop: Langevin dynamics in a model's noise space or its values, a kernel scanned along a diffusion, a memory."""
+"""Models that run a loop: Langevin dynamics, a kernel scanned along a diffusion; and what a memory holds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONE = "v"  # what the state is called in a potential where it is one tensor
 
 @dataclass(frozen=True, eq=False)
 class Dynamics:
-    """A chain in a potential: what it follows, where it starts, and the options of its steps (numbers or clock nodes)."""
+    """A chain in a potential: what it follows, where it starts, the options of its steps (numbers or clock nodes)."""
 
     target: Value
     init: Value | None
@@ -58,7 +58,10 @@ class Dynamics:
         return state
 
     def _drawn_values(self, drawn: Drawn) -> Noise:
-        lines = getattr(self.model, "drawn_lines", lambda: [])() or getattr(getattr(self.model, "base", None), "drawn_lines", lambda: [])()
+        lines = (
+            getattr(self.model, "drawn_lines", list)()
+            or getattr(getattr(self.model, "base", None), "drawn_lines", list)()
+        )
         if not lines:
             return drawn.value  # type: ignore[return-value]
         return {name: drawn.fields[name] for name in lines}  # type: ignore[misc]
@@ -128,7 +131,7 @@ class Dynamics:
         return self.model.joint_log_prob(tracer, state, self.span)  # type: ignore[arg-type]
 
     def end(self, tracer: Tracer, state: Noise) -> Drawn:
-        """What the state it ended in is, as a draw of the target.   Without gradient unless the chain is differentiable."""
+        """The state it ended in, as a draw of the target.   Without gradient unless the chain is differentiable."""
         if self.model is not None and self.space == "noise":
             with tracer.ending():
                 drawn = self.model.at(tracer, state, self.span)
@@ -139,7 +142,10 @@ class Dynamics:
             fields = {key: as_value(part) for key, part in state.items()}
             value = fields[next(reversed(fields))]
         if not self.differentiable:
-            value, fields = self._stopped(tracer, value), {name: self._stopped(tracer, part) for name, part in fields.items()}
+            value, fields = (
+                self._stopped(tracer, value),
+                {name: self._stopped(tracer, part) for name, part in fields.items()},
+            )
         return Drawn(value, state, fields)
 
     def _stopped(self, tracer: Tracer, value: Value) -> Value:
@@ -166,12 +172,14 @@ class Dynamics:
         fields: dict[str, Value] = {**drawn.fields, "state": as_value(ended)}
         if self.options.get("keep"):
             path = tracer.field(trace, "path", span=self.span)
-            fields["path"] = as_value(map_noise(state, lambda key, leaf: tracer.field(path, key, span=self.span) if key else path))
+            fields["path"] = as_value(
+                map_noise(state, lambda key, leaf: tracer.field(path, key, span=self.span) if key else path)
+            )
         return Drawn(drawn.value, drawn.noise, fields)
 
 
 class DynamicsModel(Model):
-    """`langevin(target, ..)`: the chain's end.   Leaves: init's, and one per step (drawn inside the loop from a seed)."""
+    """`langevin(target, ..)`: the chain's end.   Leaves: init's, and one a step (drawn inside the loop from a seed)."""
 
     def __init__(self, dynamics: Dynamics) -> None:
         self.dynamics, self.name = dynamics, "langevin"
@@ -198,7 +206,15 @@ class ReverseModel(Model):
     """`reverse(chain, kernel)`: the kernel scanned from the terminal law, t = start .. 1."""
 
     def __init__(
-        self, chain: BlockValue, kernel: Value, scope: Evaluator, *, start: int, init: Value | None, keep: int | None, span: Span | None
+        self,
+        chain: BlockValue,
+        kernel: Value,
+        scope: Evaluator,
+        *,
+        start: int,
+        init: Value | None,
+        keep: int | None,
+        span: Span | None,
     ) -> None:
         self.chain, self.kernel, self.scope, self.start, self.init = chain, kernel, scope, start, init
         self.keep, self.span, self.name = keep, span, f"reverse({chain.name}, ..)"
@@ -288,7 +304,14 @@ class MemoryModel(Model):
         fresh = self.fresh.at(tracer, noise["fresh"], span).value
         use = BlockUse(self.block.name, span=span)
         value = tracer.block(
-            use, "read", noise["coin"], noise["pick"], fresh, options={"probability": self.probability}, span=span, passes=(False,)
+            use,
+            "read",
+            noise["coin"],
+            noise["pick"],
+            fresh,
+            options={"probability": self.probability},
+            span=span,
+            passes=(False,),
         )
         return Drawn(value, noise)
 

@@ -1,8 +1,8 @@
 """Combinators: models made of models.
 
-    tilt(m, f)             m's leaves and map; m's weight - f(observed)          (thesis eq. 4.1)
-    condition(m, x=v)      m's leaves without x's; x is v; m's weight + log p(x = v)
-    push(m, g)             m's leaves; g after m's map; a density if g is a bijection   (eq. 2.20)
+tilt(m, f)             m's leaves and map; m's weight - f(observed)          (thesis eq. 4.1)
+condition(m, x=v)      m's leaves without x's; x is v; m's weight + log p(x = v)
+push(m, g)             m's leaves; g after m's map; a density if g is a bijection   (eq. 2.20)
 """
 
 from __future__ import annotations

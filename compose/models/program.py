@@ -1,4 +1,4 @@
-"""Programs as models: named lines in order, the last of which is observed.   Leaves: the union; map: in order; log-weight: sum."""
+"""Programs as models: lines in order, the last of them observed.   Leaves: the union; log-weight: the sum."""
 
 from __future__ import annotations
 
@@ -80,7 +80,6 @@ class ProgramModel(Model):
                 self._independent(tracer, weight, before, line)
             weights += draws.collected
         return Drawn(values[self.observed], source.noise, values, total(tracer, weights) if weights else None)
-
 
     def _independent(self, tracer: Tracer, weight: Node, before: Mapping[str, Value], line: Expression) -> None:
         """A weight in a program must not depend on an earlier draw: its normaliser would change with it."""

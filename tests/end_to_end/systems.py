@@ -2,8 +2,8 @@
 
 import torch
 
-from compose.checks.training import resolve_training
 from compose.build import build
+from compose.checks.training import resolve_training
 from compose.compiler import compile_composition
 from compose.spec import dump_yaml, parse_spec
 from runners.batches import Batches
@@ -150,7 +150,9 @@ def train(text, folder, *, batches=lambda b: b, checkpoint=3, seed=0):
     executable, source, spec = compiled(text, seed)
     data = Batches(source, batch_size=spec.data[""].batch_size, seed=0)
     options = Options(quiet=True, intervals=Intervals(log=1, checkpoint=checkpoint))
-    return run(executable, batches(data), folder, spec_text=dump_yaml(spec), options=options, fields=source.contract.fields)
+    return run(
+        executable, batches(data), folder, spec_text=dump_yaml(spec), options=options, fields=source.contract.fields
+    )
 
 
 def bits(made):
