@@ -195,14 +195,6 @@ def _add(value: Tensor, change: Tensor, factor: Scalar) -> None:
         value.add_(change, alpha=factor)
 
 
-def _add(value: Tensor, change: Tensor, factor: Scalar) -> None:
-    """value += factor * change."""
-    if isinstance(factor, Tensor):
-        value.addcmul_(change, factor.to(value.dtype))
-    else:
-        value.add_(change, alpha=factor)
-
-
 def _parts(state: State, names: tuple[str, ...] | None) -> Parts:
     if isinstance(state, Tensor):
         return [state]

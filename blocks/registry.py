@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 __all__ = ["BLOCKS", "OPERATORS", "Registry", "UnknownName", "block", "operator"]
 
-Registered = TypeVar("Registered")
+Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
 class UnknownName(LookupError):

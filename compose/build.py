@@ -13,7 +13,7 @@ from compose import faults
 from compose.declarations import Declared, declare_blocks, unknown_likes
 from compose.dependencies import cycles
 from compose.diagnostics import Finding, Span, SpecError
-from compose.elaborate import Evaluator, Poisoned, World
+from compose.elaborate import Evaluator, FreshDraws, Poisoned, World
 from compose.evaluations import EvaluationGraph, build_evaluation
 from compose.expressions import Expression
 from compose.graph import Graph, Node
@@ -37,6 +37,11 @@ class UpdateGraph:
     monitor: dict[str, Node] = field(default_factory=dict)
     write: dict[str, Node] = field(default_factory=dict)
     trains: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every term could be built."""
+        return len(self.terms) == len(self.spec.minimize) + len(self.spec.maximize)
 
 
 @dataclass(eq=False)
@@ -116,7 +121,7 @@ class GraphBuilder:
         seen = {key: held for key, held in self.spec.samplers.items() if samplers and not isinstance(held, Function)}
         return World(
             self.spec, self.fields, self.blocks, Tracer(name), reader=reader, shared=shared or {}, samplers=seen,
-            faulty=self.faulty, guessing="" in self.unread,
+            faulty=self.faulty, guessing="" in self.unread, further=(*self.metrics, *self.spec.samplers) if samplers else (),
         )  # fmt: skip
 
     def collect(self, work: Callable[[], Value | None]) -> Value | None:
@@ -254,7 +259,7 @@ class GraphBuilder:
         values: dict[str, Value] = {}
         for line, expression in declared.lines.items():
             values[line] = Evaluator(
-                site.world, site.tracer, {**site.locals, **values}, type(site.draws)(f"{name}.{line}")
+                site.world, site.tracer, {**site.locals, **values}, FreshDraws(f"{name}.{line}")
             )(expression)
         return values[list(declared.lines)[-1]]
 

@@ -91,7 +91,7 @@ class World:
 
     `shared` are values given by the stage's shared program, with the chain of a time step. `reader` is the sampler or
     evaluation that it is for, in which no clock ticks. `guessing`: the data's fields are not known, so that a name that
-    nothing has may be one.
+    nothing has may be one. `further` are names that may be meant here, for suggestions.
     """
 
     spec: Spec
@@ -103,6 +103,7 @@ class World:
     samplers: Mapping[str, Any] = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
     guessing: bool = False
+    further: tuple[str, ...] = ()
     used: set[str] = field(default_factory=set)
     evaluated: dict[str, Value] = field(default_factory=dict)
 
@@ -147,7 +148,7 @@ class World:
         spec = self.spec
         return [
             *spec.graph, *self.fields, *self.blocks, *spec.models, *spec.params, *CLOCK, *STANDARD_MODELS, *FORMS,
-            *OPERATORS.names(),
+            *OPERATORS.names(), *self.further,
         ]  # fmt: skip
 
     def evaluator(self, line: str) -> Evaluator:
@@ -254,7 +255,7 @@ class Evaluator:
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockBijection(value)
+            return BlockBijection(value, value.name)
         return value if isinstance(value, Bijection) else None
 
     def function(self, expression: Expression) -> Value:
@@ -351,6 +352,8 @@ class Evaluator:
             return value(self, expression)
         if isinstance(value, BlockValue):
             return call_block_at(self, value, "forward", expression)
+        if not isinstance(value, Function | Bijection):
+            raise faults.not_callable(called.span, value)
         named = next((argument for argument in expression.arguments if argument.name), None)
         if named is not None:
             raise faults.named_argument(named.name_span or expression.span, named.name)

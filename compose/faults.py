@@ -40,6 +40,8 @@ def describe(value: object) -> str:
         return f"a distribution ({family})" if family else "a tensor"
     if isinstance(value, str):
         return f"the text '{value}'"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, int | float):
         return f"the number {value}"
     if kind == "BlockValue":
@@ -55,7 +57,7 @@ def describe(value: object) -> str:
 def unknown_name(span: Span | None, name: str, known: Iterable[str]) -> Finding:
     """An expression uses a name that nothing in the spec, the data or the language has."""
     near = nearest(name, known)
-    return Finding(span=span, message=f"nothing is called `{name}`", help=_write(near, "declare it, or correct the name"))
+    return Finding(span=span, message=f"nothing is called `{name}`", help=_write(near, f"add a line `{name}: ..` under `graph`, or correct the name"))
 
 
 @fault("N102")
@@ -63,8 +65,9 @@ def no_attribute(span: Span | None, value: object, name: str, known: Iterable[st
     """What stands before the dot has no such field, view or method."""
     names = list(known)
     near = nearest(name, names)
-    listed = ", ".join(dict.fromkeys(names)) or "no fields"
-    return Finding(span=span, message=f"{describe(value)} has no `{name}`", help=_write(near, f"it has {listed}"))
+    listed = ", ".join(dict.fromkeys(names))
+    way = _write(near, f"it has {listed}" if listed else f"remove `.{name}`")
+    return Finding(span=span, message=f"{describe(value)} has no `{name}`", help=way)
 
 
 @fault("N103")

@@ -132,6 +132,7 @@ class Lowering:
         options = map_edges({key: part for key, part in node.options.items() if part is not None}, value)
         made = LOWER[node.operation.kind](self, node, arguments, options)
         self.made[id(node)] = made
+        made.meta.setdefault("source", node)
         own = node.operation.kind != "stop" or (node.named and made.op != "placeholder" and not made.meta["named"])
         if own:
             _rename(made, node.name, named=node.named)
@@ -217,7 +218,7 @@ class Lowering:
         return self.graph.call_function(operator.getitem if entry else getattr, (arguments[0], node.operation.target))
 
     def _grad(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
-        keep = {"create_graph": True} if self.flow.requires(node) else {}
+        keep: dict[str, Any] = {"create_graph": True} if self.flow.requires(node) else {}
         return self.graph.call_function(gradient, arguments, keep)
 
     def _loop(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401

@@ -85,7 +85,7 @@ class Sizes:
         if like == "data":
             return next((held.event for held in self.fields.values() if held.dtype == "float32"), None)
         if like in self.fields:
-            return self.fields[like].event
+            return self.fields[str(like)].event
         node = self.lines.get(str(like))
         return node.type.event if node is not None and isinstance(node.type, Tensor) else None
 

@@ -49,13 +49,13 @@ class Tracer:
     ) -> Node:
         """The node of `operation` on these arguments: a new one, or the one that computes the same already."""
         arguments = self._edges(arguments, span)
-        options = self._edges(dict(options or {}), span)
-        key = None if bodies else (operation, _key(arguments), _key(options), use)
+        given: dict[str, Any] = self._edges(dict(options or {}), span)
+        key = None if bodies else (operation, _key(arguments), _key(given), use)
         if key is not None and key in self._shared:
             return self._shared[key]
         node = Node(
             self._free_name(name or _default_name(operation, arguments, use)),
-            operation, arguments, options, span, use, bodies, family, chain, graph=self.graph,
+            operation, arguments, given, span, use, bodies, family, chain, graph=self.graph,
         )  # fmt: skip
         self.graph.nodes.append(node)
         if key is not None:

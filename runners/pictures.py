@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_grid", "draw_paths", "draw_points", "field_like", "picture_of", "png_size", "save_picture"]
 
 PADDING = 2  # pixels between two images of a grid
-SMALLEST = 256  # pixels: smaller grids are enlarged by a whole factor
+SMALLEST = 512  # pixels: smaller grids are enlarged by a whole factor
 
 
 def picture_of(value: Tensor, field: Field | None, reference: Tensor | None = None) -> bytes | None:

@@ -69,7 +69,7 @@ def _update(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
     for name, seen in found.items():
         if name not in idle:
             yield from _summands(update, written[name], update.terms[name])
-    if lost or len(found) < len(written) or (found and len(idle) == len(found)):
+    if lost or not update.complete or (found and len(idle) == len(found)):
         return  # a term is faulty, or none reaches anything: told above
     for name in update.trains if found else ():
         behind_idle = any(name in seen.frozen or name in seen.stopped for seen in idle.values())

@@ -110,6 +110,8 @@ def _copies(composition: Composition, stage: Stage) -> Iterator[Finding]:
 def _idle(composition: Composition) -> Iterator[Finding]:
     """Averages and options for blocks that the stage does not train."""
     for stage in composition.stages:
+        if not all(update.complete for update in stage.updates):
+            continue  # what it trains is not known
         for part in updates(stage.spec):
             places = [(name, part.span("ema", name, key=True), "averaged") for name in part.ema]
             if part.optimizer is not None:
@@ -117,7 +119,7 @@ def _idle(composition: Composition) -> Iterator[Finding]:
                 places += [(name, part.optimizer.span("blocks", name, key=True), "given options") for name in blocks]
             for name, span, what in places:
                 block = name.split(".")[0]
-                if block in composition.blocks and block not in stage.trains and not composition.faulty:
+                if block in composition.blocks and block not in stage.trains:
                     yield idle_block(span, block, what)
 
 

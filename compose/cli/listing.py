@@ -4,8 +4,6 @@ import ast
 import importlib.util
 import json
 import textwrap
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 
 import click
@@ -87,6 +85,9 @@ def version() -> None:
     """\b
     compose version
     """
+    from importlib.metadata import PackageNotFoundError  # on use: 25 ms
+    from importlib.metadata import version as version_of
+
     try:
         click.echo(f"compose {version_of('compose-generative')}")
     except PackageNotFoundError:  # run from a folder, not installed

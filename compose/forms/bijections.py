@@ -82,11 +82,7 @@ class BlockBijection(Bijection):
     """A flow block as a bijection."""
 
     block: BlockValue
-
-    @property
-    def name(self) -> str:
-        """The block's name."""
-        return self.block.name
+    name: str
 
     def forward(self, tracer: Tracer, noise: Value, span: Span | None) -> Node:
         """Noise to data."""

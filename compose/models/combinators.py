@@ -62,7 +62,7 @@ class TiltedModel(Model):
     def joint_log_prob(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Node:
         """The base's joint density, minus the function of the observed value; up to log Z."""
         base = self.base.joint_log_prob(tracer, values, span)
-        observed = getattr(self.base, "observed", next(reversed(values)))
+        observed = getattr(self.base, "observed", list(values)[-1])
         return tracer.call(arithmetic.subtract, base, self.energy(tracer, values[observed], span), span=span)
 
 

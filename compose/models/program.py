@@ -73,9 +73,9 @@ class ProgramModel(Model):
                     self.weighted = True
                     self._independent(tracer, weights[-1], before, line)
             else:
-                values[name] = site(line)
-                if isinstance(values[name], Node):
-                    tracer.rename(values[name], name)
+                made = values[name] = site(line)
+                if isinstance(made, Node):
+                    tracer.rename(made, name)
             for weight in draws.collected:
                 self._independent(tracer, weight, before, line)
             weights += draws.collected

@@ -42,7 +42,7 @@ def test_a_spec_trains_and_samples(path, tmp_path):
     assert {shown.name.rsplit("-", 1)[0].split(".")[0] for shown in (tmp_path / "run" / "samples").iterdir()} <= set(
         composition.spec.samplers
     )
-    again, _ = reopen(tmp_path / "run")
+    again = reopen(tmp_path / "run").run
     assert again.finished
 
 

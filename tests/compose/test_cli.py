@@ -1,0 +1,222 @@
+"""The command line: help, findings, exit statuses, and never a traceback for a mistake of the user."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from compose.cli import main
+from compose.cli.plugins import load_plugins
+from compose.diagnostics import SpecError, to_json
+from tests.house.sources import ROOT
+
+GOOD = """
+compose: 1
+name: little
+data: {source: toy.moons, batch_size: 32, size: 200}
+blocks: {flow: {kind: flow.realnvp, couplings: 2, hidden: [8]}}
+stages:
+  - steps: 2
+    minimize: {nll: -flow.log_prob(x)}
+samplers: {default: ~flow}
+"""
+FAULTY = GOOD.replace("flow.log_prob(x)}", "flo.log_prob(x)}")
+COMMANDS = ("run", "check", "explain", "sample", "eval", "list", "version")
+
+
+@pytest.fixture
+def good(tmp_path):
+    path = tmp_path / "good.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    path = tmp_path / "faulty.yaml"
+    path.write_text(FAULTY)
+    return path
+
+
+def test_help_begins_with_examples_and_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.split("\n")[0].strip().startswith("compose run ")
+    assert all(f"  {command} " in shown for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_begins_with_an_example_of_it(command, capsys):
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.split("\n")[0].strip().startswith(f"compose {command}")
+    assert shown.index("Usage:") > shown.index(f"compose {command}")
+
+
+@pytest.mark.parametrize("noun", ["blocks", "operators", "specs", "data", "metrics", "optimizers"])
+def test_what_a_spec_may_name_is_listed(noun, capsys):
+    assert main(["list", noun, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found
+    assert all(summary for name, summary in found.items()), [n for n, s in found.items() if not s]
+
+
+def test_words_of_the_language_are_listed_with_the_operators(capsys):
+    main(["list", "operators", "--json"])
+    assert {"kl", "langevin", "tilt", "softplus"} <= set(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list", "blocks"]], ids=" ".join)
+def test_help_and_lists_are_quick_and_import_neither_torch_nor_pydantic(words):
+    code = f"import sys; from compose.cli import main; main({words!r}); print({{'torch', 'pydantic'}} & set(sys.modules), file=sys.stderr)"
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        times.append(time.perf_counter() - start)
+    assert done.stderr.strip() == "set()"
+    assert min(times) < 1.0  # 0.15 s on an idle machine; the bound leaves room for a busy one
+
+
+def test_a_good_spec_passes(good, capsys):
+    assert main(["check", str(good)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "no errors" in shown.err
+
+
+def test_a_faulty_spec_is_refused_with_its_place(faulty, capsys):
+    assert main(["check", str(faulty)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "faulty.yaml:8:" in shown.err
+    assert "`flow`" in shown.err
+
+
+def test_findings_as_json_have_the_shape_of_the_diagnostics(faulty, capsys):
+    assert main(["check", str(faulty), "--json"]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert said.keys() == to_json([]).keys()
+    assert said["findings"][0].keys() == {"code", "severity", "file", "line", "column", "end_line", "end_column", "message", "help", "related"}
+
+
+def test_a_folder_is_checked_file_by_file(good, faulty, capsys):
+    assert main(["check", str(good.parent)]) == 2
+    shown = capsys.readouterr().err
+    assert "good.yaml: no errors" in shown
+    assert "faulty.yaml: 1 error" in shown
+
+
+@pytest.mark.parametrize("command", ["check", "run", "explain"])
+def test_set_is_checked_like_the_file(command, good, capsys):
+    assert main([command, str(good), "--set", "stages.0.steps=many"]) == 2
+    assert "--set:1" in capsys.readouterr().err
+
+
+def test_running_a_faulty_spec_runs_nothing(faulty, capsys, tmp_path):
+    out = tmp_path / "run"
+    assert main(["run", str(faulty), "--out", str(out)]) == 2
+    assert not out.exists()
+
+
+MISTAKES = {
+    "no such command": (["rnu", "x.yaml"], "compose run"),
+    "no such file": (["run", "nowhere.yaml"], "nowhere.yaml"),
+    "no such folder to check": (["check", "nowhere/"], "nowhere"),
+    "a folder without specs": (["check", "EMPTY"], "no spec lies"),
+    "a folder that is no run": (["sample", "EMPTY"], "run"),
+    "no folder": (["eval", "nowhere"], "nowhere"),
+    "an option that there is none of": (["run", "GOOD", "--epochs", "3"], "--epochs"),
+    "a setting without a value": (["run", "GOOD", "--set", "stages.0.steps"], "stages.0.steps"),
+    "a setting of what is not there": (["run", "GOOD", "--set", "stage.0.steps=1"], "stage"),
+    "a plugin that is not there": (["run", "GOOD", "--plugin", "nowhere.py"], "nowhere.py"),
+    "a noun that is not listed": (["list", "block"], "blocks"),
+    "a code that there is none of": (["explain", "Q999"], "Q999"),
+    "neither file nor code": (["explain", "nothing"], "nothing"),
+    "a seed that is no number": (["run", "GOOD", "--seed", "one"], "--seed"),
+    "a batch that no data fill": (["run", "GOOD", "--set", "data.batch_size=5000"], "5000"),
+    "a device that is not here": (["run", "GOOD", "--set", "run.device=cuda"], "cuda"),
+}
+
+
+@pytest.mark.parametrize(("words", "named"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_on_the_command_line_is_status_2_and_names_what_is_wrong(words, named, good, tmp_path, capsys, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    given = [{"GOOD": str(good), "EMPTY": str(tmp_path / "empty")}.get(word, word) for word in words]
+    assert main(given) == 2
+    shown = capsys.readouterr()
+    assert named in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_a_file_that_is_no_text_is_a_finding(tmp_path, capsys):
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(b"\xff\xfe\x00compose")
+    assert main(["check", str(path)]) == 2
+    assert "error[" in capsys.readouterr().err
+
+
+def test_explain_shows_terms_and_what_they_reach(good, capsys):
+    assert main(["explain", str(good)]) == 0
+    shown = capsys.readouterr().out
+    assert "-flow.log_prob(x)" in shown
+    assert "reaches" in shown
+
+
+def test_explain_as_json_holds_the_matrix_and_the_cost(good, capsys):
+    assert main(["explain", str(good), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["gradients"] == {"stage1": {"update1": {"nll": {"flow": "reaches"}}}}
+    assert said["cost"]["parameters"]["flow"] > 0
+
+
+def test_the_code_that_explain_prints_is_python(good, capsys):
+    assert main(["explain", str(good), "--code"]) == 0
+    shown = capsys.readouterr().out
+    compile(shown, "explained", "exec")
+    assert "def stage1_update1(" in shown
+    assert "def sample_default(" in shown
+
+
+def test_explain_gives_the_page_of_a_code(capsys):
+    assert main(["explain", "t202"]) == 0
+    assert capsys.readouterr().out.startswith("error[T202]")
+
+
+def test_no_colour_where_no_color_is_set_or_nobody_looks(faulty):
+    words = [sys.executable, "-m", "compose", "check", str(faulty)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
+
+
+def test_a_plugin_declares_a_block(good, tmp_path, capsys):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from compose import block\nfrom blocks.flows import RealNVP\n\n@block('test_plugin.flow')\nclass Mine(RealNVP):\n    '''Mine.'''\n"
+    )
+    words = ["check", str(good), "--set", "blocks.flow.kind=test_plugin.flow"]
+    assert main(words) == 2
+    assert main([*words, "--plugin", str(plugin)]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "line"), [("import nowhere_at_all", 1), ("x = 1\nx / 0\n", 2), ("def f(:\n", 1), ("import sys\nsys.exit(3)", None)])
+def test_a_plugin_that_fails_is_told_at_its_line(text, line, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(text)
+    with pytest.raises(SpecError) as caught:
+        load_plugins([plugin])
+    (found,) = caught.value.findings
+    assert (found.span.line if found.span else None) == line
+
+
+def test_importing_compose_imports_no_torch():
+    code = "import sys, compose; print('torch' in sys.modules, sorted(compose.__all__))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("False")
