@@ -40,6 +40,8 @@ class Normal:
 
     def at(self, noise: Tensor) -> Tensor:  # b *event -> b *event
         """mean + std * noise."""
+        if not isinstance(self.mean, Tensor):
+            return self.mean + self.std * noise
         if isinstance(self.std, Tensor):
             return torch.addcmul(self.mean, self.std, noise)
         return torch.add(self.mean, noise, alpha=self.std)

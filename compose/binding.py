@@ -24,17 +24,21 @@ __all__ = ["call_block", "call_block_at", "call_operator", "option", "placed"]
 
 
 def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
-    """A call of a registered operator.   Positional parameters are values, keyword-only ones are plain options."""
+    """A call of a registered operator.   Parameters annotated as tensors are values, the others are plain options."""
     function = OPERATORS.find(name)
     parameters, hints = _signature(function)
     positional: list[Any] = []
     options: dict[str, Any] = {}
+    hinted = [hints.get(parameter, Any) for parameter in parameters]
     for argument in expression.arguments:
         if argument.name is None:
-            positional.append(_operand_or_record(site, argument.value))
+            hint = hinted[min(len(positional), len(hinted) - 1)] if hinted else Any
+            positional.append(
+                _operand_or_record(site, argument.value) if _is_value(hint) else option(site, argument.value, hint)
+            )
         elif argument.name not in parameters:
             raise faults.unknown_argument(argument.name_span or argument.span, argument.name, name, list(parameters))
-        elif parameters[argument.name].kind is inspect.Parameter.KEYWORD_ONLY:
+        elif not _is_value(hints.get(argument.name, Any)):
             options[argument.name] = option(site, argument.value, hints.get(argument.name, Any))
         else:
             options[argument.name] = site.operand(argument.value)
@@ -68,6 +72,11 @@ def _mapped(
     if not any(isinstance(value, Node) for value in (*positional, *options.values())):
         return float(function(*(torch.tensor(float(value))[None] for value in positional), **options))
     return site.tracer.call(function, *positional, options=options, span=span)
+
+
+def _is_value(hint: Any) -> bool:  # noqa: ANN401
+    """Whether a parameter takes a value of the graph: a tensor is among what its annotation allows."""
+    return hint is Any or hint is torch.Tensor or torch.Tensor in typing.get_args(hint)
 
 
 def _operand_or_record(site: Evaluator, expression: Expression) -> Value:
@@ -149,7 +158,7 @@ def option(site: Evaluator, expression: Expression, hint: Any) -> Any:  # noqa: 
 def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> Node | float | int:
     if isinstance(value, Node) and value.family is None:
         return value
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and site.world.blocks[block].role == "chain":  # a level may be a number
         return value
     if site.as_model(value) is not None:
         raise faults.model_as_argument(span, block)

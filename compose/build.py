@@ -173,12 +173,14 @@ class GraphBuilder:
         made = UpdateGraph(update.name, update, world.tracer.graph)
         for terms, sign in ((update.minimize, 1.0), (update.maximize, -1.0)):
             for name, term in terms.items():
-                node = self.collect(lambda term=term, name=name: self._number(world, term.value, name))
+                node = self.collect(lambda term=term, name=name: self._number(world, term.value, name, "terms"))
                 if isinstance(node, Node):
                     made.terms[name], made.signs[name] = node, sign
-        for values, target in ((update.monitor, made.monitor), (update.write, made.write)):
+        for section, values, target in (
+            ("monitor", update.monitor, made.monitor), ("write", update.write, made.write),
+        ):  # fmt: skip
             for name, expression in values.items():
-                node = self.collect(lambda e=expression, n=name: self._number(world, e, n))
+                node = self.collect(lambda e=expression, n=name, s=section: self._number(world, e, n, s))
                 if isinstance(node, Node):
                     target[name] = node
         made.graph.outputs = {**made.terms, **{f"monitor {k}": v for k, v in made.monitor.items()}}
@@ -186,8 +188,8 @@ class GraphBuilder:
         self._remember_lines(world)
         return made
 
-    def _number(self, world: World, expression: Expression, name: str) -> Node:
-        site = world.evaluator(name)
+    def _number(self, world: World, expression: Expression, name: str, section: str) -> Node:
+        site = world.evaluator(f"{section}/{name}")  # a term may be called as a line of `graph` is: their draws differ
         value = site.operand(expression)
         if not isinstance(value, Node):
             raise faults.constant_term(expression.span, name)
@@ -219,8 +221,8 @@ class GraphBuilder:
         def work(site: Evaluator) -> Value:
             if isinstance(declared, Function):
                 bound = self._bound(site, declared, options)
-                return self._body(site.with_(site.tracer, bound), name, declared.body)
-            return self._body(site, name, declared)
+                return self._body(site.with_(site.tracer, bound), declared.body)
+            return self._body(site, declared)
 
         made = self.program(name, section, work)
         return replace(made, options=options) if made is not None else None
@@ -230,7 +232,7 @@ class GraphBuilder:
         span = self.spec.span(section, name)
         reader = self.spec.span(section, name, key=True)
         world = self.world(f"{section}_{name}", reader=reader, samplers=section == "evaluate")
-        value = self.collect(lambda: work(world.evaluator(name)))
+        value = self.collect(lambda: work(world.evaluator(f"{section}/{name}")))
         self._remember_lines(world)
         if value is None:
             return None
@@ -253,13 +255,14 @@ class GraphBuilder:
             bound[parameter] = value
         return bound
 
-    def _body(self, site: Evaluator, name: str, declared: Expression | Program) -> Value:
+    def _body(self, site: Evaluator, declared: Expression | Program) -> Value:
         if not isinstance(declared, Program):
             return site(declared)
+        assert isinstance(site.draws, FreshDraws)
         values: dict[str, Value] = {}
         for line, expression in declared.lines.items():
             values[line] = Evaluator(
-                site.world, site.tracer, {**site.locals, **values}, FreshDraws(f"{name}.{line}")
+                site.world, site.tracer, {**site.locals, **values}, FreshDraws(f"{site.draws.line}.{line}")
             )(expression)
         return values[list(declared.lines)[-1]]
 

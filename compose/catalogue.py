@@ -16,14 +16,16 @@ from compose.spec import DataSource, Spec
 __all__ = ["Catalogue", "read_fields"]
 
 FieldsOf = Callable[[str, Mapping[str, Any]], SourceContract]
-"""(source, options) -> its contract.   Raises LookupError for an unknown source, whose attribute `nearest`, if there is
-one, is the closest known name; ValueError for its options, whose attribute `option`, if there is one, names the culprit.
+"""(source, options) -> its contract.
+
+Raises LookupError for an unknown source, whose attribute `nearest`, if there is one, is the closest known name;
+ValueError for its options, whose attribute `option`, if there is one, names the culprit.
 """
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Contracts: `fields_of` a data source, names of `metrics`, options by name of `optimizers` (empty: not checked)."""
+    """Contracts: `fields_of` a source, names of `metrics`, options by name of `optimizers` (empty: not checked)."""
 
     fields_of: FieldsOf
     metrics: frozenset[str] = frozenset()
@@ -36,7 +38,7 @@ class Catalogue:
 
 
 def read_fields(spec: Spec, catalogue: Catalogue) -> tuple[dict[str, Field], list[Finding], frozenset[str]]:
-    """The fields of the spec's data ("x", or "photos.x" of several sources), what is wrong, and the sources that failed."""
+    """The fields of the spec's data ("x"; of several sources "photos.x"), what is wrong, the sources that failed."""
     fields: dict[str, Field] = {}
     findings: list[Finding] = []
     failed = set()

@@ -10,14 +10,24 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import fx, nn
 
+from blocks.noise import leaf_seed
 from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
 from compose.flow import Flow
 from compose.graph import BlockUse, Graph, Node, Tensor
 from compose.lowering import Lowered, Lowering, View, lower
+from compose.options import sampler_with
 from compose.printer import print_program
-from compose.program import CompiledArgument, CompiledEvaluation, CompiledSampler, CompiledStage, CompiledUpdate, Program
+from compose.program import (
+    CompiledArgument,
+    CompiledEvaluation,
+    CompiledSampler,
+    CompiledStage,
+    CompiledUpdate,
+    Program,
+)
 from compose.spec import Spec
 from compose.views import Views
 
@@ -34,7 +44,7 @@ class Executable:
 
     @property
     def spec(self) -> Spec:
-        """The spec."""
+        """What it was compiled from."""
         return self.composition.spec
 
     def stage(self, index: int, averaged: frozenset[str] = frozenset()) -> CompiledStage:
@@ -53,6 +63,12 @@ class Executable:
         """A named sampler.   Raises KeyError for a name that the spec does not have."""
         graphs = self.composition.samplers[name]
         return self._sampler(graphs, averaged)
+
+    def sampler_with(
+        self, name: str, averaged: frozenset[str], options: Mapping[str, float | int | bool]
+    ) -> CompiledSampler:
+        """A named sampler with other values of its options.   Raises SpecError for those that it cannot have."""
+        return self._sampler(sampler_with(self.composition, name, options), averaged)
 
     def evaluation(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledEvaluation:
         """A line of `evaluate`.   Raises KeyError for a name that the spec does not have."""
@@ -88,8 +104,17 @@ class Executable:
         return CompiledUpdate(update.name, update.trains, tuple(update.terms), every, update.spec, compile_active)
 
 
-def compile_composition(composition: Composition) -> Executable:
-    """Real blocks of the sizes that were found, and nothing compiled yet.   Seeds nothing: the caller has."""
+def compile_composition(composition: Composition, seed: int | None = None) -> Executable:
+    """Real blocks of the sizes that were found, and nothing compiled yet.
+
+    With a `seed`, the first weights of each block follow from it and the block's name alone: another block changes none.
+    Torch's own generator is then left as it was.
+    """
+    with torch.random.fork_rng(devices=[], enabled=seed is not None):
+        return _compiled(composition, seed)
+
+
+def _compiled(composition: Composition, seed: int | None) -> Executable:
     sizes = composition.sizes
     blocks, averages = {}, {}
     averaged = {block for stage in composition.stages for update in stage.updates for block in update.spec.ema}
@@ -97,6 +122,8 @@ def compile_composition(composition: Composition) -> Executable:
         slot = sizes.slots[name]
         if slot.module is None and declared.inferred:
             continue  # never called: the checker has said so
+        if seed is not None:
+            torch.manual_seed(leaf_seed(seed, "weights", name))
         blocks[name] = declared.build(tuple(slot.takes) if slot.takes else None, slot.makes)  # type: ignore[arg-type]
         if not declared.trainable:
             blocks[name].requires_grad_(False)

@@ -109,7 +109,9 @@ def unknown_likes(spec: Spec, fields: Mapping[str, Field]) -> list[Finding]:
     ]
 
 
-def bind_options(owner: Any, written: Mapping[str, Any], spec: Spec, path: tuple[str, ...], noun: str) -> dict[str, Any]:  # noqa: ANN401
+def bind_options(
+    owner: Any, written: Mapping[str, Any], spec: Spec, path: tuple[str, ...], noun: str
+) -> dict[str, Any]:  # noqa: ANN401
     """Options as the signature of `owner` wants them, defaults filled in.   Raises SpecError with every misfit."""
     parameters = {name: given for name, given in _parameters(owner).items() if given.kind is given.KEYWORD_ONLY}
     hints = typing.get_type_hints(owner.__init__ if inspect.isclass(owner) else owner)
@@ -133,7 +135,7 @@ def bind_options(owner: Any, written: Mapping[str, Any], spec: Spec, path: tuple
     return {name: options.get(name, parameter.default) for name, parameter in parameters.items()}
 
 
-def convert(value: Any, hint: Any, spec: Spec, place: tuple[str, ...]) -> Any:  # noqa: ANN401
+def convert(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401
     """`value` as the annotation `hint` wants it.   Raises TypeError with what was expected."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
@@ -147,11 +149,11 @@ def convert(value: Any, hint: Any, spec: Spec, place: tuple[str, ...]) -> Any:  
     if origin in (list, tuple, Sequence) or (isinstance(origin, type) and issubclass(origin, Sequence)):
         if not isinstance(value, list | tuple):
             raise TypeError(f"a list such as [64, 64], not `{value}`")
-        return tuple(convert(part, inner[0] if inner else Any, spec, (*place, str(i))) for i, part in enumerate(value))
+        return tuple(convert(part, inner[0] if inner else Any, spec, (*place, i)) for i, part in enumerate(value))
     return _scalar(value, hint, spec, place)
 
 
-def _any_of(value: Any, hints: tuple[Any, ...], spec: Spec, place: tuple[str, ...]) -> Any:  # noqa: ANN401
+def _any_of(value: Any, hints: tuple[Any, ...], spec: Spec, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401
     expected = []
     for hint in sorted(hints, key=lambda hint: hint in (int, float)):
         try:
@@ -161,7 +163,7 @@ def _any_of(value: Any, hints: tuple[Any, ...], spec: Spec, place: tuple[str, ..
     raise TypeError(f"{' or '.join(expected)}, not `{value}`")
 
 
-def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str, ...]) -> Any:  # noqa: ANN401
+def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401
     if hint is type(None):
         if value is None:
             return None
@@ -178,7 +180,7 @@ def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str, ...]) -> Any:  
     return value
 
 
-def _number(value: Any, spec: Spec, place: tuple[str, ...]) -> float | int:  # noqa: ANN401
+def _number(value: Any, spec: Spec, place: tuple[str | int, ...]) -> float | int:  # noqa: ANN401
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError(f"a number, not `{value}`")
     if not isinstance(value, str):
@@ -215,7 +217,9 @@ def missing_option(span: Span, name: str, noun: str) -> Finding:
 @finding("T110", "error")
 def wrong_option(span: Span, name: str, noun: str, expected: str) -> Finding:
     """An option has a value of the wrong type."""
-    return Finding(span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"change the value of `{name}`")
+    return Finding(
+        span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"change the value of `{name}`"
+    )
 
 
 @finding("N118", "error")
@@ -225,4 +229,6 @@ def unknown_like(span: Span, name: str, known: Iterable[str]) -> Finding:
     Wrong: `like: y_hat`.   Right: `like: x`.
     """
     near = nearest(name, known)
-    return Finding(span=span, message=f"`like:` names a value, and nothing is called `{name}`", help=f"write `like: {near or 'x'}`")
+    return Finding(
+        span=span, message=f"`like:` names a value, and nothing is called `{name}`", help=f"write `like: {near or 'x'}`"
+    )

@@ -1,13 +1,14 @@
 """Which lines use which names, read off the expressions alone: nothing is evaluated.
 
-    definitions(spec)   every named line of `graph`, `models` and `samplers`, with the names that it uses
-    cycles(spec)        the circles among them, each as the uses that close it
+definitions(spec)   every named line of `graph`, `models` and `samplers`, with the names that it uses
+cycles(spec)        the circles among them, each as the uses that close it
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 
@@ -88,7 +89,7 @@ def cycles(spec: Spec) -> tuple[list[Finding], set[str]]:
             caught |= component
             first = min(component, key=list(lines).index)
             path = _circle(part, first)
-            findings.append(cycle(path, [places[edge] for edge in zip(path, path[1:], strict=False)]))
+            findings.append(cycle(path, [places[edge] for edge in pairwise(path)]))
     return findings, caught
 
 
@@ -106,7 +107,10 @@ def cycle(path: list[str], places: list[Span]) -> Finding:
 
     Wrong: `a: decoder(b)` and `b: encoder(a)`.   Right: one of the two uses something else.
     """
-    notes = tuple(Note(place, f"`{user}` uses `{used}` here") for user, used, place in zip(path[1:], path[2:], places[1:], strict=False))
+    notes = tuple(
+        Note(place, f"`{user}` uses `{used}` here")
+        for user, used, place in zip(path[1:], path[2:], places[1:], strict=False)
+    )
     return Finding(
         span=places[0], message=f"`{path[0]}` depends on itself: {' -> '.join(path)}",
         help=f"let `{path[0]}` use something that is known before it", notes=notes,

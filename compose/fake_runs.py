@@ -64,7 +64,9 @@ def _field(node: Node, call: Any, arguments: Any, options: dict[str, Any], fakes
 EXECUTE: Mapping[str, Callable[[Node, Any, Any, dict[str, Any], Fakes], Any]] = {
     "call": lambda node, call, arguments, options, fakes: node.operation.target(*arguments, **options),
     "block": lambda node, call, arguments, options, fakes: call(*arguments, **options),
-    "method": lambda node, call, arguments, options, fakes: getattr(arguments[0], node.operation.target)(*arguments[1:], **options),
+    "method": lambda node, call, arguments, options, fakes: getattr(arguments[0], node.operation.target)(
+        *arguments[1:], **options
+    ),
     "field": _field,
     "grad": lambda node, call, arguments, options, fakes: torch.zeros_like(arguments[1]),
     "loop": lambda node, call, arguments, options, fakes: loop_result(node, arguments, options, fakes),
@@ -76,7 +78,11 @@ def extra_axes(node: Node) -> dict[int, int]:
     """Axes of length 1 to append to each edge of an aligned operation, so that batched values meet from the left."""
     if not node.operation.align:
         return {}
-    ranks = {id(e): len(e.source.type.event) for e in node.edges if isinstance(e.source.type, Tensor) and e.source.type.batched}
+    ranks = {
+        id(e): len(e.source.type.event)
+        for e in node.edges
+        if isinstance(e.source.type, Tensor) and e.source.type.batched
+    }
     longest = max(ranks.values(), default=0)
     return {edge: longest - rank for edge, rank in ranks.items() if rank < longest}
 
@@ -136,7 +142,7 @@ def wrong_rows(node: Node, result: Any, batch: int) -> Finding | None:  # noqa: 
 
 
 def rerun(graph: Graph, callee: Callable[[Node], Any], solved: Fakes, batch: int) -> Iterator[Finding]:
-    """What is wrong at another batch size, in a graph whose nodes (`solved`) have types: a batch axis mixed up with others."""
+    """What is wrong at another batch size: a batch axis mixed up with others.   The nodes of `solved` have types."""
     fakes: dict[int, Any] = {}
     outer = {id(inner): edge.source for node in graph.walk() for body in node.bodies for edge, inner in body.captures}
     for node in graph.walk():
@@ -146,7 +152,9 @@ def rerun(graph: Graph, callee: Callable[[Node], Any], solved: Fakes, batch: int
             source = outer.get(id(node))
             if source is None or id(source) in fakes:
                 known = node.type
-                fakes[id(node)] = fakes[id(source)] if source else fake(known, batch) if isinstance(known, Tensor) else 0
+                fakes[id(node)] = (
+                    fakes[id(source)] if source else fake(known, batch) if isinstance(known, Tensor) else 0
+                )
         elif all(id(edge.source) in fakes for edge in node.edges):
             try:
                 fakes[id(node)] = execute(node, callee(node), fakes)

@@ -1,10 +1,10 @@
 """Gradient flow: which block does each term of an update reach?   Computed on the graph's edges alone.
 
-    reaches     a path of value edges that pass, to a call of the block whose parameter edge is not frozen
-    frozen      such a path exists, but only to frozen calls
-    stopped     every path is stopped: by `sg`, a discrete draw, or dynamics that are not differentiable
-    no path     the term does not depend on the block
-    untrained   the block is not in `train`
+reaches     a path of value edges that pass, to a call of the block whose parameter edge is not frozen
+frozen      such a path exists, but only to frozen calls
+stopped     every path is stopped: by `sg`, a discrete draw, or dynamics that are not differentiable
+no path     the term does not depend on the block
+untrained   the block is not in `train`
 """
 
 from __future__ import annotations

@@ -204,10 +204,15 @@ class Lowering:
         chain, differentiable = self.dynamics
         use = replace(node.use, frozen=True) if id(node) in self.quiet else node.use
         ends = use.chain and self.flow.requires(node)
-        name = self._attach(*self.view(use, chain or use.chain, differentiable or ends))
+        view, module = self.view(use, chain or use.chain, differentiable or ends)
+        name = self._attach(view, module)
         if node.operation.target == "forward":
-            return self.graph.call_module(name, arguments, options)
-        return self.graph.call_method(node.operation.target, (self.graph.get_attr(name), *arguments), options)
+            made = self.graph.call_module(name, arguments, options)
+        else:
+            made = self.graph.call_method(node.operation.target, (self.graph.get_attr(name), *arguments), options)
+        own = any(parameter.requires_grad for parameter in module.parameters(recurse=False))
+        lent = own and self.region == "paused" and isinstance(node.type, Tensor)  # it may be the parameter itself
+        return self.graph.call_method("detach", (made,)) if lent else made
 
     def _method(self, node: Node, arguments: Any, options: dict[str, Any]) -> fx.Node:  # noqa: ANN401
         return self.graph.call_method(node.operation.target, arguments, options)

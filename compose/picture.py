@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from compose.build import Composition
 from compose.graph import Node, uses
@@ -46,8 +46,8 @@ class Picture:
     edges: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def draw(composition: Composition, format: Literal["png", "svg", "pdf"] = "png") -> bytes:
-    """The whole composition."""
+def draw(composition: Composition, format: str = "png") -> bytes:
+    """The whole composition as a "png", "svg" or "pdf"."""
     from matplotlib.figure import Figure  # 0.5 s: imported on use
 
     pictures = [

@@ -1,8 +1,8 @@
 """Programs: what the compiler makes of a spec, and all that the runner ever sees of one.
 
-    Program          one torch.fx module with named inputs, for one set of active terms of an update or for a sampler
-    CompiledUpdate   one optimizer step: its programs, the blocks it trains
-    CompiledStage    updates in order, and the program of the values they share
+Program          one torch.fx module with named inputs, for one set of active terms of an update or for a sampler
+CompiledUpdate   one optimizer step: its programs, the blocks it trains
+CompiledStage    updates in order, and the program of the values they share
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,16 @@ from torch import Tensor, fx
 
 from blocks.types import Size
 
-__all__ = ["CompiledArgument", "CompiledEvaluation", "CompiledSampler", "CompiledStage", "CompiledUpdate", "Input", "Leaf", "Program"]
+__all__ = [
+    "CompiledArgument",
+    "CompiledEvaluation",
+    "CompiledSampler",
+    "CompiledStage",
+    "CompiledUpdate",
+    "Input",
+    "Leaf",
+    "Program",
+]
 
 
 @dataclass(frozen=True)

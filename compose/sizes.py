@@ -8,53 +8,36 @@ rules. What is left over in the end is an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from blocks.types import Classes, Field, Levels, Size, Taken
+from blocks.types import Field, Size
 from compose.declarations import Declared
-from compose.diagnostics import Finding, Span
+from compose.diagnostics import Finding
 from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refusal, rerun, type_of, wrong_rows
 from compose.graph import Distribution, Edge, Graph, Node, Tensor
 from compose.loop_types import state_sources
-from compose.wording import (
-    not_scalar, refused_sizes, shapes_disagree, two_sizes, unequal_events, unsized_block, unsized_leaf,
-)  # fmt: skip
+from compose.slots import Slot, Slots
+from compose.wording import not_scalar, shapes_disagree, unequal_events, unsized_block, unsized_leaf
 
 __all__ = ["Sizes", "Slot", "extra_axes"]
 
 FLEXIBLE = ("add", "subtract", "multiply", "divide", "negative", "interpolate", "repeat", "Normal")
 
 
-@dataclass
-class Slot:
-    """What is known of one block's sizes, and which uses said so."""
-
-    takes: list[Taken | None] = field(default_factory=list)
-    makes: Size | None = None
-    evidence: dict[int, Span | None] = field(default_factory=dict)
-    module: nn.Module | None = None
-    broken: bool = False
-
-
 class Sizes:
-    """The worklist.   `solve(graphs)` sets the type of every node it can and gives what is wrong; `slots` are the blocks'."""
+    """The worklist.   `solve(graphs)` sets the type of every node that it can; `slots` are the blocks' sizes."""
 
     def __init__(self, blocks: Mapping[str, Declared], fields: Mapping[str, Field], batch: int) -> None:
         self.blocks, self.fields, self.batch = blocks, fields, batch
-        self.slots = {name: Slot() for name in blocks}
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.slots = Slots(blocks, self.mode)
         self.lines: dict[str, Node] = {}
         self.shared: dict[str, Node] = {}
-        self.findings: list[Finding] = []
+        self.findings = self.slots.findings
         self.failed: set[int] = set()
         self.fakes: dict[int, Any] = {}
-        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
-        for name, declared in blocks.items():
-            self.slots[name].takes = list(declared.argument_sizes())
 
     def solve(self, graphs: Iterable[Graph], *, complete: bool = True) -> list[Finding]:
         """Type everything in `graphs` that can be typed; what is wrong.
@@ -76,7 +59,7 @@ class Sizes:
         return self.findings
 
     def makes(self, name: str) -> Size | None:
-        """What block `name` must make: from `like`, by default the data (decoders, generators) or its input (denoisers)."""
+        """What block `name` must make: from `like`; by default the data (decoders, generators), or its input."""
         declared, slot = self.blocks[name], self.slots[name]
         like = declared.like or getattr(declared.block, "like", None)
         if like == "input":
@@ -114,7 +97,7 @@ class Sizes:
             memory = name.removeprefix("write ")
             held = memory in self.blocks and memory != name and self.blocks[memory].role == "memory"
             if held and isinstance(node.type, Tensor):
-                progress |= self._bind(memory, 0, self._taken(node.type), node.span)
+                progress |= self.slots.bind(memory, 0, node.type, node.span)
         return progress
 
     def _all(self, graph: Graph) -> Iterable[Graph]:
@@ -126,7 +109,7 @@ class Sizes:
     def _visit(self, node: Node) -> bool:
         if node.operation.kind == "input":
             return self._input(node)
-        progress = any([self._link(node, index) for index in range(len(node.bodies))])
+        progress = _any_of([self._link(node, index) for index in range(len(node.bodies))])
         sources = [edge.source for edge in node.edges]
         if any(id(source) in self.failed for source in sources):
             self.failed.add(id(node))
@@ -190,13 +173,13 @@ class Sizes:
         if node.operation.kind == "input" and (node.leaf is not None or node.operation.target in ("state", "capture")):
             return self._know(node, Tensor(event, rows=rows))
         if node.use is not None and self.blocks[node.use.block].role == "memory":
-            return self._bind(node.use.block, 0, event, node.span)
+            return self.slots.bind(node.use.block, 0, Tensor(event), node.span)
         name = getattr(node.operation.target, "__name__", str(node.operation.target))
         if name not in FLEXIBLE and node.operation.kind != "stop":
             return False
         share = {"interpolate": "n", "repeat": "k"}.get(name)
         rows = 1 if share else rows
-        return any([self._want(edge.source, event, rows) for edge in node.edges if edge.source.family is None])
+        return _any_of([self._want(edge.source, event, rows) for edge in node.edges if edge.source.family is None])
 
     def _ask(self, node: Node) -> bool:
         """Arguments of `node` that are not sized yet, sized by what they meet here."""
@@ -207,83 +190,29 @@ class Sizes:
         like = [t for t in known if isinstance(t, Tensor) and t.batched]
         if node.operation.kind == "method":
             lead = next((t.value for t in known if isinstance(t, Distribution)), None)
-            return lead is not None and any([self._want(e.source, lead.event, lead.rows) for e in node.edges])
+            return lead is not None and _any_of([self._want(e.source, lead.event, lead.rows) for e in node.edges])
         if not node.operation.align and node.family is None:
             return False
         if event is None and like:
             longest = max(like, key=lambda t: len(t.event))
-            return any([self._want(e.source, longest.event, longest.rows) for e in node.edges])
+            return _any_of([self._want(e.source, longest.event, longest.rows) for e in node.edges])
         return False
 
     # blocks -----------------------------------------------------------------------------------------------------------
 
-    def _positions(self, node: Node) -> list[tuple[int, Any]]:
-        """(slot, argument) of a block's call: by position, or as the method says."""
-        assert node.use is not None
-        block = self.blocks[node.use.block].block
-        places = getattr(block, "slots", {}).get(node.operation.target)
-        indexed = enumerate(node.arguments) if places is None else zip(places, node.arguments, strict=False)
-        return [(slot, argument) for slot, argument in indexed if slot is not None]
-
     def _ask_block(self, node: Node) -> bool:
         assert node.use is not None
-        name, progress = node.use.block, self._bind_known(node)
+        name, progress = node.use.block, self.slots.bind_known(node)
         if self.blocks[name].role == "chain":
             known = [e.source.type for e in node.edges if isinstance(e.source.type, Tensor) and not e.source.type.chain]
-            return any([self._want(e.source, t.event, t.rows) for t in known[:1] for e in node.edges])
+            return _any_of([self._want(e.source, t.event, t.rows) for t in known[:1] for e in node.edges])
         rows = max((e.source.type.rows for e in node.edges if isinstance(e.source.type, Tensor)), default=1)
         takes = self.slots[name].takes
-        for slot, argument in self._positions(node):
+        for slot, argument in self.slots.positions(node):
             size = takes[slot] if slot < len(takes) else None
             if isinstance(argument, Edge) and isinstance(size, tuple):
                 progress |= self._want(argument.source, size, rows)
         return progress
-
-    def _bind_known(self, node: Node) -> bool:
-        assert node.use is not None
-        progress = False
-        for slot, argument in self._positions(node):
-            if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
-                taken = self._taken(argument.source.type)
-                progress |= self._bind(node.use.block, slot, taken, argument.span or node.span)
-        return progress
-
-    def _taken(self, known: Tensor) -> Taken:
-        if known.chain:
-            return Levels(int(self.blocks[known.chain].options["steps"]))
-        return Classes(known.classes) if known.classes else known.event
-
-    def _bind(self, name: str, place: int, taken: Taken, span: Span | None) -> bool:
-        slot = self.slots[name]
-        if "takes" not in self.blocks[name].inferred or slot.broken:
-            return False
-        slot.takes += [None] * (place + 1 - len(slot.takes))
-        if slot.takes[place] is None:
-            slot.takes[place], slot.evidence[place] = taken, span
-            return True
-        if slot.takes[place] != taken:
-            self._fault(None, two_sizes(span, name, taken, slot.takes[place], slot.evidence.get(place) or self.blocks[name].span))
-            slot.broken = True
-        return False
-
-    def module(self, name: str, arguments: int) -> nn.Module | None:
-        """The block on fake tensors, once its sizes are known; None before."""
-        slot, declared = self.slots[name], self.blocks[name]
-        if slot.module is not None or slot.broken:
-            return slot.module
-        if "makes" in declared.inferred:
-            slot.makes = self.makes(name)
-            if slot.makes is None and not declared.may_omit("makes"):
-                return None
-        if "takes" in declared.inferred and (len(slot.takes) < arguments or None in slot.takes or not slot.takes):
-            return None
-        try:
-            with self.mode if declared.inferred else unset_fake_temporarily():  # a table needs its numbers
-                slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
-        except ValueError as error:
-            slot.broken = True
-            self._fault(None, refused_sizes(declared.span, name, str(error)))
-        return slot.module
 
     # running ----------------------------------------------------------------------------------------------------------
 
@@ -297,14 +226,18 @@ class Sizes:
     def _run(self, node: Node) -> bool:
         call: Any = None
         if node.use is not None:
-            news = self._bind_known(node)
-            count = max((slot + 1 for slot, _ in self._positions(node)), default=0)
-            module = self.module(node.use.block, count)
+            news = self.slots.bind_known(node)
+            count = max((slot + 1 for slot, _ in self.slots.positions(node)), default=0)
+            module = self.slots.build(node.use.block, count, self.makes(node.use.block))
             if self.slots[node.use.block].broken:
                 self.failed.add(id(node))
                 return True
             if module is None:
                 return news
+            wrong = self.slots.miscounted(node, count)
+            if wrong is not None:
+                self._fault(node, wrong)
+                return True
             call = self.callee(node)
         if self._unequal(node):
             return True
@@ -368,8 +301,14 @@ class Sizes:
 
 
 def _live(graph: Graph) -> Iterator[Node]:
-    """The nodes that an output needs, those inside loops before the loop that holds them."""
-    for node in graph.needed(list(graph.outputs.values())):
+    """The nodes that an output needs, if only for its size, those inside loops before the loop that holds them."""
+    examples = [like for _, like in graph.alike]
+    for node in graph.needed([*graph.outputs.values(), *examples]):
         for body in node.bodies:
             yield from body.graph.walk()
         yield node
+
+
+def _any_of(news: list[bool]) -> bool:
+    """Whether one of them is news; a list, so that all are asked."""
+    return any(news)

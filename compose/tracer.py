@@ -31,6 +31,7 @@ class Tracer:
         self._shared: dict[Any, Node] = {}
         self._inner: dict[int, Node] = {}
         self._names: set[str] = set()
+        self._paths: set[str] = set()
         self._ending = False
 
     # values -----------------------------------------------------------------------------------------------------------
@@ -134,9 +135,12 @@ class Tracer:
 
     def leaf(self, law: LeafLaw, span: Span | None) -> Node:
         """A noise leaf: a new input of the program (of the body, in a loop whose kernel draws)."""
-        word = "seed" if law.law == "seed" else "noise"
+        while law.path in self._paths:  # two uses of one estimator: their noise differs all the same
+            law = replace(law, path=f"{law.path}'")
+        self._paths.add(law.path)
+        word, short = "seed" if law.law == "seed" else "noise", law.path.split("/")[-1].removeprefix("kernel.")
         node = Node(
-            self._free_name(f"{word}_{_identifier(law.path.removeprefix('kernel.'))}"),
+            self._free_name(f"{word}_{_identifier(short)}"),
             Operation("input", "noise"), span=span, leaf=law, chain=law.chain, graph=self.graph,
         )  # fmt: skip
         self.graph.nodes.append(node)
@@ -268,7 +272,7 @@ def _default_name(operation: Operation, arguments: Any, use: BlockUse | None) ->
     short = first if len(first) < 24 else ""
     if operation.kind in ("block", "method", "field", "call") and short:
         return _identifier(f"{word}_{short}")
-    return _identifier(f"{word}_value" if operation.kind == "call" else word)
+    return _identifier({"call": f"{word}_value"}.get(operation.kind, word))
 
 
 def _first_edges(arguments: Any) -> list[Edge]:  # noqa: ANN401

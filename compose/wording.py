@@ -7,7 +7,7 @@ from compose.diagnostics import Finding, Note, Span, finding
 from compose.graph import Tensor
 
 __all__ = [
-    "changed_rows", "not_scalar", "refused_sizes", "shapes_disagree", "two_sizes", "unequal_events", "unsized_block",
+    "changed_rows", "not_scalar", "other_count", "refused_sizes", "shapes_disagree", "two_sizes", "unequal_events", "unsized_block",
     "unsized_leaf",
 ]  # fmt: skip
 
@@ -24,7 +24,11 @@ def said(taken: Taken) -> str:
 @finding("S101", "error")
 def unsized_leaf(span: Span | None, path: str) -> Finding:
     """A draw whose shape nothing fixes: a bare `normal` is shaped by its use, and no use says how."""
-    return Finding(span=span, message=f"nothing says what shape the draw `{path}` has", help="write its shape by example: ~normal(like=x)")
+    return Finding(
+        span=span,
+        message=f"nothing says what shape the draw `{path}` has",
+        help="write its shape by example: ~normal(like=x)",
+    )
 
 
 @finding("S102", "error")
@@ -40,38 +44,75 @@ def unequal_events(span: Span | None, name: str, left: Tensor, right: Tensor) ->
 def shapes_disagree(span: Span | None, cause: str, uses: list[tuple[Span | None, str]]) -> Finding:
     """A call fails on the shapes that reach it."""
     notes = tuple(Note(place, text) for place, text in uses if place is not None)
-    return Finding(span=span, message=f"the sizes here do not fit: {cause}", help="compare the sizes below", notes=notes)
+    return Finding(
+        span=span,
+        message=f"the sizes here do not fit: {cause}",
+        help="give it values of one shape, or map one of them with a block",
+        notes=notes,
+    )
 
 
 @finding("S104", "error")
 def two_sizes(span: Span | None, block: str, size: Taken, before: Taken | None, place: Span | None) -> Finding:
     """A block is called on values of different sizes."""
-    notes = (Note(place, f"`{block}` takes {said(before)} here" if before is not None else "first used here"),) if place else ()
+    notes = (
+        (Note(place, f"`{block}` takes {said(before)} here" if before is not None else "first used here"),)
+        if place
+        else ()
+    )
     return Finding(
         span=span, message=f"`{block}` is called on {said(size)}, and elsewhere on {said(before) if before is not None else 'another'}",
         help="use one block for each size", notes=notes,
     )  # fmt: skip
 
 
+@finding("S109", "error")
+def other_count(span: Span | None, block: str, given: int, takes: int, place: Span) -> Finding:
+    """A block is given another number of values than its options or its other calls say.
+
+    Wrong: `critic(x)` beside `critic(x, t)`.   Right: the same number of values in every call.
+    """
+    return Finding(
+        span=span, message=f"`{block}` is given {given} value{'s' * (given != 1)} here, and takes {takes}",
+        help=f"give it {takes} everywhere, or use another block here", notes=(Note(place, f"`{block}` takes {takes} by this"),),
+    )  # fmt: skip
+
+
 @finding("S105", "error")
 def refused_sizes(span: Span | None, block: str, cause: str) -> Finding:
     """A block refuses its options, or the sizes that its uses give it."""
-    return Finding(span=span, message=f"`{block}` cannot be built: {cause}", help=f"change the options of `{block}`, or what it is called on")
+    return Finding(
+        span=span,
+        message=f"`{block}` cannot be built: {cause}",
+        help=f"change the options of `{block}`, or what it is called on",
+    )
 
 
 @finding("S106", "error")
 def not_scalar(span: Span | None, known: Tensor) -> Finding:
     """An energy or a tilting function is not one number per sample."""
-    return Finding(span=span, message=f"an energy is one number per sample, and this is {known}", help="sum it over the event: sum(..), or use a block of kind energy.*")
+    return Finding(
+        span=span,
+        message=f"an energy is one number per sample, and this is {known}",
+        help="sum it over the event: sum(..), or use a block of kind energy.*",
+    )
 
 
 @finding("S107", "error")
 def changed_rows(span: Span | None, name: str, rows: int, shape: tuple[int, ...]) -> Finding:
     """A value does not have one row for each sample of the batch."""
-    return Finding(span=span, message=f"`{name}` should have {rows} rows, one for each sample, and has the shape {shape}", help="keep the batch axis first")
+    return Finding(
+        span=span,
+        message=f"`{name}` should have {rows} rows, one for each sample, and has the shape {shape}",
+        help="keep the batch axis first",
+    )
 
 
 @finding("S108", "error")
 def unsized_block(span: Span | None, block: str) -> Finding:
     """A block's sizes are fixed by no call of it."""
-    return Finding(span=span, message=f"nothing says what sizes `{block}` has", help=f"call `{block}` on a value of known size, or write `like:` in its options")
+    return Finding(
+        span=span,
+        message=f"nothing says what sizes `{block}` has",
+        help=f"call `{block}` on a value of known size, or write `like:` in its options",
+    )

@@ -1,7 +1,7 @@
 """Blocks that a user hands over from Python: a module is copied where the spec's block is built, a class is built."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from torch import nn
 
@@ -36,15 +36,13 @@ def register(blocks: Mapping[str, nn.Module | type[nn.Module]]) -> dict[str, str
     return {name: f"{PREFIX}.{name}" for name in blocks}
 
 
-def _copies(module: nn.Module) -> Callable[[], nn.Module]:
-    """A factory of copies, with what the compiler asks of a block's class."""
+def _copies(module: nn.Module) -> type[nn.Module]:
+    """A class like the module's own whose instances are copies of the module as it is now."""
 
-    def make() -> nn.Module:
-        return copy.deepcopy(module)
+    class Given(type(module)):
+        __doc__ = type(module).__doc__
 
-    make.__doc__ = module.__doc__
-    for word in ("role", "returns", "methods", "slots", "is_model", "like"):
-        value = getattr(module, word, None)
-        if value is not None:
-            setattr(make, word, value)
-    return make
+        def __init__(self) -> None:
+            self.__dict__.update(copy.deepcopy(module).__dict__)
+
+    return Given

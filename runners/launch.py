@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from blocks.noise import leaf_seed
 from blocks.types import Field
 from compose.build import Composition
 from compose.checks import check
@@ -28,6 +27,7 @@ from runners.loop import Intervals
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
 from runners.state import RunFailed
+from runners.weights import fill_blocks
 
 __all__ = ["Order", "Reopened", "assemble", "batches_of", "examine", "read_about", "reopen", "shortened", "train"]
 
@@ -53,9 +53,7 @@ def examine(spec: Spec, fields: Mapping[str, Field] | None = None) -> tuple[Comp
 
 def assemble(composition: Composition, seed: int) -> Executable:
     """The composition with real blocks, whose first weights follow from the seed.   Torch's own generator stays put."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(leaf_seed(seed, "weights"))
-        return compile_composition(composition)
+    return compile_composition(composition, seed)
 
 
 def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatches | None = None) -> Run:
@@ -66,6 +64,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     sources = {} if loader is not None else open_sources(spec)
     batches = loader if loader is not None else batches_of(spec, sources)
     executable = assemble(composition, spec.run.seed)
+    fill_blocks(dict(executable.blocks.items()), spec)
     folder = _folder(spec, order)
     about: dict[str, Any] = {"plugins": [str(path.resolve()) for path in order.plugins]}
     if loader is not None:

@@ -40,6 +40,10 @@ def sample(
     if unknown:
         known = ", ".join(sampler.options) or "none"
         raise ValueError(f"the sampler `{name}` has no option `{unknown[0]}`; it has {known}")
+    given = {part.name for part in sampler.program.inputs if part.kind == "option"}
+    fixed = {option: value for option, value in (options or {}).items() if option not in given}
+    if fixed:  # what an option decides may be the shape of the program
+        sampler = executable.sampler_with(name, averaged, fixed)
     return draw_rows(executable, sampler, count, seed, batch=batch, options=options, chunk=chunk)
 
 

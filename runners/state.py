@@ -28,7 +28,7 @@ class Executable(Protocol):
 
     @property
     def spec(self) -> Spec:
-        """The spec."""
+        """What it was compiled from."""
         ...
 
     def stage(self, index: int, averaged: frozenset[str]) -> CompiledStage:
@@ -37,6 +37,10 @@ class Executable(Protocol):
 
     def sampler(self, name: str, averaged: frozenset[str]) -> CompiledSampler:
         """The sampler `name`, its blocks read from their averages where `averaged` names them."""
+        ...
+
+    def sampler_with(self, name: str, averaged: frozenset[str], options: Mapping[str, Any]) -> CompiledSampler:
+        """The sampler `name` with other values of its options."""
         ...
 
     def evaluation(self, name: str, averaged: frozenset[str]) -> CompiledEvaluation:

@@ -1,6 +1,6 @@
 """Checks: what is proved of a composition before anything runs.   A check reads, changes nothing, and yields findings.
 
-    check(spec, catalogue) -> Composition, findings (sorted; errors, warnings and hints)
+check(spec, catalogue) -> Composition, findings (sorted; errors, warnings and hints)
 """
 
 from __future__ import annotations

@@ -71,7 +71,9 @@ def steps(node: Node) -> int:
 def _rows(node: Node) -> int:
     known = node.type.value if isinstance(node.type, Distribution) else node.type
     sources = [edge.source.type for edge in node.edges]
-    return known.rows if isinstance(known, Tensor) else max((s.rows for s in sources if isinstance(s, Tensor)), default=1)
+    return (
+        known.rows if isinstance(known, Tensor) else max((s.rows for s in sources if isinstance(s, Tensor)), default=1)
+    )
 
 
 def _parameters(composition: Composition, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Gradient flow: does every trained block get a gradient, and does every term give one?   Reads the graph, changes nothing."""
+"""Gradient flow: does every trained block get a gradient, does every term give one?   Reads, changes nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _update(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
     idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains) and not lost}
     for name, seen in idle.items():
         yield idle_term(written[name].value.span, name, update.trains, seen)
-    for name, seen in found.items():
+    for name in found:
         if name not in idle:
             yield from _summands(update, written[name], update.terms[name])
     if lost or not update.complete or (found and len(idle) == len(found)):
@@ -133,7 +133,9 @@ def unreached_block(span: Span, block: str, found: dict[str, Reach]) -> Finding:
 
     Wrong: `train: [encoder]` over `-prior.log_prob(sg(z))`.   Right: drop the `sg`, or train `prior`.
     """
-    frozen = {place: "the block is frozen on this call" for seen in found.values() for place in seen.frozen.get(block, ())}
+    frozen = {
+        place: "the block is frozen on this call" for seen in found.values() for place in seen.frozen.get(block, ())
+    }
     stops = {stop.span: "the gradient stops here" for seen in found.values() for stop in seen.stopped.get(block, ())}
     notes = tuple(Note(place, words) for place, words in {**stops, **frozen}.items() if place is not None)
     return Finding(
@@ -146,9 +148,14 @@ def unreached_block(span: Span, block: str, found: dict[str, Reach]) -> Finding:
 def missing_train(span: Span, update: str) -> Finding:
     """A stage has several updates, and one of them does not say what it trains.
 
-    Wrong: two updates with only `minimize`.   Right: `train: [critic]` in the first, `train: [generator]` in the second.
+    Wrong: two updates with only `minimize`.
+    Right: `train: [critic]` in the first, `train: [generator]` in the second.
     """
-    return Finding(span=span, message=f"`{update}` does not say what it trains, and the stage has several updates", help="add `train: [block]` to it")
+    return Finding(
+        span=span,
+        message=f"`{update}` does not say what it trains, and the stage has several updates",
+        help="add `train: [block]` to it",
+    )
 
 
 @finding("G103", "error")
@@ -174,7 +181,7 @@ def idle_term(span: Span, term: str, trains: tuple[str, ...], found: Reach) -> F
         why, way = "an operator without gradient is on the way", "use another operator"
     else:
         why, way = "it does not depend on it", "move it to `monitor`, or to the update that trains what it uses"
-    places = {stop.span: "the gradient stops here" for stop in stops} or {place: "frozen on this call" for place in frozen}
+    places = {stop.span: "the gradient stops here" for stop in stops} or dict.fromkeys(frozen, "frozen on this call")
     notes = tuple(Note(place, words) for place, words in places.items() if place is not None)
     what = " or ".join(f"`{block}`" for block in trains) or "any block that could be trained"
     return Finding(span=span, message=f"the term `{term}` gives no gradient to {what}: {why}", help=way, notes=notes)
@@ -182,11 +189,15 @@ def idle_term(span: Span, term: str, trains: tuple[str, ...], found: Reach) -> F
 
 @finding("G104", "warning")
 def idle_summand(span: Span, trains: tuple[str, ...]) -> Finding:
-    """A part of a term's sum reaches no block that the update trains, while the others do: it changes only what is logged.
+    """A part of a term's sum reaches no block that the update trains: it changes only what is logged.
 
     Wrong: `critic(fake) - critic(x)` in the generator's update.   Right: `critic(fake)`.
     """
-    return Finding(span=span, message=f"this part of the sum does not reach {_listed(trains)}, so it changes nothing", help="remove it, or log it under `monitor`")
+    return Finding(
+        span=span,
+        message=f"this part of the sum does not reach {_listed(trains)}, so it changes nothing",
+        help="remove it, or log it under `monitor`",
+    )
 
 
 @finding("G105", "error")
@@ -201,7 +212,11 @@ def untrainable(span: Span, block: str, place: Span) -> Finding:
 @finding("G106", "error")
 def without_parameters(span: Span, block: str, role: str) -> Finding:
     """An update trains a block that has no parameters, such as a diffusion chain or a memory."""
-    return Finding(span=span, message=f"`{block}` is a {role or 'block'} without parameters, so there is nothing to train", help=f"remove `{block}` from `train`")
+    return Finding(
+        span=span,
+        message=f"`{block}` is a {role or 'block'} without parameters, so there is nothing to train",
+        help=f"remove `{block}` from `train`",
+    )
 
 
 @finding("G107", "error")

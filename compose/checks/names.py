@@ -14,6 +14,7 @@ from compose.spec import Function, Spec, Stage, Update
 
 __all__ = ["check_blocks", "check_clashes", "updates"]
 
+
 def check_clashes(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
     """Names that stand for two things, and names that the language has taken."""
     spec = composition.spec
@@ -102,7 +103,9 @@ def _copies(composition: Composition, stage: Stage) -> Iterator[Finding]:
         modules = [slot.module if slot is not None else None for slot in slots]
         if "." in target + source or modules[0] is None or modules[1] is None:
             continue
-        shapes = [{key: tuple(value.shape) for key, value in module.state_dict().items()} for module in modules if module]
+        shapes = [
+            {key: tuple(value.shape) for key, value in module.state_dict().items()} for module in modules if module
+        ]
         if shapes[0] != shapes[1]:
             yield unlike_copy(stage.span("copy", target), source, target)
 
@@ -110,7 +113,8 @@ def _copies(composition: Composition, stage: Stage) -> Iterator[Finding]:
 def _idle(composition: Composition) -> Iterator[Finding]:
     """Averages and options for blocks that the stage does not train."""
     for stage in composition.stages:
-        if not all(update.complete for update in stage.updates):
+        entries = {name.split(".")[0] for update in stage.updates for name in update.spec.train or ()}
+        if entries - set(composition.blocks) or not all(update.complete for update in stage.updates):
             continue  # what it trains is not known
         for part in updates(stage.spec):
             places = [(name, part.span("ema", name, key=True), "averaged") for name in part.ema]
@@ -131,7 +135,11 @@ def unknown_block(span: Span, name: str, known: Iterable[str]) -> Finding:
     """
     names = tuple(known)
     near = nearest(name, names)
-    return Finding(span=span, message=f"no block is called `{name}`", help=f"write `{near}`" if near else f"the blocks are {', '.join(names)}")
+    return Finding(
+        span=span,
+        message=f"no block is called `{name}`",
+        help=f"write `{near}`" if near else f"the blocks are {', '.join(names)}",
+    )
 
 
 @finding("N116", "error")
@@ -142,7 +150,11 @@ def unknown_part(span: Span, block: str, part: str, parts: list[str]) -> Finding
     """
     near = nearest(part, parts)
     top = ", ".join(dict.fromkeys(name.split(".")[0] for name in parts))
-    return Finding(span=span, message=f"`{block}` has no part `{part}`", help=f"write `{block}.{near}`" if near else f"its parts are {top}")
+    return Finding(
+        span=span,
+        message=f"`{block}` has no part `{part}`",
+        help=f"write `{block}.{near}`" if near else f"its parts are {top}",
+    )
 
 
 @finding("N117", "error")
@@ -151,7 +163,11 @@ def not_a_memory(span: Span, name: str, kind: str) -> Finding:
 
     Wrong: `write: {energy: neg}`.   Right: `write: {memory: neg}`.
     """
-    return Finding(span=span, message=f"`{name}` is a `{kind}`, which stores nothing", help="write to a block of kind memory.replay")
+    return Finding(
+        span=span,
+        message=f"`{name}` is a `{kind}`, which stores nothing",
+        help="write to a block of kind memory.replay",
+    )
 
 
 @finding("N119", "error")
@@ -160,7 +176,11 @@ def unlike_copy(span: Span, source: str, target: str) -> Finding:
 
     Wrong: `copy: {target: critic}` where `target` has other widths.   Right: the same kind and options for both.
     """
-    return Finding(span=span, message=f"the weights of `{source}` do not fit into `{target}`", help=f"give `{target}` the kind and the options of `{source}`")
+    return Finding(
+        span=span,
+        message=f"the weights of `{source}` do not fit into `{target}`",
+        help=f"give `{target}` the kind and the options of `{source}`",
+    )
 
 
 @finding("N120", "error")
@@ -181,7 +201,11 @@ def reserved_name(span: Span, name: str, noun: str, what: str) -> Finding:
 
     Wrong: `graph: {norm: encoder(x)}`.   Right: `graph: {code: encoder(x)}`.
     """
-    return Finding(span=span, message=f"{noun} cannot be called `{name}`, which is {what}", help=f"rename it, `{name}_` for instance")
+    return Finding(
+        span=span,
+        message=f"{noun} cannot be called `{name}`, which is {what}",
+        help=f"rename it, `{name}_` for instance",
+    )
 
 
 @finding("N122", "warning")
@@ -190,4 +214,8 @@ def idle_block(span: Span, name: str, what: str) -> Finding:
 
     Wrong: `ema: {critic: 0.999}` where only the generator is trained.   Right: `ema: {generator: 0.999}`.
     """
-    return Finding(span=span, message=f"`{name}` is {what}, and not trained in this stage", help=f"remove `{name}` here, or train it")
+    return Finding(
+        span=span,
+        message=f"`{name}` is {what}, and not trained in this stage",
+        help=f"remove `{name}` here, or train it",
+    )

@@ -67,4 +67,8 @@ def unknown_optimizer(span: Span, kind: str, known: Iterable[str]) -> Finding:
     """
     names = tuple(known)
     near = nearest(kind, names)
-    return Finding(span=span, message=f"no optimizer is called `{kind}`", help=f"write `{near}`" if near else f"it is one of {', '.join(names)}")
+    return Finding(
+        span=span,
+        message=f"no optimizer is called `{kind}`",
+        help=f"write `{near}`" if near else f"it is one of {', '.join(names)}",
+    )

@@ -1,4 +1,4 @@
-"""The traps of the field, warned of by name: specs that are well formed, train, and give something else than was meant."""
+"""The traps of the field, warned of by name: well-formed specs that give something else than was meant."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ from collections.abc import Iterator
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from blocks import loops
-from blocks.operators import arithmetic, elementwise, losses, reductions
+from blocks.operators import arithmetic, losses, reductions
 from blocks.types import Field
 from compose.build import Composition, UpdateGraph
 from compose.catalogue import Catalogue
 from compose.checks.gradients import summands
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.gradients import reach
-from compose.graph import Graph, Node, Tensor, uses
+from compose.graph import Node, uses
 
 __all__ = ["check_batch_norm", "check_collapse", "check_ranges", "check_scales", "check_weights"]
 
 DENSITIES = ("log_prob", "inverse", "inverse_and_ladj")  # methods of a flow that read a value of the data's side
 FITTED = ("encoder",)  # roles of blocks whose deterministic code a density can collapse
 ENERGIES = ("energy", "discriminator", "classifier")  # roles whose value should not depend on the other rows
-CHAINS = (loops.langevin, loops.descend, loops.flow, loops.flow_inverse, loops.flow_with_ladj, loops.flow_inverse_with_ladj)
+CHAINS = (
+    loops.langevin,
+    loops.descend,
+    loops.flow,
+    loops.flow_inverse,
+    loops.flow_with_ladj,
+    loops.flow_inverse_with_ladj,
+)
 POSITIVE = (losses.squared_error, losses.mse, losses.l1, reductions.square_norm, reductions.norm)  # never below 0
 SCALE_FREE = ("adam", "adamw", "adamax", "rmsprop")  # optimizers whose step does not see the gradient's scale
 
@@ -62,9 +69,9 @@ def _code(composition: Composition, update: UpdateGraph, density: Node) -> Node 
     values = [edge.source for edge, through in density.gradient_edges if through and not edge.stop_gradient]
     for node in _upstream(values, cut="at"):
         use = node.use
-        if use is not None and use.block in update.trains and not use.frozen and node.family is None:
-            if composition.blocks[use.block].role in FITTED:
-                return node
+        trained = use is not None and use.block in update.trains and not use.frozen and node.family is None
+        if trained and use is not None and composition.blocks[use.block].role in FITTED:
+            return node
     return None
 
 
@@ -73,7 +80,9 @@ def check_scales(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
     for stage in composition.stages:
         for update in stage.updates:
             learned = [name for name in update.trains if composition.blocks[name].role == "parameter"]
-            parts = [part for name, node in update.terms.items() if update.signs[name] > 0 for _, part in summands(node)]
+            parts = [
+                part for name, node in update.terms.items() if update.signs[name] > 0 for _, part in summands(node)
+            ]
             for name in learned:
                 held = [part for part in parts if name in reach(part).reached]
                 if held and all(_scaled(part, name) for part in held):
@@ -82,7 +91,10 @@ def check_scales(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
 
 def _scaled(node: Node, name: str) -> bool:
     """Whether a node is a loss that is never negative, times or over a function of the parameter `name` alone."""
-    if node.operation.target is arithmetic.negative or node.operation.target not in (arithmetic.multiply, arithmetic.divide):
+    if node.operation.target is arithmetic.negative or node.operation.target not in (
+        arithmetic.multiply,
+        arithmetic.divide,
+    ):
         return False
     factors = _factors(node)
     scales = [factor for factor in factors if {use.block for held in _below(factor) for use in uses(held)} == {name}]

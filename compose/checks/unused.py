@@ -39,7 +39,9 @@ def check_unused(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
 def _in_expressions(spec: Spec) -> Iterator[str]:
     for section in (spec.graph, spec.models, spec.samplers, spec.evaluate):
         for name, declared in section.items():
-            yield from (mention.name for mention in mentions(declared) if section is spec.samplers or mention.name != name)
+            yield from (
+                mention.name for mention in mentions(declared) if section is spec.samplers or mention.name != name
+            )
     for stage in spec.stages:
         for part in updates(stage):
             terms = [term.value for term in (*part.minimize.values(), *part.maximize.values())]

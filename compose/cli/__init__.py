@@ -14,6 +14,7 @@ from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
 from compose.cli.listing import listing, version
 from compose.cli.running import run
+from compose.cli.showing import show
 from compose.diagnostics import SpecError
 
 __all__ = ["main"]
@@ -33,7 +34,7 @@ def commands() -> None:
     """
 
 
-for command in (run, check, explain, sample, evaluate, listing, version):
+for command in (run, check, explain, show, sample, evaluate, listing, version):
     commands.add_command(command)
 
 

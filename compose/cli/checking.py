@@ -1,11 +1,16 @@
 """`compose check`: proves specs, runs nothing."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from compose.cli.commands import Command, Settings
+
+if TYPE_CHECKING:
+    from compose.diagnostics import Finding
 
 __all__ = ["check", "settings", "with_plugins"]
 
@@ -56,7 +61,8 @@ def check(specs: tuple[Path, ...], settings: Settings, plugins: tuple[Path, ...]
     return 2 if failed else 0
 
 
-def _examined(path: Path, settings: Settings):  # noqa: ANN202  findings and sources
+def _examined(path: Path, settings: Settings) -> "tuple[Sequence[Finding], Mapping[str, str]]":
+    """The findings of one file, and the texts they stand in."""
     from compose.diagnostics import SpecError
     from compose.spec import load_spec
 

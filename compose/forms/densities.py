@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blocks import distributions
 from blocks.operators import arithmetic
 from compose import faults
 from compose.diagnostics import Span
 from compose.forms import form
-from compose.graph import Node
+from compose.graph import Node, Operation
 from compose.models import DistributionModel, StandardModel
 from compose.values import Model, Value
 
@@ -31,7 +31,9 @@ def normal(
     """A normal: standard and shaped `like` a value, or of this mean and standard deviation."""
     if mean is None:
         return StandardModel("normal", like)
-    return DistributionModel(site.tracer.call(distributions.Normal, mean, std, span=span, family="normal"))
+    model = DistributionModel(_made(site, distributions.Normal, mean, std, span, "normal"))
+    model.like = like
+    return model
 
 
 @form("uniform")
@@ -39,9 +41,14 @@ def uniform(site: Evaluator, span: Span, low: Operand = 0.0, high: Operand = 1.0
     """A uniform between two ends: one number per sample, or shaped `like` a value."""
     if low == 0.0 and high == 1.0:
         return StandardModel("uniform", like, scalar=like is None)
-    model = DistributionModel(site.tracer.call(distributions.Uniform, low, high, span=span, family="uniform"))
+    model = DistributionModel(_made(site, distributions.Uniform, low, high, span, "uniform"))
     model.like, model.scalar = like, like is None
     return model
+
+
+def _made(site: Evaluator, law: Any, first: Operand, second: Operand, span: Span, family: str) -> Node:  # noqa: ANN401
+    """The distribution of two parameters, which meet as the operands of an operator do."""
+    return site.tracer.emit(Operation("call", law, align=True), first, second, span=span, family=family)
 
 
 @form("kl")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from blocks import loops
+from compose import faults
 from compose.diagnostics import Span
 from compose.forms import form
 from compose.models import Dynamics, DynamicsModel
-from compose.values import Drawn, Model, Value
+from compose.values import Drawn, Model, Noise, Value, as_value
 
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
+    from compose.graph import Node
+    from compose.tracer import Tracer
 
 __all__ = ["descend", "langevin"]
 
@@ -50,13 +53,34 @@ def descend(
     """Noise-free dynamics: where the chain ends, a function of where it starts.   Source: thesis eq. 5.8."""
     options = {"steps": steps, "step_size": step_size, "clip": clip, "clamp": clamp, "keep": keep}
     dynamics = Dynamics(target, init, _given(options), differentiable, space, site, span)
-    drawn: Drawn = dynamics.run(site.tracer, loops.descend, dynamics.start(site.tracer, "start"), "descent", {})
+    start = site.draws.draw(site.tracer, _Start(dynamics), span).noise if dynamics.random else dynamics.start(site.tracer)
+    drawn: Drawn = dynamics.run(site.tracer, loops.descend, start, "descent", {})
     site.tracer.remember(_Descent(drawn), drawn)
     return drawn.value
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+class _Start(Model):
+    """Where a descent starts that is told a model to start from: drawn as every draw of its line is."""
+
+    def __init__(self, dynamics: Dynamics) -> None:
+        self.name, self.dynamics = "the start", dynamics
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """A fresh start."""
+        state = self.dynamics.start(tracer, path)
+        return Drawn(as_value(state), state)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The start that is given."""
+        return Drawn(as_value(noise), noise)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """Refused: a start is told, not measured."""
+        raise faults.no_density(span, self.name, "a chain only begins there")
 
 
 class _Descent(Model):

@@ -43,7 +43,12 @@ class Dynamics:
         """The target as a model, or None if it is an energy."""
         return None if isinstance(self.target, BlockValue) else self.scope.as_model(self.target)
 
-    def start(self, tracer: Tracer, path: str) -> Noise:
+    @property
+    def random(self) -> bool:
+        """Whether the start is drawn."""
+        return self.init is None or self.scope.as_model(self.init) is not None
+
+    def start(self, tracer: Tracer, path: str = "start") -> Noise:
         """The state it starts from: a draw or value of `init`, or a draw of the target's base."""
         if self.init is None:
             if self.model is None:
@@ -321,4 +326,4 @@ class MemoryModel(Model):
 
 
 def _last(path: str) -> str:
-    return path.split(".")[-1].replace("~", "_")
+    return path.split("/")[-1].split(".")[-1].replace("~", "_")

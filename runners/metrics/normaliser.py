@@ -13,7 +13,7 @@ from runners.metrics.measure import Estimate, metric
 
 __all__ = ["Normaliser", "log_normaliser", "log_normaliser_2d", "tilted_log_likelihood"]
 
-EDGE = 0.01  # the share of Z along the edge of the box above which the box is too small
+EDGE = 1e-3  # the share of Z along the edge of the box above which the box is too small
 
 
 class Normaliser(NamedTuple):
@@ -81,7 +81,7 @@ def tilted_log_likelihood(
 
     `log_density`: any function "b 2" -> "b" that is a log-density up to a constant, such as `ebm.log_density(_)` or
     `-energy(_)`; `points`: "n 2". Higher is better.   Raises ValueError for points off the plane, and where more than
-    1 % of Z lies at the edge of the box, which then cuts the density.   Source: thesis 4.4.1.
+    0.1 % of Z lies at the edge of the box, which then cuts the density.   Source: thesis 4.4.1.
     """
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"a normaliser by quadrature needs points in the plane, not of shape {list(points.shape[1:])}")
@@ -95,7 +95,7 @@ def tilted_log_likelihood(
 def log_normaliser(log_density: Density, *, bounds: Sequence[float] = (-6.0, 6.0), cells: int = 512) -> Estimate:
     """log Z = log int exp(log_density(x)) dx in nats by quadrature over a box of the plane, and the error of that.
 
-    Raises ValueError where more than 1 % of Z lies at the edge of the box.   Source: thesis 4.4.1.
+    Raises ValueError where more than 0.1 % of Z lies at the edge of the box.   Source: thesis 4.4.1.
     """
     found = _kept(log_normaliser_2d(log_density, bounds, points=cells), bounds)
     return Estimate(found.value, found.error)

@@ -23,7 +23,7 @@ stages:
 samplers: {default: ~flow}
 """
 FAULTY = GOOD.replace("flow.log_prob(x)}", "flo.log_prob(x)}")
-COMMANDS = ("run", "check", "explain", "sample", "eval", "list", "version")
+COMMANDS = ("run", "check", "explain", "show", "sample", "eval", "list", "version")
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def test_words_of_the_language_are_listed_with_the_operators(capsys):
 
 @pytest.mark.parametrize("words", [["--help"], ["list", "blocks"]], ids=" ".join)
 def test_help_and_lists_are_quick_and_import_neither_torch_nor_pydantic(words):
-    code = f"import sys; from compose.cli import main; main({words!r}); print({{'torch', 'pydantic'}} & set(sys.modules), file=sys.stderr)"
+    heavy = "{'torch', 'pydantic'} & set(sys.modules)"
+    code = f"import sys; from compose.cli import main; main({words!r}); print({heavy}, file=sys.stderr)"
     times = []
     for _ in range(3):
         start = time.perf_counter()
@@ -99,7 +100,18 @@ def test_findings_as_json_have_the_shape_of_the_diagnostics(faulty, capsys):
     assert main(["check", str(faulty), "--json"]) == 2
     said = json.loads(capsys.readouterr().out)
     assert said.keys() == to_json([]).keys()
-    assert said["findings"][0].keys() == {"code", "severity", "file", "line", "column", "end_line", "end_column", "message", "help", "related"}
+    assert said["findings"][0].keys() == {
+        "code",
+        "severity",
+        "file",
+        "line",
+        "column",
+        "end_line",
+        "end_column",
+        "message",
+        "help",
+        "related",
+    }
 
 
 def test_a_folder_is_checked_file_by_file(good, faulty, capsys):
@@ -142,7 +154,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("words", "named"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_on_the_command_line_is_status_2_and_names_what_is_wrong(words, named, good, tmp_path, capsys, monkeypatch):
+def test_a_mistake_on_the_command_line_is_status_2_and_names_what_is_wrong(
+    words, named, good, tmp_path, capsys, monkeypatch
+):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -199,14 +213,18 @@ def test_no_colour_where_no_color_is_set_or_nobody_looks(faulty):
 def test_a_plugin_declares_a_block(good, tmp_path, capsys):
     plugin = tmp_path / "mine.py"
     plugin.write_text(
-        "from compose import block\nfrom blocks.flows import RealNVP\n\n@block('test_plugin.flow')\nclass Mine(RealNVP):\n    '''Mine.'''\n"
+        "from compose import block\nfrom blocks.flows import RealNVP\n\n"
+        "@block('test_plugin.flow')\nclass Mine(RealNVP):\n    '''Mine.'''\n"
     )
     words = ["check", str(good), "--set", "blocks.flow.kind=test_plugin.flow"]
     assert main(words) == 2
     assert main([*words, "--plugin", str(plugin)]) == 0, capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "line"), [("import nowhere_at_all", 1), ("x = 1\nx / 0\n", 2), ("def f(:\n", 1), ("import sys\nsys.exit(3)", None)])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("import nowhere_at_all", 1), ("x = 1\nx / 0\n", 2), ("def f(:\n", 1), ("import sys\nsys.exit(3)", None)],
+)
 def test_a_plugin_that_fails_is_told_at_its_line(text, line, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text(text)
@@ -218,5 +236,7 @@ def test_a_plugin_that_fails_is_told_at_its_line(text, line, tmp_path):
 
 def test_importing_compose_imports_no_torch():
     code = "import sys, compose; print('torch' in sys.modules, sorted(compose.__all__))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.startswith("False")

@@ -1,13 +1,13 @@
 """Every broken spec beside this file is found broken where it says so: marks and findings are compared both ways.
 
-A mark is a comment at the end of the line: `# error N101`, or `# error N101 at "encodr"` with the underlined text; several
-are separated by commas. `warning` and `hint` are marks too.
+A mark is a comment at the end of the line: `# error N101`, or `# error N101 at "encodr"` with the underlined text;
+several are separated by commas. `warning` and `hint` are marks too.
 """
 
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,12 +36,14 @@ class Mark(NamedTuple):
     text: str | None
 
 
-def contract(source: str, options: dict[str, object]) -> SourceContract:
+def contract(source: str, options: Mapping[str, object]) -> SourceContract:
     """The contracts of the runner; the digits without their files."""
     return IMAGES if source == "digits" else datasets.contract(source, options)
 
 
-CATALOGUE = Catalogue(contract, frozenset({"fid"}), {"adam": ("lr", "betas", "weight_decay"), "sgd": ("lr", "momentum")})
+CATALOGUE = Catalogue(
+    contract, frozenset({"fid"}), {"adam": ("lr", "betas", "weight_decay"), "sgd": ("lr", "momentum")}
+)
 
 
 def marks(text: str) -> Iterator[Mark]:
@@ -69,7 +71,7 @@ def underlined(found: Finding, lines: list[str]) -> str:
 
 
 @pytest.mark.parametrize("path", SPECS, ids=[path.stem for path in SPECS])
-def test_the_findings_are_those_that_are_marked(path):
+def test_the_findings_are_those_that_are_marked(path: Path):
     text = path.read_text(encoding="utf-8")
     lines = text.split("\n")
     wanted = sorted(marks(text))
@@ -80,7 +82,7 @@ def test_the_findings_are_those_that_are_marked(path):
 
 
 @pytest.mark.parametrize("path", SPECS, ids=[path.stem for path in SPECS])
-def test_every_finding_says_what_to_do(path):
+def test_every_finding_says_what_to_do(path: Path):
     for found in findings(path):
         assert found.message, found.code
         assert found.help, found.code
@@ -91,8 +93,8 @@ def test_every_finding_says_what_to_do(path):
 ELSEWHERE = {  # codes that no text with marks can have, and the tests that have them
     "Y101": "a file that is not there: tests/compose/test_positions.py",
     "Y102": "bytes that are no text: tests/compose/test_positions.py",
-    "Y331": "a setting of the command line: tests/compose/test_spec.py",
-    "Y332": "a setting of the command line: tests/compose/test_spec.py",
+    "Y331": "a setting of the command line: tests/compose/test_spec_mistakes.py",
+    "Y332": "a setting of the command line: tests/compose/test_spec_mistakes.py",
 }
 
 

@@ -172,10 +172,6 @@ class RandomSpec:
         ))()  # fmt: skip
 
 
-def _negative(spec: RandomSpec) -> str:
-    return f"-{spec.pick('energy')}({spec.of('points')})" if spec.blocks.add("energy") is None else ""
-
-
 POINTS = (
     lambda s: s.unary("points"), lambda s: s.binary("points"), lambda s: s.guarded("points"), lambda s: s.chosen("points"),
     lambda s: s.between("points"), lambda s: f"{s.call('decoder')}({s.of('code')})",
@@ -197,8 +193,8 @@ CODES = (
 )  # fmt: skip
 NUMBERS = (
     lambda s: f"{s.pick(*REDUCTIONS)}({s.of(s.random.choice(('points', 'code')))})",
-    lambda s: f"{s.pick(*LOSSES)}({s.of('points')}, {s.of('points')})" if not s.kinked() else "",
-    lambda s: f"{s.pick('squared_error')}({s.of('code')}, {s.of('code')})" if not s.kinked() else "",
+    lambda s: f"{s.kinked(*LOSSES)}({s.of('points')}, {s.of('points')})",
+    lambda s: f"{s.kinked('squared_error')}({s.of('code')}, {s.of('code')})",
     lambda s: f"{s.pick('bce')}(sigmoid({s.of('points')}), sigmoid({s.of('points')}))",
     lambda s: f"{s.pick('bce_with_logits')}({s.of('points')}, sigmoid({s.of('points')}))",
     lambda s: f"{s.pick('cross_entropy')}({s.of('code')}, argmax({s.of('code')}))",
@@ -209,7 +205,7 @@ NUMBERS = (
     lambda s: f"{s.call('bits')}({s.of('code')}).log_prob(sigmoid({s.of('points')}))",
     lambda s: f"-{s.call('flow')}.log_prob({s.of('points')})", lambda s: f"{s.call('prior')}.log_prob({s.of('code')})",
     lambda s: _pushed(s), lambda s: _joint(s), lambda s: _weights(s), lambda s: _interpolation(s), lambda s: _learnt(s),
-    lambda s: s.unary("number"), lambda s: s.guarded("number"),
+    lambda s: s.unary("number"), lambda s: s.guarded("number"), lambda s: s.chosen("number"),
 )  # fmt: skip
 
 
@@ -227,7 +223,11 @@ def _langevin(s: RandomSpec) -> str:
 def _descend(s: RandomSpec) -> str:
     s.used["descend"] += 1
     differentiable = s.pick("differentiable=true", "differentiable=false")
-    target = s.random.choice((s.call("energy"), f"-{s.call('critic')}(_)", f"{s.call('energy')}(_) + square_norm(_ - {s.of('points')})"))
+    target = s.random.choice((
+        s.call("energy"), f"-{s.call('critic')}(_)", f"{s.call('energy')}(_) + square_norm(_ - {s.of('points')})",
+        f"sg({s.call('critic')}(_)) * {s.call('energy')}(_) + {s.call('energy')}(sg(_))",
+        f"square_norm(grad({s.call('energy')}(_), _)) + square_norm(_)", f"square_norm(_) + sg({s.call('energy')}(_))",
+    ))  # fmt: skip
     return f"descend({target}, {s.of('points')}, steps=2, step_size=0.2, {differentiable})"
 
 

@@ -12,7 +12,7 @@ from compose.graph import Tensor
 from tests.driving import POINTS, compiled, fill
 from tests.properties.random_specs import RandomSpec
 
-ROWS, GRAPHS = 8, 150
+ROWS, GRAPHS = 8, 240
 WORDS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "floor_divide": "//", "power": "**", "less": "<",
     "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==",

@@ -145,10 +145,10 @@ def assert_same_samples(executable, reference: DDGAN) -> None:
     program = executable.sampler("default", frozenset({"generator"})).program
     values = fill(program, ROWS, {})
     noise = by_path(program, values)
-    seed = noise["default.steps"]
+    seed = noise["samplers/default.steps"]
     drawn = {
         path: torch.stack([draw("normal", (ROWS, size), leaf_seed(seed, t, path), torch.float64) for t in (4, 3, 2, 1)])
         for path, size in (("kernel.x0", 3), ("kernel.x_prev", 2))
     }
-    given = {"x_T": noise["default.init"], "latent": drawn["kernel.x0"], "posterior": drawn["kernel.x_prev"]}
+    given = {"x_T": noise["samplers/default.init"], "latent": drawn["kernel.x0"], "posterior": drawn["kernel.x_prev"]}
     assert_close(program(values)["value"], reference.sample(given), rtol=1e-12, atol=1e-12)

@@ -32,7 +32,9 @@ evaluate:
 
 
 def system(*lines, data=""):
-    spec = parse_spec(SPEC.replace("test_size: 500", f"test_size: 500{data}") + "".join(f"  {line}\n" for line in lines))
+    spec = parse_spec(
+        SPEC.replace("test_size: 500", f"test_size: 500{data}") + "".join(f"  {line}\n" for line in lines)
+    )
     composition, findings = examine(spec)
     return spec, composition, [found for found in findings if found.severity == "error"]
 
@@ -93,7 +95,10 @@ def test_log_weights_give_the_importance_weighted_bound():
     ("line", "value"),
     [
         ("z: log_normaliser(standard.log_prob(_))", 0.0),
-        ("z: log_normaliser(half.log_density(_))", -math.log(2)),  # a product of N(0, 1) and exp(-x^2 / 2): variance 1/2
+        (
+            "z: log_normaliser(half.log_density(_))",
+            -math.log(2),
+        ),  # a product of N(0, 1) and exp(-x^2 / 2): variance 1/2
         ("z: log_normaliser(bowl)", math.log(math.pi)),
         ("z: log_normaliser(3.0 - square_norm(_), bounds=[-5, 5], cells=64)", 3.0 + math.log(math.pi)),
     ],

@@ -1,0 +1,104 @@
+"""Faults of chains (codes T): dynamics in an energy, and diffusion."""
+
+from __future__ import annotations
+
+from compose.diagnostics import Finding, Note, Span
+from compose.faults.declaring import describe, fault
+
+__all__ = [
+    "discrete_chain",
+    "foreign_time",
+    "needs_init",
+    "no_such_level",
+    "not_a_chain",
+    "not_a_level",
+    "not_a_start",
+    "not_an_energy",
+    "uniform_chain",
+]
+
+
+@fault("T212")
+def not_an_energy(span: Span | None, value: object) -> Finding:
+    """An energy or a tilting function gives something that is not a tensor."""
+    return Finding(
+        span=span,
+        message=f"an energy is one number per sample, and this is {describe(value)}",
+        help="use a block of kind energy.*, or an expression that gives a number per sample",
+    )
+
+
+@fault("T213")
+def foreign_time(span: Span | None, block: str, method: str, chain: str | None) -> Finding:
+    """A diffusion chain is given a time that is not its own time step."""
+    what = f"a time step of `{chain}`" if chain else "no time step"
+    return Finding(
+        span=span, message=f"`{block}.{method}` takes a time step of `{block}`, and `t` is {what}",
+        help=f"draw it from ~{block}.timestep, or write a whole number",
+    )  # fmt: skip
+
+
+@fault("T214")
+def not_a_level(span: Span | None, block: str, time: float) -> Finding:
+    """A level of a diffusion chain is not a whole number."""
+    return Finding(span=span, message=f"levels of `{block}` are whole numbers, not {time}", help=f"write {round(time)}")
+
+
+@fault("T220")
+def needs_init(span: Span | None) -> Finding:
+    """Dynamics in an energy have nowhere to start."""
+    return Finding(
+        span=span,
+        message="dynamics in an energy need a start",
+        help="add init=, a value or a model: init=normal(like=x)",
+    )
+
+
+@fault("T221")
+def not_a_start(span: Span | None) -> Finding:
+    """The start of dynamics is neither a value nor a record of values."""
+    return Finding(
+        span=span,
+        message="the start of a chain is a tensor, a model, or a record of them",
+        help="write init=normal(like=x), or init=record(z=.., x=..)",
+    )
+
+
+@fault("T222")
+def discrete_chain(span: Span | None, model: str, place: Span | None) -> Finding:
+    """Dynamics would run through a discrete draw, which has no noise space."""
+    notes = (Note(place, "this draw is discrete"),) if place else ()
+    return Finding(
+        span=span, message=f"dynamics run in the noise space of `{model}`, and one of its draws is discrete: its noise moves nothing",
+        help="use its mean in the model: `x: decoder(z).mean`", notes=notes,
+    )  # fmt: skip
+
+
+@fault("T228")
+def not_a_chain(span: Span | None, value: object) -> Finding:
+    """`reverse` is given something that is not a diffusion chain."""
+    return Finding(
+        span=span,
+        message=f"`reverse` scans a diffusion chain, and this is {describe(value)}",
+        help="name a block of kind diffusion.*",
+    )
+
+
+@fault("T232")
+def no_such_level(span: Span | None, chain: str, start: int, levels: int) -> Finding:
+    """A reverse scan starts above the last level of its chain."""
+    return Finding(
+        span=span,
+        message=f"`{chain}` has {levels} levels, so a scan cannot start at {start}",
+        help=f"write start={levels}",
+    )
+
+
+@fault("T237")
+def uniform_chain(span: Span | None, model: str, place: Span | None) -> Finding:
+    """Dynamics would run in the noise space of a model whose noise is not normal: the chain could leave its support."""
+    notes = (Note(place, "the noise of this draw is uniform"),) if place else ()
+    return Finding(
+        span=span, message=f"dynamics run in normal noise, and a draw of `{model}` has uniform noise",
+        help="add space=values, or draw it from a normal", notes=notes,
+    )  # fmt: skip

@@ -1,0 +1,85 @@
+"""Faults of names (codes N): what an expression uses and nothing has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from compose.diagnostics import Finding, Note, Span, nearest
+from compose.faults.declaring import describe, fault, write
+
+__all__ = [
+    "bare_operator",
+    "clock_in_sampler",
+    "no_attribute",
+    "no_such_line",
+    "unknown_argument",
+    "unknown_name",
+    "unknown_word",
+]
+
+
+@fault("N101")
+def unknown_name(span: Span | None, name: str, known: Iterable[str]) -> Finding:
+    """An expression uses a name that nothing in the spec, the data or the language has."""
+    near = nearest(name, known)
+    return Finding(
+        span=span,
+        message=f"nothing is called `{name}`",
+        help=write(near, f"add a line `{name}: ..` under `graph`, or correct the name"),
+    )
+
+
+@fault("N102")
+def no_attribute(span: Span | None, value: object, name: str, known: Iterable[str]) -> Finding:
+    """What stands before the dot has no such field, view or method."""
+    names = list(known)
+    near = nearest(name, names)
+    listed = ", ".join(dict.fromkeys(names))
+    way = write(near, f"it has {listed}" if listed else f"remove `.{name}`")
+    return Finding(span=span, message=f"{describe(value)} has no `{name}`", help=way)
+
+
+@fault("N103")
+def clock_in_sampler(span: Span | None, name: str, reader: Span) -> Finding:
+    """A sampler or an evaluation reads the clock of training, which stands still there."""
+    return Finding(
+        span=span, message=f"`{name}` is the clock of a stage, and there is none in samplers and evaluations",
+        help="write a number instead", notes=(Note(reader, "it is read for this"),),
+    )  # fmt: skip
+
+
+@fault("N104")
+def unknown_argument(span: Span | None, name: str, function: str, known: Iterable[str]) -> Finding:
+    """A call names an argument that the function does not have."""
+    names = list(known)
+    way = write(nearest(name, names), f"its arguments are {', '.join(names)}")
+    return Finding(span=span, message=f"`{function}` has no argument `{name}`", help=way)
+
+
+@fault("N105")
+def unknown_word(span: Span | None, word: str, words: Iterable[str]) -> Finding:
+    """A bare word stands where the signature lists others."""
+    known = list(words)
+    way = write(nearest(word, known), f"write one of {', '.join(known)}")
+    return Finding(span=span, message=f"`{word}` is not a choice here", help=way)
+
+
+@fault("N106")
+def no_such_line(span: Span | None, model: str, name: str, lines: Iterable[str]) -> Finding:
+    """A density or a condition names a line that the model does not have."""
+    known = list(lines)
+    way = write(
+        nearest(name, known),
+        f"its lines are {', '.join(known)}" if known else "give its observed value, without a name",
+    )
+    return Finding(span=span, message=f"the model `{model}` has no line `{name}`", help=way)
+
+
+@fault("N107")
+def bare_operator(span: Span | None, name: str) -> Finding:
+    """An operator stands without arguments, where a value or a function is needed."""
+    return Finding(
+        span=span,
+        message=f"`{name}` is an operator, and stands here without arguments",
+        help=f"write {name}(_) for the function, or call it on values",
+    )

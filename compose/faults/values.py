@@ -1,0 +1,186 @@
+"""Faults of values (codes T): what stands where something else is needed."""
+
+from __future__ import annotations
+
+from compose.diagnostics import Finding, Span
+from compose.faults.declaring import describe, fault
+
+__all__ = [
+    "constant_term",
+    "hole_outside_function",
+    "missing_argument",
+    "model_as_argument",
+    "named_argument",
+    "needs_block",
+    "needs_function",
+    "not_a_model",
+    "not_a_number",
+    "not_a_sample",
+    "not_a_tensor",
+    "not_callable",
+    "not_whole",
+    "option_without_default",
+    "too_many_arguments",
+    "unlike_records",
+    "wrong_arguments",
+    "wrong_count",
+]
+
+
+@fault("T201")
+def not_a_model(span: Span | None, value: object) -> Finding:
+    """A draw, or a place that needs a model, has something that is not random."""
+    return Finding(
+        span=span, message=f"this is {describe(value)}, not a model, so it cannot be drawn",
+        help="drop the `~`, or draw a distribution, a flow or a model",
+    )  # fmt: skip
+
+
+@fault("T204")
+def not_a_number(span: Span | None, value: object) -> Finding:
+    """Arithmetic, or an operator, is given something that is not a number or a tensor."""
+    way = (
+        "draw it with `~`"
+        if "model" in describe(value) or "distribution" in describe(value)
+        else "call it, or name a value"
+    )
+    return Finding(span=span, message=f"a number or a tensor is needed here, and this is {describe(value)}", help=way)
+
+
+@fault("T205")
+def not_a_tensor(span: Span | None, value: object) -> Finding:
+    """A tensor is needed, and something else is given."""
+    return Finding(
+        span=span, message=f"a tensor is needed here, and this is {describe(value)}", help="name a tensor of the graph"
+    )
+
+
+@fault("T206")
+def model_as_argument(span: Span | None, block: str) -> Finding:
+    """A block is given a model where it takes a value."""
+    return Finding(
+        span=span, message=f"`{block}` takes a value, and is given a model", help="draw the model: put `~` before it"
+    )
+
+
+@fault("T207")
+def not_callable(span: Span | None, value: object) -> Finding:
+    """Something is called that is no function, block or operator."""
+    return Finding(
+        span=span, message=f"{describe(value)} cannot be called", help="call a block, a function or an operator"
+    )
+
+
+@fault("T208")
+def wrong_count(span: Span | None, name: str, wanted: int, given: int) -> Finding:
+    """A function is called with the wrong number of arguments."""
+    return Finding(
+        span=span, message=f"`{name}` takes {wanted} argument{'s' * (wanted != 1)}, and is given {given}",
+        help=f"give it {wanted}",
+    )  # fmt: skip
+
+
+@fault("T209")
+def wrong_arguments(span: Span | None, name: str, signature: str, given: int) -> Finding:
+    """The arguments of a call do not fit the signature of what is called."""
+    return Finding(
+        span=span, message=f"`{name}` takes {signature}, and is given {given or 'no'} argument{'s' * (given != 1)} here",
+        help=f"write {name}{signature}",
+    )  # fmt: skip
+
+
+@fault("T210")
+def named_argument(span: Span | None, name: str | None) -> Finding:
+    """A function of the spec is called with a named argument; its parameters go by position."""
+    return Finding(
+        span=span,
+        message=f"`{name}=` is named, and this function takes its arguments by position",
+        help=f"drop `{name}=`",
+    )
+
+
+@fault("T211")
+def hole_outside_function(span: Span | None) -> Finding:
+    """A `_` stands where no function is expected."""
+    return Finding(
+        span=span, message="`_` leaves an argument open, and no function is expected here", help="write the value"
+    )
+
+
+@fault("T223")
+def needs_block(span: Span | None, word: str, value: object) -> Finding:
+    """`freeze` or `ema` is given something that is not a block."""
+    return Finding(
+        span=span,
+        message=f"`{word}` takes a block, and this is {describe(value)}",
+        help=f"write {word}(block)(value)" if word == "freeze" else "name a block",
+    )
+
+
+@fault("T224")
+def needs_function(span: Span | None, value: object) -> Finding:
+    """A function is needed, and something else is given."""
+    return Finding(
+        span=span,
+        message=f"a function is needed here, and this is {describe(value)}",
+        help="name a block or a function, or leave an argument open with `_`",
+    )
+
+
+@fault("T226")
+def missing_argument(span: Span | None, function: str, name: str) -> Finding:
+    """A call leaves out an argument that has no default."""
+    return Finding(span=span, message=f"`{function}` needs `{name}`", help=f"add {name}=..")
+
+
+@fault("T227")
+def not_whole(span: Span | None, name: str, value: object) -> Finding:
+    """An argument that counts something is not a positive whole number."""
+    return Finding(
+        span=span,
+        message=f"`{name}` is a whole number of at least 1, not {value if isinstance(value, int | float) else describe(value)}",
+        help=f"write {name}=40",
+    )
+
+
+@fault("T230")
+def too_many_arguments(span: Span | None, function: str, wanted: int) -> Finding:
+    """A call has more arguments by position than the function takes."""
+    return Finding(
+        span=span, message=f"`{function}` takes {wanted} arguments by position", help="name the others, or drop them"
+    )
+
+
+@fault("T233")
+def constant_term(span: Span | None, name: str) -> Finding:
+    """A term is a plain number: there is nothing to train."""
+    return Finding(span=span, message=f"the term `{name}` is a constant", help="write an expression of the graph")
+
+
+@fault("T234")
+def not_a_sample(span: Span | None, value: object) -> Finding:
+    """A sampler gives something that is neither a tensor nor a record of tensors."""
+    way = (
+        "draw it: put `~` before it"
+        if "model" in describe(value) or "distribution" in describe(value)
+        else "name a value"
+    )
+    return Finding(span=span, message=f"a sampler gives values, and this is {describe(value)}", help=way)
+
+
+@fault("T235")
+def option_without_default(span: Span | None, name: str) -> Finding:
+    """A sampler's option has no default, so it cannot be drawn while training."""
+    return Finding(
+        span=span, message=f"the option `{name}` of this sampler has no default", help=f"write {name}=1.0 in its name"
+    )
+
+
+@fault("T236")
+def unlike_records(span: Span | None, first: list[str], others: list[list[str]]) -> Finding:
+    """An operator maps over records that have different fields."""
+    other = next(names for names in others if names != first)
+    return Finding(
+        span=span, message=f"one record has the fields {', '.join(first)}, the other {', '.join(other)}",
+        help="give records of the same fields, or one field of each",
+    )  # fmt: skip

@@ -1,0 +1,44 @@
+"""The options of samplers: a sampler written as `name(steps=100): ...` is built anew for other values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from compose.build import Composition, SamplerGraph, build
+from compose.diagnostics import Finding, SpecError, finding, nearest
+from compose.expressions import parse
+from compose.spec import Function, Spec
+
+__all__ = ["sampler_with", "with_options"]
+
+
+def sampler_with(composition: Composition, name: str, options: Mapping[str, float | int | bool]) -> SamplerGraph:
+    """The graph of sampler `name` with other values of its options.   Raises SpecError for what it cannot have."""
+    asked = with_options(composition.spec, name, options)
+    spec = asked.model_copy(update={"evaluate": {}}).at(asked.place)  # metrics are not known here
+    made, findings = build(spec, composition.fields)
+    if findings or name not in made.samplers:
+        raise SpecError(findings, spec.sources)
+    return made.samplers[name]
+
+
+def with_options(spec: Spec, name: str, options: Mapping[str, float | int | bool]) -> Spec:
+    """The spec whose sampler `name` has these defaults.   Raises SpecError for an option that it does not have."""
+    declared = spec.samplers[name]
+    known = tuple(declared.parameters) if isinstance(declared, Function) else ()
+    unknown = [option for option in options if option not in known]
+    if unknown or not isinstance(declared, Function):
+        raise SpecError([unknown_sampler_option(name, option, known) for option in unknown], spec.sources)
+    values = {
+        option: parse(str(value).lower(), lambda start, end: declared.span()) for option, value in options.items()
+    }
+    changed = declared.model_copy(update={"defaults": {**declared.defaults, **values}}).at(declared.place)
+    return spec.model_copy(update={"samplers": {**spec.samplers, name: changed}}).at(spec.place)
+
+
+@finding("L106", "error")
+def unknown_sampler_option(name: str, option: str, known: tuple[str, ...]) -> Finding:
+    """A sampler is given an option that it does not have; those that it has stand in brackets behind its name."""
+    near = nearest(option, known)
+    way = f"write `{near}`" if near else f"its options are {', '.join(f'`{each}`' for each in known) or 'none'}"
+    return Finding(message=f"the sampler `{name}` has no option `{option}`", help=way)

@@ -1,0 +1,109 @@
+"""Slots: the sizes of every block, as its calls fix them, and the block itself on fake tensors once they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+
+from blocks.types import Classes, Levels, Size, Taken
+from compose.declarations import Declared
+from compose.diagnostics import Finding, Span
+from compose.fake_runs import REFUSALS
+from compose.graph import Edge, Node, Tensor
+from compose.wording import other_count, refused_sizes, two_sizes
+
+__all__ = ["Slot", "Slots"]
+
+
+@dataclass
+class Slot:
+    """What is known of one block's sizes, and which uses said so; `built` is how many values its module takes."""
+
+    takes: list[Taken | None] = field(default_factory=list)
+    makes: Size | None = None
+    evidence: dict[int, Span | None] = field(default_factory=dict)
+    module: nn.Module | None = None
+    broken: bool = False
+    built: int = 0
+
+
+class Slots(dict[str, Slot]):
+    """The slot of each block.   What is wrong with sizes is kept in `findings`."""
+
+    def __init__(self, blocks: Mapping[str, Declared], mode: FakeTensorMode) -> None:
+        super().__init__({name: Slot(list(declared.argument_sizes())) for name, declared in blocks.items()})
+        self.blocks, self.mode = blocks, mode
+        self.findings: list[Finding] = []
+
+    def positions(self, node: Node) -> list[tuple[int, Any]]:
+        """(place in `takes`, argument) of a block's call: by position, or as the method says."""
+        assert node.use is not None
+        block = self.blocks[node.use.block].block
+        places = getattr(block, "slots", {}).get(node.operation.target)
+        indexed = enumerate(node.arguments) if places is None else zip(places, node.arguments, strict=False)
+        return [(place, argument) for place, argument in indexed if place is not None]
+
+    def bind_known(self, node: Node) -> bool:
+        """Take the sizes of a call's arguments that are known; whether there was news."""
+        assert node.use is not None
+        news = False
+        for place, argument in self.positions(node):
+            if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
+                news |= self.bind(node.use.block, place, argument.source.type, argument.span or node.span)
+        return news
+
+    def bind(self, name: str, place: int, known: Tensor, span: Span | None) -> bool:
+        """Take the size of one argument of block `name`, or find that it disagrees with another use."""
+        slot, declared, taken = self[name], self.blocks[name], self._taken(known)
+        if "takes" not in declared.inferred or slot.broken:
+            return False
+        slot.takes += [None] * (place + 1 - len(slot.takes))
+        if slot.takes[place] is None:
+            slot.takes[place], slot.evidence[place] = taken, span
+            return True
+        if slot.takes[place] != taken:
+            before = slot.evidence.get(place) or declared.span
+            self._break(name, two_sizes(span, name, taken, slot.takes[place], before))
+        return False
+
+    def _taken(self, known: Tensor) -> Taken:
+        if known.chain:
+            return Levels(int(self.blocks[known.chain].options["steps"]))
+        return Classes(known.classes) if known.classes else known.event
+
+    def build(self, name: str, arguments: int, makes: Size | None) -> nn.Module | None:
+        """The block on fake tensors, called with so many arguments, once its sizes are known; None before."""
+        slot, declared = self[name], self.blocks[name]
+        if slot.module is not None or slot.broken:
+            return slot.module
+        if "makes" in declared.inferred:
+            slot.makes = makes
+            if slot.makes is None and not declared.may_omit("makes"):
+                return None
+        if "takes" in declared.inferred and (len(slot.takes) < arguments or None in slot.takes or not slot.takes):
+            return None
+        try:
+            with self.mode if declared.inferred else unset_fake_temporarily():  # a table needs its numbers
+                slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
+            slot.built = len(slot.takes)
+        except REFUSALS as error:
+            self._break(name, refused_sizes(declared.span, name, str(error)))
+        return slot.module
+
+    def miscounted(self, node: Node, count: int) -> Finding | None:
+        """What is wrong with a call that gives a block another number of values than it was built for."""
+        assert node.use is not None
+        name, slot = node.use.block, self[node.use.block]
+        if "takes" not in self.blocks[name].inferred or count == slot.built:
+            return None
+        place = next((place for place in slot.evidence.values() if place is not None), self.blocks[name].span)
+        return other_count(node.span, name, count, slot.built, place)
+
+    def _break(self, name: str, found: Finding) -> None:
+        self[name].broken = True
+        if found not in self.findings:
+            self.findings.append(found)

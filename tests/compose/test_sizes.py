@@ -1,0 +1,159 @@
+"""Sizes are found from the uses, disagreements are told once, and the batch axis stays the first."""
+
+import torch
+
+from blocks.operators.rules import rule
+from blocks.types import Field, Levels
+from compose.catalogue import Catalogue
+from compose.checks import check
+from compose.fake_runs import extra_axes, rerun
+from compose.graph import Edge, Graph, Node, Operation, Tensor
+from compose.spec import parse_spec
+
+FIELDS = {"x": Field((2,)), "y": Field((), "int64", classes=25)}
+HEAD = "compose: 1\ndata: {source: points, batch_size: 32}\n"
+
+
+def solved(body):
+    """The composition of a spec, and the codes of its errors."""
+    composition, findings = check(parse_spec(HEAD + body), Catalogue.of_fields(FIELDS))
+    return composition, [found.code for found in findings if found.severity == "error"]
+
+
+def test_a_flow_is_sized_by_the_value_whose_density_is_asked_for():
+    composition, errors = solved("""
+blocks:
+  encoder: {kind: encoder.mlp, latent: 5, hidden: [8]}
+  prior: {kind: flow.realnvp, couplings: 2, hidden: [8]}
+stages:
+  - steps: 1
+    minimize:
+      nll: -prior.log_prob(sg(encoder(x)))
+      code: square_norm(encoder(x))
+""")
+    assert errors == []
+    assert composition.sizes.slots["prior"].takes == [(5,)]
+
+
+def test_a_bare_normal_is_sized_by_the_block_that_takes_it():
+    composition, errors = solved("""
+blocks:
+  generator: {kind: generator.mlp, latent: 7, hidden: [8]}
+stages:
+  - steps: 1
+    minimize:
+      loss: squared_error(generator(~normal), x)
+""")
+    assert errors == []
+    graph = composition.stages[0].updates[0].graph
+    assert [node.type.event for node in graph.nodes if node.leaf is not None] == [(7,)]
+    assert composition.sizes.slots["generator"].makes == (2,)
+
+
+def test_a_time_step_carries_the_levels_of_its_chain():
+    composition, errors = solved("""
+blocks:
+  chain: {kind: diffusion.vp, steps: 9}
+  denoiser: {kind: denoiser.mlp, hidden: [8]}
+graph:
+  t: ~chain.timestep
+stages:
+  - steps: 1
+    minimize:
+      loss: squared_error(denoiser(~chain.diffuse(x, t), t), x)
+""")
+    assert errors == []
+    assert composition.sizes.slots["denoiser"].takes == [(2,), Levels(9)]
+
+
+def test_a_memory_is_sized_by_what_is_written_to_it():
+    composition, errors = solved("""
+blocks:
+  energy: {kind: energy.mlp, hidden: [8]}
+  memory: {kind: memory.replay, size: 100}
+graph:
+  neg: ~langevin(energy, ~memory.read(probability=0.9, fresh=normal), steps=2, step_size=0.1)
+stages:
+  - steps: 1
+    train: [energy]
+    minimize:
+      contrast: energy(x) - energy(neg)
+    write: {memory: neg}
+""")
+    assert errors == []
+    assert composition.sizes.slots["memory"].takes == [(2,)]
+
+
+def test_sizes_are_solved_beside_faulty_lines():
+    composition, errors = solved("""
+blocks:
+  encoder: {kind: encoder.mlp, latent: 5, hidden: [8]}
+  energy: {kind: energy.mlp, hidden: [8]}
+graph:
+  w: nothing(x)
+stages:
+  - steps: 1
+    minimize:
+      loss: squared_error(encoder(x), x)
+      other: energy(w) ** 2
+      fine: energy(x) ** 2
+""")
+    assert errors == ["N101", "S102"]
+    assert composition.sizes.slots["energy"].takes == [(2,)]
+
+
+def test_a_shape_fault_is_told_once_though_many_graphs_have_it():
+    _, errors = solved("""
+blocks:
+  encoder: {kind: encoder.mlp, latent: 5, hidden: [8]}
+graph:
+  bad: encoder(x) + x
+stages:
+  - steps: 1
+    minimize: {a: square_norm(bad)}
+  - steps: 1
+    minimize: {b: square_norm(bad)}
+samplers:
+  default: bad
+""")
+    assert errors == ["S103"]
+
+
+@rule()
+def only_for_batches_of_four(v):
+    """A wrong operator: right at one batch size, and wrong at all others."""
+    return v if len(v) == 4 else v[:4]
+
+
+@rule()
+def refuses_other_batches(v):
+    """A wrong operator that fails at another batch size."""
+    return v.reshape(4, 2)
+
+
+def one_operator(function):
+    """A graph of one operator on the data, and its nodes as if solved at a batch of 4."""
+    source = Node("x", Operation("input", "data"), ("x",), type=Tensor((2,)))
+    node = Node("made", Operation("call", function), (Edge(source),), type=Tensor((2,)))
+    graph = Graph("g", [source, node], {"made": node})
+    return graph, {id(source): None, id(node): None}
+
+
+def test_twice_the_batch_finds_what_one_batch_size_hides():
+    graph, known = one_operator(only_for_batches_of_four)
+    assert list(rerun(graph, lambda node: None, known, 4)) == []
+    assert [found.code for found in rerun(graph, lambda node: None, known, 8)] == ["S107"]
+
+
+def test_twice_the_batch_finds_what_then_fails():
+    graph, known = one_operator(refuses_other_batches)
+    assert list(rerun(graph, lambda node: None, known, 4)) == []
+    assert [found.code for found in rerun(graph, lambda node: None, known, 8)] == ["S103"]
+
+
+def test_batched_values_of_unlike_rank_align_from_the_left():
+    number = Node("n", Operation("input", "data"), type=Tensor(()))
+    image = Node("i", Operation("input", "data"), type=Tensor((1, 8, 8)))
+    edges = Edge(number), Edge(image)
+    node = Node("sum", Operation("call", torch.add, align=True), edges)
+    assert extra_axes(node) == {id(edges[0]): 3}

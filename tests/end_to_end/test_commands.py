@@ -1,0 +1,369 @@
+"""The commands one after the other, and what the README says: its specs check, its Python runs, its commands exist."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import compose
+from compose.cli import main
+from compose.diagnostics import SpecError
+from compose.spec import parse_spec
+from runners.launch import examine
+from runners.state import RunFailed
+from tests.house.sources import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SPEC = """
+compose: 1
+name: little
+data: {source: toy.gaussians8, batch_size: 32, size: 200, test_size: 100}
+blocks: {flow: {kind: flow.realnvp, couplings: 2, hidden: [8]}}
+graph: {scaled: 2 * x}
+stages:
+  - steps: 6
+    minimize: {nll: -flow.log_prob(x)}
+samplers:
+  default: ~flow
+  doubled: scaled
+  wide(scale=2.0): scale * ~flow
+evaluate:
+  nll: -flow.log_prob(x)
+  share: share_within(default, data)
+run: {log_every: 2}
+"""
+
+
+def fenced(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def spec_file(tmp_path):
+    path = tmp_path / "little.yaml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture
+def trained(spec_file, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["run", str(spec_file), "--out", str(out), "--quiet"]) == 0
+    capsys.readouterr()
+    return out
+
+
+def test_a_run_ends_by_naming_what_it_made_and_what_comes_next(spec_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(spec_file)]) == 0
+    shown = capsys.readouterr().out
+    folder = tmp_path / "runs" / "little" / "seed-0"
+    assert folder.is_dir()
+    assert "runs/little/seed-0" in shown
+    pictures = re.findall(r"^samples +(\S+)$", shown, re.MULTILINE)
+    assert pictures
+    assert all((tmp_path / picture).exists() for picture in pictures)
+    following = [line.split() for line in shown.split("next:")[1].strip().split("\n")]
+    assert [words[0] for words in following] == ["compose", "tensorboard", "compose"]
+    assert main(following[0][1:]) == 0
+    assert main(following[2][1:]) == 0
+    assert (tmp_path / "runs" / "little" / "seed-0-2").is_dir()
+
+
+def test_the_same_command_finds_a_finished_run_finished(spec_file, trained, capsys):
+    before = (trained / "run.json").read_text()
+    assert main(["run", str(spec_file), "--out", str(trained)]) == 0
+    assert "finished" in capsys.readouterr().err
+    assert (trained / "run.json").read_text() == before
+
+
+def test_another_spec_is_refused_in_the_same_folder(spec_file, trained, capsys):
+    assert main(["run", str(spec_file), "--out", str(trained), "--set", "stages.0.steps=7"]) == 1
+    assert "--fresh" in capsys.readouterr().err
+
+
+def test_a_run_that_fails_is_status_1_and_names_the_term(spec_file, tmp_path, capsys):
+    words = [
+        "run",
+        str(spec_file),
+        "--out",
+        str(tmp_path / "bad"),
+        "--set",
+        "stages.0.minimize.nll=-flow.log_prob(x) / (step * 0)",
+    ]
+    assert main(words) == 1
+    assert "`nll`" in capsys.readouterr().err
+
+
+def test_a_smoke_run_keeps_nothing(spec_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(spec_file), "--smoke"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["little.yaml"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_command_goes_on(number, spec_file, tmp_path):
+    out = tmp_path / "run"
+    words = [
+        sys.executable,
+        "-m",
+        "compose",
+        "run",
+        str(spec_file),
+        "--out",
+        str(out),
+        "--set",
+        "stages.0.steps=100000",
+    ]
+    started = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log, until = out / "metrics.jsonl", time.monotonic() + 60
+    while time.monotonic() < until and not (log.exists() and log.read_text().count("\n") > 3):
+        time.sleep(0.1)
+    started.send_signal(number)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 128 + number, err
+    assert "Traceback" not in err
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_samples_are_written_in_the_form_that_is_asked_for(trained, tmp_path, capsys):
+    import numpy as np
+
+    assert main(["sample", str(trained), "default", "--count", "5", "--out", str(tmp_path / "a.npy")]) == 0
+    assert main(["sample", str(trained), "default", "--count", "5", "--out", str(tmp_path / "a.pt")]) == 0
+    assert main(["sample", str(trained), "default", "--count", "5"]) == 0
+    picture = capsys.readouterr().out.strip().split("\n")[-1]
+    assert Path(picture).read_bytes()[:4] == b"\x89PNG"
+    assert np.array_equal(np.load(tmp_path / "a.npy"), torch.load(tmp_path / "a.pt").numpy())
+
+
+def test_a_conditional_sampler_reads_the_split_that_is_named(trained, tmp_path):
+    from runners.datasets import open_source
+
+    rows = open_source("toy.gaussians8", {"size": 200, "test_size": 100})
+    for split in ("test", "train"):
+        assert (
+            main(["sample", str(trained), "doubled", "--count", "7", "--data", split, "--out", str(tmp_path / "d.pt")])
+            == 0
+        )
+        assert torch.equal(torch.load(tmp_path / "d.pt"), 2 * rows.split(split)["x"][:7])
+
+
+def test_an_option_of_a_sampler_is_given_by_name(trained, tmp_path):
+    out = str(tmp_path / "w.pt")
+    assert main(["sample", str(trained), "wide", "--out", out]) == 0
+    twice = torch.load(out)
+    assert main(["sample", str(trained), "wide", "--option", "scale=6", "--out", out]) == 0
+    torch.testing.assert_close(torch.load(out), 3 * twice)
+
+
+MISTAKES = {
+    "no such sampler": (["sample", "RUN", "defualt"], "`default`"),
+    "no such option": (["sample", "RUN", "wide", "--option", "scal=1"], "scal"),
+    "an option without a number": (["sample", "RUN", "wide", "--option", "scale=big"], "scale=big"),
+    "no such split": (["sample", "RUN", "doubled", "--data", "tset"], "tset"),
+    "a form that there is none of": (["sample", "RUN", "--out", "a.jpg"], ".jpg"),
+    "no such split to measure on": (["eval", "RUN", "--data", "tset"], "tset"),
+    "a picture of no form": (["show", "SPEC", "--out", "a.doc"], ".png"),
+}
+
+
+@pytest.mark.parametrize(("words", "named"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_about_a_run_is_status_2(words, named, trained, spec_file, capsys):
+    assert main([{"RUN": str(trained), "SPEC": str(spec_file)}.get(word, word) for word in words]) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_evaluation_at_the_end_of_a_run_and_afterwards_agree(trained, capsys):
+    assert main(["eval", str(trained), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {name: one["value"] for name, one in said.items()} == json.loads((trained / "run.json").read_text())[
+        "metrics"
+    ]
+    assert said["nll"]["error"] > 0
+
+
+def test_a_damaged_run_is_told_in_a_sentence(trained, capsys):
+    for part in (trained / "checkpoints").rglob("*.safetensors"):
+        part.write_bytes(b"nothing")
+    assert main(["sample", str(trained)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_plugin_is_recorded_and_needed_again(spec_file, tmp_path, capsys):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from compose import block\nfrom blocks.flows import RealNVP\n\n"
+        "@block('test_run.flow')\nclass Mine(RealNVP):\n    '''Mine.'''\n"
+    )
+    out = tmp_path / "plugged"
+    words = [
+        "run",
+        str(spec_file),
+        "--out",
+        str(out),
+        "--set",
+        "blocks.flow.kind=test_run.flow",
+        "--plugin",
+        str(plugin),
+        "--quiet",
+    ]
+    assert main(words) == 0
+    assert main(["sample", str(out)]) == 2
+    assert "--plugin" in capsys.readouterr().err
+    assert main(["sample", str(out), "--plugin", str(plugin)]) == 0
+
+
+TERM = "stages.0.minimize.nll=freeze(flow).log_prob(x) - flow.log_prob(sg(scaled))"
+
+
+def test_a_composition_is_drawn_with_its_colours(spec_file, tmp_path):
+    out = tmp_path / "drawn.svg"
+    assert (
+        main(
+            [
+                "show",
+                str(spec_file),
+                "--set",
+                TERM,
+                "--out",
+                str(out),
+            ]
+        )
+        == 0
+    )
+    drawn = out.read_text()
+    assert "#d62728" in drawn
+    assert "#1f77b4" in drawn
+    assert "stroke-dasharray" in drawn
+
+
+# Python's door -------------------------------------------------------------------------------------------------------
+
+
+class Shift(nn.Module):
+    """A linear map."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.net(x)
+
+
+def test_a_loader_and_a_module_of_ones_own(tmp_path):
+    rows = torch.randn(64, 2)
+    loader = torch.utils.data.DataLoader(rows, batch_size=16)
+    mine = Shift()
+    before = mine.net.weight.clone()
+    spec = compose.load(
+        {
+            "compose": 1,
+            "name": "own",
+            "data": {"source": "mine"},
+            "blocks": {"net": {"kind": "mine"}},
+            "stages": [{"steps": 3, "minimize": {"error": "squared_error(net(x), x)"}}],
+            "samplers": {"default": "net(~normal(like=x))"},
+        }
+    )
+    assert compose.check(spec, data=loader, blocks={"net": mine}) == []
+    run = compose.run(spec, out=tmp_path / "run", data=loader, blocks={"net": mine}, quiet=True)
+    assert run.finished
+    assert torch.equal(mine.net.weight, before)
+    drawn = run.sample("default", 5)
+    assert drawn.shape == (5, 2)
+    again = compose.load_run(tmp_path / "run", blocks={"net": mine})
+    assert torch.equal(again.sample("default", 5), drawn)
+
+
+def test_python_raises_findings_and_failures(tmp_path):
+    spec = compose.load(ROOT / "specs/tutorial/glf_digits.yaml", set=["stages.0.minimize.prior_nll=-prio.log_prob(z)"])
+    with pytest.raises(SpecError, match="prio"):
+        compose.run(spec, out=tmp_path / "run")
+    with pytest.raises(RunFailed):
+        compose.load_run(tmp_path / "nowhere")
+
+
+DESIGN = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", re.findall(r"^```yaml\n(.*?)^```$", DESIGN, re.MULTILINE | re.DOTALL))
+def test_the_specs_of_the_design_notes_are_clean_and_run(text, tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    assert examine(parse_spec(text, "design.md"))[1] == []
+    assert main(["run", str(path), "--smoke"]) == 0
+
+
+# the README -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_shows_a_whole_spec_that_is_clean():
+    (text,) = fenced("yaml")
+    assert examine(parse_spec(text, "README.md"))[1] == []
+
+
+COMPLETE = {
+    "vaebm": """
+name: vaebm
+blocks:
+  encoder: {kind: encoder.mlp, latent: 2, output: normal}
+  decoder: {kind: decoder.mlp, output: normal}
+  energy: {kind: energy.mlp, hidden: [16]}
+""",
+    "gen: descend": """
+name: short_run
+blocks:
+  energy: {kind: energy.mlp, hidden: [16]}
+""",
+    "ddgan": """
+name: ddgan
+blocks:
+  chain: {kind: diffusion.vp, steps: 4}
+  generator: {kind: denoiser.mlp, latent: 2, hidden: [16]}
+  critic: {kind: discriminator.mlp, hidden: [16]}
+""",
+}
+
+
+@pytest.mark.parametrize("mark", COMPLETE)
+def test_every_excerpt_is_right_once_its_blocks_are_declared(mark):
+    (text,) = [block for block in fenced("yaml excerpt") if mark in block]
+    whole = f"compose: 1\ndata: {{source: toy.gaussians25, batch_size: 32}}\n{COMPLETE[mark]}{text}"
+    errors = [found.message for found in examine(parse_spec(whole, mark))[1] if found.severity == "error"]
+    assert errors == []
+
+
+def test_no_excerpt_is_left_untested():
+    assert len(fenced("yaml excerpt")) == len(COMPLETE)
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    (text,) = fenced("python")
+    (tmp_path / "specs").symlink_to(ROOT / "specs")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(text, names)
+    assert names["images"].shape == (16, 1, 8, 8)
+
+
+def test_the_readmes_commands_exist():
+    named = set(re.findall(r"\bcompose ([a-z]+) (?:SPEC|RUN|NOUN|specs/|runs/|spec\.yaml)", README))
+    assert named == {"run", "check", "explain", "show", "sample", "eval", "list"}
+    targets = set(re.findall(r"\bmake ([a-z]+)\b", README))
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"demo", "test"} <= targets
+    assert all(f"\n{target}:" in makefile for target in targets)
+
+
+def test_the_readmes_files_are_there():
+    for path in re.findall(r"`((?:specs|docs|blocks|compose|runners|tests|benchmarks)/[\w./]*|[A-Z]+\.md)`", README):
+        assert (ROOT / path).exists(), path
