@@ -104,7 +104,9 @@ class Composition:
 class GraphBuilder:
     """Builds the graphs of one spec, collecting what is wrong."""
 
-    def __init__(self, spec: Spec, fields: Mapping[str, Field], metrics: frozenset[str], unread: frozenset[str]) -> None:
+    def __init__(
+        self, spec: Spec, fields: Mapping[str, Field], metrics: frozenset[str], unread: frozenset[str]
+    ) -> None:
         self.spec, self.fields, self.metrics, self.unread = spec, fields, metrics, unread
         self.blocks, self.findings = declare_blocks(spec)
         circles, caught = cycles(spec)
@@ -115,13 +117,19 @@ class GraphBuilder:
         self.used: set[str] = set()
 
     def world(
-        self, name: str, *, reader: Span | None = None, shared: Mapping[str, str | None] | None = None, samplers: bool = False
+        self,
+        name: str,
+        *,
+        reader: Span | None = None,
+        shared: Mapping[str, str | None] | None = None,
+        samplers: bool = False,
     ) -> World:
         """A new program's world.   `reader` is the sampler or evaluation that it is for: those have no clock."""
         seen = {key: held for key, held in self.spec.samplers.items() if samplers and not isinstance(held, Function)}
+        further = (*self.metrics, *self.spec.samplers) if samplers else ()
         return World(
             self.spec, self.fields, self.blocks, Tracer(name), reader=reader, shared=shared or {}, samplers=seen,
-            faulty=self.faulty, guessing="" in self.unread, further=(*self.metrics, *self.spec.samplers) if samplers else (),
+            faulty=self.faulty, guessing="" in self.unread, further=further,
         )  # fmt: skip
 
     def collect(self, work: Callable[[], Value | None]) -> Value | None:
@@ -271,7 +279,8 @@ class GraphBuilder:
             return {"value": value}
         if isinstance(value, Record):
             parts = {name: self._outputs(part, span) for name, part in value.fields.items()}
-            return {f"{name}.{key}".removesuffix(".value"): node for name, part in parts.items() for key, node in part.items()}
+            flat = [(f"{name}.{key}", node) for name, part in parts.items() for key, node in part.items()]
+            return {name.removesuffix(".value"): node for name, node in flat}
         raise faults.not_a_sample(span, value)
 
 
@@ -294,7 +303,8 @@ def build(
     evaluations = {name: build_evaluation(builder, name, expression) for name, expression in spec.evaluate.items()}
     rest = builder.rest()
     composition = Composition(
-        spec, fields, builder.blocks, stages, {n: made for n, made in samplers.items() if made is not None}, builder.sizes,
+        spec, fields, builder.blocks, stages,
+        {n: made for n, made in samplers.items() if made is not None}, builder.sizes,
         builder.used, builder.faulty, {n: made for n, made in evaluations.items() if made is not None},
         misspelt=any(found.code == "N101" for found in builder.findings),
     )  # fmt: skip

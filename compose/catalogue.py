@@ -79,6 +79,7 @@ def refused_source(span: Span, name: str, cause: str) -> Finding:
     Wrong: `data: {source: toy.moons, noise: loud}`.   Right: `data: {source: toy.moons, noise: 0.1}`.
     """
     return Finding(
-        span=span, message=f"the data source `{name}` refuses this: {cause}",
+        span=span,
+        message=f"the data source `{name}` refuses this: {cause}",
         help=f"`compose list data` shows the options of `{name}`",
-    )  # fmt: skip
+    )

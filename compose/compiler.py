@@ -107,8 +107,7 @@ class Executable:
 def compile_composition(composition: Composition, seed: int | None = None) -> Executable:
     """Real blocks of the sizes that were found, and nothing compiled yet.
 
-    With a `seed`, the first weights of each block follow from it and the block's name alone: another block changes none.
-    Torch's own generator is then left as it was.
+    With a `seed`, the first weights of each block follow from it and the block's name alone. Torch's own generator is then left as it was.
     """
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         return _compiled(composition, seed)

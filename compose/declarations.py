@@ -110,8 +110,12 @@ def unknown_likes(spec: Spec, fields: Mapping[str, Field]) -> list[Finding]:
 
 
 def bind_options(
-    owner: Any, written: Mapping[str, Any], spec: Spec, path: tuple[str, ...], noun: str
-) -> dict[str, Any]:  # noqa: ANN401
+    owner: Any,  # noqa: ANN401
+    written: Mapping[str, Any],
+    spec: Spec,
+    path: tuple[str, ...],
+    noun: str,
+) -> dict[str, Any]:
     """Options as the signature of `owner` wants them, defaults filled in.   Raises SpecError with every misfit."""
     parameters = {name: given for name, given in _parameters(owner).items() if given.kind is given.KEYWORD_ONLY}
     hints = typing.get_type_hints(owner.__init__ if inspect.isclass(owner) else owner)

@@ -112,6 +112,8 @@ def cycle(path: list[str], places: list[Span]) -> Finding:
         for user, used, place in zip(path[1:], path[2:], places[1:], strict=False)
     )
     return Finding(
-        span=places[0], message=f"`{path[0]}` depends on itself: {' -> '.join(path)}",
-        help=f"let `{path[0]}` use something that is known before it", notes=notes,
-    )  # fmt: skip
+        span=places[0],
+        message=f"`{path[0]}` depends on itself: {' -> '.join(path)}",
+        help=f"let `{path[0]}` use something that is known before it",
+        notes=notes,
+    )

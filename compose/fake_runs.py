@@ -44,7 +44,7 @@ def fake(known: Tensor, batch: int) -> torch.Tensor:
 
 
 def execute(node: Node, call: Any, fakes: Fakes) -> Any:  # noqa: ANN401  whatever the node gives
-    """What a node gives; `call` is the module, or its method, that a node of a block calls.   Raises one of REFUSALS."""
+    """What a node gives; `call` is the module, or its method, that it calls.   Raises one of REFUSALS."""
     axes = extra_axes(node)
 
     def value(edge: Edge) -> Any:  # noqa: ANN401

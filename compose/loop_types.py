@@ -28,7 +28,12 @@ def state_sources(node: Node) -> list[Node | Tensor]:
     return states
 
 
-def loop_result(node: Node, arguments: Any, options: Mapping[str, Any], fakes: Mapping[int, Any]) -> Any:  # noqa: ANN401
+def loop_result(
+    node: Node,
+    arguments: Any,  # noqa: ANN401
+    options: Mapping[str, Any],
+    fakes: Mapping[int, Any],
+) -> Any:  # noqa: ANN401
     """What the loop gives, on fake tensors.   Raises ValueError where a body does not fit its state."""
     function, start = node.operation.target, arguments[0]
     output = fakes.get(id(node.bodies[0].output))
@@ -42,7 +47,7 @@ def loop_result(node: Node, arguments: Any, options: Mapping[str, Any], fakes: M
     if function is loops.scan:
         if output is not None and output.shape != start.shape:
             raise ValueError(
-                f"the kernel makes {tuple(output.shape[1:])} of {tuple(start.shape[1:])}: what is scanned keeps its shape"
+                f"the kernel makes {tuple(output.shape[1:])} of {tuple(start.shape[1:])}: it must keep the shape"
             )
         kept = int(options["start"]) // int(keep) if keep else 0
         return loops.Scanned(torch.zeros_like(start), _path(start, kept) if keep else None)

@@ -7,9 +7,16 @@ from compose.diagnostics import Finding, Note, Span, finding
 from compose.graph import Tensor
 
 __all__ = [
-    "changed_rows", "not_scalar", "other_count", "refused_sizes", "shapes_disagree", "two_sizes", "unequal_events", "unsized_block",
+    "changed_rows",
+    "not_scalar",
+    "other_count",
+    "refused_sizes",
+    "shapes_disagree",
+    "two_sizes",
+    "unequal_events",
+    "unsized_block",
     "unsized_leaf",
-]  # fmt: skip
+]
 
 
 def said(taken: Taken) -> str:
@@ -35,9 +42,10 @@ def unsized_leaf(span: Span | None, path: str) -> Finding:
 def unequal_events(span: Span | None, name: str, left: Tensor, right: Tensor) -> Finding:
     """A loss compares two values of different shapes."""
     return Finding(
-        span=span, message=f"`{name}` compares {left} with {right}",
+        span=span,
+        message=f"`{name}` compares {left} with {right}",
         help="make both the same shape: a decoder makes the shape of `like:`, which is the data's x unless written",
-    )  # fmt: skip
+    )
 
 
 @finding("S103", "error")
@@ -60,10 +68,13 @@ def two_sizes(span: Span | None, block: str, size: Taken, before: Taken | None, 
         if place
         else ()
     )
+    other = said(before) if before is not None else "another"
     return Finding(
-        span=span, message=f"`{block}` is called on {said(size)}, and elsewhere on {said(before) if before is not None else 'another'}",
-        help="use one block for each size", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"`{block}` is called on {said(size)}, and elsewhere on {other}",
+        help="use one block for each size",
+        notes=notes,
+    )
 
 
 @finding("S109", "error")
@@ -73,9 +84,11 @@ def other_count(span: Span | None, block: str, given: int, takes: int, place: Sp
     Wrong: `critic(x)` beside `critic(x, t)`.   Right: the same number of values in every call.
     """
     return Finding(
-        span=span, message=f"`{block}` is given {given} value{'s' * (given != 1)} here, and takes {takes}",
-        help=f"give it {takes} everywhere, or use another block here", notes=(Note(place, f"`{block}` takes {takes} by this"),),
-    )  # fmt: skip
+        span=span,
+        message=f"`{block}` is given {given} value{'s' * (given != 1)} here, and takes {takes}",
+        help=f"give it {takes} everywhere, or use another block here",
+        notes=(Note(place, f"`{block}` takes {takes} by this"),),
+    )
 
 
 @finding("S105", "error")

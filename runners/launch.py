@@ -118,6 +118,8 @@ def reopen(folder: Path) -> Reopened:
 
 def batches_of(spec: Spec, sources: Mapping[str, Source], split: str = "train") -> Batches:
     """The batches of the spec's data, loaded now.   Raises SpecError if that cannot be."""
+    if not spec.data:
+        raise SpecError([no_data(spec.span("name"))], spec.sources)
     first = next(iter(spec.data.values()))
     try:
         return Batches(sources.get("", sources), split=split, batch_size=first.batch_size, seed=spec.run.seed)
@@ -177,6 +179,15 @@ def data_fails(span: Span, cause: str) -> Finding:
     return Finding(
         span=span, message=f"the data cannot be read: {cause}", help="change `data`, or put the files in their place"
     )
+
+
+@finding("R103", "error")
+def no_data(span: Span) -> Finding:
+    """A spec without `data` cannot be run: an update reads a batch, whose rows say how many samples it draws.
+
+    Wrong: no `data`.   Right: `data: {source: toy.moons, batch_size: 128}`.
+    """
+    return Finding(span=span, message="this spec has no data to run on", help="write `data: {source: ..}`")
 
 
 @finding("R102", "error")

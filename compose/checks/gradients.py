@@ -139,9 +139,11 @@ def unreached_block(span: Span, block: str, found: dict[str, Reach]) -> Finding:
     stops = {stop.span: "the gradient stops here" for seen in found.values() for stop in seen.stopped.get(block, ())}
     notes = tuple(Note(place, words) for place, words in {**stops, **frozen}.items() if place is not None)
     return Finding(
-        span=span, message=f"`{block}` is trained here, but no term reaches it",
-        help=f"remove `{block}` from `train`, or let a term reach it", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"`{block}` is trained here, but no term reaches it",
+        help=f"remove `{block}` from `train`, or let a term reach it",
+        notes=notes,
+    )
 
 
 @finding("G102", "error")
@@ -204,9 +206,11 @@ def idle_summand(span: Span, trains: tuple[str, ...]) -> Finding:
 def untrainable(span: Span, block: str, place: Span) -> Finding:
     """An update trains a block that is declared with `trainable: false`."""
     return Finding(
-        span=span, message=f"`{block}` is trained here, and declared with `trainable: false`",
-        help=f"remove `{block}` from `train`, or `trainable: false`", notes=(Note(place, "declared here"),),
-    )  # fmt: skip
+        span=span,
+        message=f"`{block}` is trained here, and declared with `trainable: false`",
+        help=f"remove `{block}` from `train`, or `trainable: false`",
+        notes=(Note(place, "declared here"),),
+    )
 
 
 @finding("G106", "error")
@@ -226,6 +230,8 @@ def shared_gradient(span: Span, name: str, blocks: list[str], update: Span) -> F
     Wrong: `shared: [fake]` where an update trains the generator on `fake`.   Right: share what `fake` is made of.
     """
     return Finding(
-        span=span, message=f"`{name}` is shared, so it carries no gradient, and an update needs one to {_listed(blocks)}",
-        help=f"remove `{name}` from `shared`", notes=(Note(update, "this update"),),
-    )  # fmt: skip
+        span=span,
+        message=f"`{name}` is shared, so no gradient passes it, and an update needs one to {_listed(blocks)}",
+        help=f"remove `{name}` from `shared`",
+        notes=(Note(update, "this update"),),
+    )

@@ -190,9 +190,11 @@ def clash(span: Span, name: str, noun: str, other: str, place: Span) -> Finding:
     Wrong: a block `vae` and a model `vae`.   Right: two names.
     """
     return Finding(
-        span=span, message=f"`{name}` is {noun} here, and {other} elsewhere", help="rename one of them",
+        span=span,
+        message=f"`{name}` is {noun} here, and {other} elsewhere",
+        help="rename one of them",
         notes=(Note(place, f"{other} of that name"),),
-    )  # fmt: skip
+    )
 
 
 @finding("N121", "error")

@@ -183,23 +183,28 @@ def collapsing(span: Span | None, prior: str, encoder: Node) -> Finding:
     notes = (Note(encoder.span, "the code is made here, without noise"),) if encoder.span is not None else ()
     block = encoder.use.block if encoder.use is not None else encoder.name
     return Finding(
-        span=span, message=f"the likelihood of `{prior}` trains `{block}`, whose code is deterministic: it can collapse to a point",
-        help=f"stop the gradient into the code: {prior}.log_prob(sg(z))", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"the likelihood of `{prior}` trains `{block}`, whose code has no noise: it can collapse to a point",
+        help=f"stop the gradient into the code: {prior}.log_prob(sg(z))",
+        notes=notes,
+    )
 
 
 @finding("G202", "warning")
 def free_scale(span: Span, name: str, place: Span | None) -> Finding:
     """A learned number scales a loss that is never negative, and no other term holds it back.
 
-    A learned beta is the variance of the decoder: its normaliser belongs to the likelihood. Wrong: `squared_error(x, x_hat)
-    / (2 * beta)` alone.   Right: `decoder: {output: normal, std: shared}`, or add `0.5 * d * log(beta)`.
+    A learned beta is the variance of the decoder: its normaliser belongs to the likelihood.
+    Wrong: `squared_error(x, x_hat) / (2 * beta)` alone.
+    Right: `decoder: {output: normal, std: shared}`, or add `0.5 * d * log(beta)`.
     """
     notes = (Note(place, "it scales this"),) if place is not None else ()
     return Finding(
-        span=span, message=f"`{name}` is learned and only scales a loss, so it will make the loss vanish",
-        help="add its normaliser, or let the decoder learn it: {output: normal, std: shared}", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"`{name}` is learned and only scales a loss, so it will make the loss vanish",
+        help="add its normaliser, or let the decoder learn it: {output: normal, std: shared}",
+        notes=notes,
+    )
 
 
 @finding("G203", "warning")
@@ -211,9 +216,11 @@ def normed_energy(span: Span, name: str, place: Span | None) -> Finding:
     """
     notes = (Note(place, "dynamics run in it here"),) if place is not None else ()
     return Finding(
-        span=span, message=f"`{name}` has batch norm, so in dynamics it is another energy than in the terms",
-        help="write `norm: none` or `norm: layer`", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"`{name}` has batch norm, so in dynamics it is another energy than in the terms",
+        help="write `norm: none` or `norm: layer`",
+        notes=notes,
+    )
 
 
 @finding("G204", "warning")
@@ -224,19 +231,21 @@ def other_range(span: Span, name: str, made: tuple[float, float], data: tuple[fl
     """
     fits = {(0.0, 1.0): "sigmoid", (-1.0, 1.0): "tanh"}.get(data, "none")
     return Finding(
-        span=span, message=f"`{name}` makes values in [{made[0]:g}, {made[1]:g}], and the data are in [{data[0]:g}, {data[1]:g}]",
+        span=span,
+        message=f"`{name}` makes [{made[0]:g}, {made[1]:g}], and the data are in [{data[0]:g}, {data[1]:g}]",
         help=f"write `output_activation: {fits}`, or scale the data",
-    )  # fmt: skip
+    )
 
 
 @finding("G205", "hint")
 def idle_weight(span: Span | None, weight: float, kind: str, blocks: list[str]) -> Finding:
     """A term has a constant weight and shares no trained block with another term: Adam's step does not see the weight.
 
-    Wrong: `0.1 * -prior.log_prob(sg(z))` beside a term that does not reach `prior`.   Right: a learning rate of its own.
+    Wrong: `0.1 * -prior.log_prob(sg(z))` beside terms that do not reach `prior`.   Right: a rate of its own.
     """
     listed = ", ".join(f"`{block}`" for block in blocks)
     return Finding(
-        span=span, message=f"the weight {weight:g} changes nothing: this term alone trains {listed}, and {kind} divides it out",
+        span=span,
+        message=f"the weight {weight:g} changes nothing: only this term trains {listed}, and {kind} divides it out",
         help=f"drop it, or give a rate: optimizer: {{blocks: {{{blocks[0]}: {{lr: 1e-4}}}}}}",
-    )  # fmt: skip
+    )

@@ -61,7 +61,9 @@ def _page(code: str) -> int:
     from compose.cli.messages import unknown_code
     from compose.diagnostics import SpecError, nearest
     from compose.explanation import every_code, page_of
+    from runners import launch
 
+    assert launch.examine, "the runner's codes are declared by importing it"
     codes = every_code()
     if code not in codes:
         raise SpecError([unknown_code(code, nearest(code, codes))])

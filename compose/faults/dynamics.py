@@ -33,9 +33,10 @@ def foreign_time(span: Span | None, block: str, method: str, chain: str | None) 
     """A diffusion chain is given a time that is not its own time step."""
     what = f"a time step of `{chain}`" if chain else "no time step"
     return Finding(
-        span=span, message=f"`{block}.{method}` takes a time step of `{block}`, and `t` is {what}",
+        span=span,
+        message=f"`{block}.{method}` takes a time step of `{block}`, and `t` is {what}",
         help=f"draw it from ~{block}.timestep, or write a whole number",
-    )  # fmt: skip
+    )
 
 
 @fault("T214")
@@ -69,9 +70,11 @@ def discrete_chain(span: Span | None, model: str, place: Span | None) -> Finding
     """Dynamics would run through a discrete draw, which has no noise space."""
     notes = (Note(place, "this draw is discrete"),) if place else ()
     return Finding(
-        span=span, message=f"dynamics run in the noise space of `{model}`, and one of its draws is discrete: its noise moves nothing",
-        help="use its mean in the model: `x: decoder(z).mean`", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"dynamics run in the noise space of `{model}`, where a discrete draw cannot be moved",
+        help="use its mean in the model: `x: decoder(z).mean`",
+        notes=notes,
+    )
 
 
 @fault("T228")
@@ -99,6 +102,8 @@ def uniform_chain(span: Span | None, model: str, place: Span | None) -> Finding:
     """Dynamics would run in the noise space of a model whose noise is not normal: the chain could leave its support."""
     notes = (Note(place, "the noise of this draw is uniform"),) if place else ()
     return Finding(
-        span=span, message=f"dynamics run in normal noise, and a draw of `{model}` has uniform noise",
-        help="add space=values, or draw it from a normal", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"dynamics run in normal noise, and a draw of `{model}` has uniform noise",
+        help="add space=values, or draw it from a normal",
+        notes=notes,
+    )

@@ -25,18 +25,20 @@ __all__ = [
 def weighted_draw(span: Span | None, model: str) -> Finding:
     """A tilted or conditioned model is drawn with `~`: it has no exact draw."""
     return Finding(
-        span=span, message=f"`{model}` is weighted, so it has no exact draw",
+        span=span,
+        message=f"`{model}` is weighted, so it has no exact draw",
         help="draw it with dynamics: ~langevin(model, steps=60, step_size=0.01)",
-    )  # fmt: skip
+    )
 
 
 @fault("T203")
 def unnormalised(span: Span | None, model: str) -> Finding:
     """The `log_prob` of a tilted or conditioned model is asked for, whose normaliser is unknown."""
     return Finding(
-        span=span, message=f"`{model}` is known up to its normaliser, so it has no `log_prob`",
+        span=span,
+        message=f"`{model}` is known up to its normaliser, so it has no `log_prob`",
         help=f"write {model}.log_density(..): the same up to log Z",
-    )  # fmt: skip
+    )
 
 
 @fault("T215")
@@ -71,9 +73,11 @@ def latent_not_given(span: Span | None, model: str, line: str, place: Span | Non
     """A density leaves a random line of the program open: it would have to be integrated over."""
     notes = (Note(place, f"`{line}` is drawn here"),) if place else ()
     return Finding(
-        span=span, message=f"the density of `{model}` needs a value for `{line}`, which it integrates over",
-        help=f"give the joint density: {model}.log_prob({line}=.., ..)", notes=notes,
-    )  # fmt: skip
+        span=span,
+        message=f"the density of `{model}` needs a value for `{line}`, which it integrates over",
+        help=f"give the joint density: {model}.log_prob({line}=.., ..)",
+        notes=notes,
+    )
 
 
 @fault("T219")

@@ -43,9 +43,11 @@ def no_attribute(span: Span | None, value: object, name: str, known: Iterable[st
 def clock_in_sampler(span: Span | None, name: str, reader: Span) -> Finding:
     """A sampler or an evaluation reads the clock of training, which stands still there."""
     return Finding(
-        span=span, message=f"`{name}` is the clock of a stage, and there is none in samplers and evaluations",
-        help="write a number instead", notes=(Note(reader, "it is read for this"),),
-    )  # fmt: skip
+        span=span,
+        message=f"`{name}` is the clock of a stage, and there is none in samplers and evaluations",
+        help="write a number instead",
+        notes=(Note(reader, "it is read for this"),),
+    )
 
 
 @fault("N104")

@@ -31,9 +31,10 @@ __all__ = [
 def not_a_model(span: Span | None, value: object) -> Finding:
     """A draw, or a place that needs a model, has something that is not random."""
     return Finding(
-        span=span, message=f"this is {describe(value)}, not a model, so it cannot be drawn",
+        span=span,
+        message=f"this is {describe(value)}, not a model, so it cannot be drawn",
         help="drop the `~`, or draw a distribution, a flow or a model",
-    )  # fmt: skip
+    )
 
 
 @fault("T204")
@@ -75,18 +76,21 @@ def not_callable(span: Span | None, value: object) -> Finding:
 def wrong_count(span: Span | None, name: str, wanted: int, given: int) -> Finding:
     """A function is called with the wrong number of arguments."""
     return Finding(
-        span=span, message=f"`{name}` takes {wanted} argument{'s' * (wanted != 1)}, and is given {given}",
+        span=span,
+        message=f"`{name}` takes {wanted} argument{'s' * (wanted != 1)}, and is given {given}",
         help=f"give it {wanted}",
-    )  # fmt: skip
+    )
 
 
 @fault("T209")
 def wrong_arguments(span: Span | None, name: str, signature: str, given: int) -> Finding:
     """The arguments of a call do not fit the signature of what is called."""
+    count = f"{given or 'no'} argument{'s' * (given != 1)}"
     return Finding(
-        span=span, message=f"`{name}` takes {signature}, and is given {given or 'no'} argument{'s' * (given != 1)} here",
+        span=span,
+        message=f"`{name}` takes {signature}, and is given {count} here",
         help=f"write {name}{signature}",
-    )  # fmt: skip
+    )
 
 
 @fault("T210")
@@ -136,9 +140,10 @@ def missing_argument(span: Span | None, function: str, name: str) -> Finding:
 @fault("T227")
 def not_whole(span: Span | None, name: str, value: object) -> Finding:
     """An argument that counts something is not a positive whole number."""
+    given = value if isinstance(value, int | float) else describe(value)
     return Finding(
         span=span,
-        message=f"`{name}` is a whole number of at least 1, not {value if isinstance(value, int | float) else describe(value)}",
+        message=f"`{name}` is a whole number of at least 1, not {given}",
         help=f"write {name}=40",
     )
 
@@ -181,6 +186,7 @@ def unlike_records(span: Span | None, first: list[str], others: list[list[str]])
     """An operator maps over records that have different fields."""
     other = next(names for names in others if names != first)
     return Finding(
-        span=span, message=f"one record has the fields {', '.join(first)}, the other {', '.join(other)}",
+        span=span,
+        message=f"one record has the fields {', '.join(first)}, the other {', '.join(other)}",
         help="give records of the same fields, or one field of each",
-    )  # fmt: skip
+    )

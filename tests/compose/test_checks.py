@@ -1,4 +1,4 @@
-"""The checks as values: the gradient matrix, the cost, what `check` returns; the findings themselves are in tests/findings."""
+"""The checks as values: the gradient matrix, the cost, what `check` returns; the findings are in tests/findings."""
 
 import random
 import re
@@ -188,10 +188,36 @@ def test_checking_is_fast(text):
 
 
 WORDS = (
-    "normal", "x", "y", "_", "3", "-1", "true", "'a'", "[1, 2]", "energy", "decoder", "~normal", "sg(x)", "freeze(energy)",
-    "record(a=x)", "vaebm", "glf", "step", "kl", "grad(energy(x), x)", "x.noise", "normal.noise", "decoder(_)", "repeat(x, 3)",
-    "langevin(energy, x, steps=2, step_size=0.1)", "concatenate(x, x)", "prior", "group(x, 5)", "ode(energy, time=1)",
-)  # fmt: skip
+    "normal",
+    "x",
+    "y",
+    "_",
+    "3",
+    "-1",
+    "true",
+    "'a'",
+    "[1, 2]",
+    "energy",
+    "decoder",
+    "~normal",
+    "sg(x)",
+    "freeze(energy)",
+    "record(a=x)",
+    "vaebm",
+    "glf",
+    "step",
+    "kl",
+    "grad(energy(x), x)",
+    "x.noise",
+    "normal.noise",
+    "decoder(_)",
+    "repeat(x, 3)",
+    "langevin(energy, x, steps=2, step_size=0.1)",
+    "concatenate(x, x)",
+    "prior",
+    "group(x, 5)",
+    "ode(energy, time=1)",
+)
 TOKEN = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(]*:)|\b\d+(?:\.\d+)?\b")
 
 
@@ -211,7 +237,7 @@ def damaged(text, chance):
 
 @pytest.mark.parametrize("name", SPECS)
 def test_no_damage_ends_in_a_traceback(name):
-    chance = random.Random(name)  # noqa: S311
+    chance = random.Random(name)
     for _ in range(40):
         try:
             composition, findings = check(parse_spec(damaged(SPECS[name], chance)), POINTS)

@@ -53,9 +53,13 @@ def test_a_block_is_filled_from_a_run_and_from_a_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("weights", "hidden", "cause"),
-    [("{run: nowhere}", 4, "no checkpoint"), ("{file: none.safetensors}", 4, "none.safetensors"),
-     ("{run: RUN, block: decodr}", 4, "no block `decodr`; it has decoder, encoder"), ("{run: RUN}", 5, "size mismatch")],
-)  # fmt: skip
+    [
+        ("{run: nowhere}", 4, "no checkpoint"),
+        ("{file: none.safetensors}", 4, "none.safetensors"),
+        ("{run: RUN, block: decodr}", 4, "no block `decodr`; it has decoder, encoder"),
+        ("{run: RUN}", 5, "size mismatch"),
+    ],
+)
 def test_weights_that_do_not_fit_are_told_at_their_place(weights, hidden, cause, tmp_path):
     compose.run(spec(), out=tmp_path / "first", quiet=True)
     text = weights.replace("RUN", str(tmp_path / "first"))
