@@ -1,7 +1,7 @@
 """The compiler: a checked composition becomes programs on real blocks.
 
-    compile_composition(composition) -> Executable
-    executable.stage(i, averaged) -> CompiledStage        executable.sampler(name, averaged) -> CompiledSampler
+compile_composition(composition) -> Executable
+executable.stage(i, averaged) -> CompiledStage        executable.sampler(name, averaged) -> CompiledSampler
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import fx, nn
 
-from blocks.noise import leaf_seed
 from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
 from compose.flow import Flow
 from compose.graph import BlockUse, Graph, Node, Tensor
@@ -86,7 +84,9 @@ class Executable:
         conditional = any(given.kind == "data" for given in program.inputs)
         return CompiledSampler(graphs.name, program, conditional, graphs.options)
 
-    def _program(self, graph: Graph, outputs: dict[str, Node], view: View, name: str, title: str, lone: bool) -> Program:
+    def _program(
+        self, graph: Graph, outputs: dict[str, Node], view: View, name: str, title: str, lone: bool
+    ) -> Program:
         def finish(lowering: Lowering) -> dict[str, Any]:
             made = {key: _detached(lowering, lowering.made[id(node)], node) for key, node in outputs.items()}
             return made if lone else {"value": made}
@@ -104,16 +104,13 @@ class Executable:
         return CompiledUpdate(update.name, update.trains, tuple(update.terms), every, update.spec, compile_active)
 
 
-def compile_composition(composition: Composition, seed: int | None = None) -> Executable:
+def compile_composition(
+    composition: Composition, making: Callable[[str], AbstractContextManager[object]] = nullcontext
+) -> Executable:
     """Real blocks of the sizes that were found, and nothing compiled yet.
 
-    With a `seed`, the first weights of each block follow from it and the block's name alone. Torch's own generator is then left as it was.
+    Each block is made inside `making(name)`, in which the caller may seed its first weights.
     """
-    with torch.random.fork_rng(devices=[], enabled=seed is not None):
-        return _compiled(composition, seed)
-
-
-def _compiled(composition: Composition, seed: int | None) -> Executable:
     sizes = composition.sizes
     blocks, averages = {}, {}
     averaged = {block for stage in composition.stages for update in stage.updates for block in update.spec.ema}
@@ -121,9 +118,8 @@ def _compiled(composition: Composition, seed: int | None) -> Executable:
         slot = sizes.slots[name]
         if slot.module is None and declared.inferred:
             continue  # never called: the checker has said so
-        if seed is not None:
-            torch.manual_seed(leaf_seed(seed, "weights", name))
-        blocks[name] = declared.build(tuple(slot.takes) if slot.takes else None, slot.makes)  # type: ignore[arg-type]
+        with making(name):
+            blocks[name] = declared.build(tuple(slot.takes) if slot.takes else None, slot.makes)  # type: ignore[arg-type]
         if not declared.trainable:
             blocks[name].requires_grad_(False)
         if name in averaged:
@@ -148,7 +144,9 @@ def _update_program(update: UpdateGraph, active: frozenset[str], view: _UpdateVi
         return {
             "loss": _loss(lowering, {name: means[name] for name in terms}, update.signs),
             "terms": {name: _detached(lowering, means[name], node) for name, node in terms.items()},
-            "monitor": {name: _detached(lowering, _mean(lowering, node), node) for name, node in update.monitor.items()},
+            "monitor": {
+                name: _detached(lowering, _mean(lowering, node), node) for name, node in update.monitor.items()
+            },
             "write": {name: _detached(lowering, lowering.made[id(node)], node) for name, node in update.write.items()},
         }
 
@@ -218,7 +216,9 @@ class _SamplerView:
 class _UpdateView:
     """What one update sees: the blocks it trains live, the others as constants."""
 
-    def __init__(self, views: Views, trains: frozenset[str], stage: Mapping[str, str], averaged: frozenset[str]) -> None:
+    def __init__(
+        self, views: Views, trains: frozenset[str], stage: Mapping[str, str], averaged: frozenset[str]
+    ) -> None:
         self.views, self.trains, self.modes, self.averaged = views, trains, stage, averaged
 
     def trained(self, use: BlockUse) -> bool:

@@ -199,14 +199,20 @@ def _parameters(owner: Any) -> Mapping[str, inspect.Parameter]:  # noqa: ANN401
 
 @finding("N110", "error")
 def unknown_kind(span: Span, kind: str, near: str | None) -> Finding:
-    """A block's `kind` is none that is registered.   `compose list blocks` shows them all."""
+    """A block's `kind` is none that is registered.   `compose list blocks` shows them all.
+
+    Wrong: `kind: encoder.mpl`.   Right: `kind: encoder.mlp`.
+    """
     way = f"write `{near}`" if near else "`compose list blocks` shows every kind"
     return Finding(span=span, message=f"no block kind is called `{kind}`", help=way)
 
 
 @finding("N111", "error")
 def unknown_option(span: Span, name: str, noun: str, options: tuple[str, ...]) -> Finding:
-    """A block, data source or optimizer is given an option that it does not have."""
+    """A block, data source or optimizer is given an option that it does not have.
+
+    Wrong: `{kind: encoder.mlp, laten: 8}`.   Right: `{kind: encoder.mlp, latent: 8}`.
+    """
     near = nearest(name, options)
     way = f"write `{near}`" if near else f"its options are {', '.join(options) or 'none'}"
     return Finding(span=span, message=f"{noun} has no option `{name}`", help=way)
@@ -214,13 +220,19 @@ def unknown_option(span: Span, name: str, noun: str, options: tuple[str, ...]) -
 
 @finding("N112", "error")
 def missing_option(span: Span, name: str, noun: str) -> Finding:
-    """An option without a default is not written."""
+    """An option without a default is not written.
+
+    Wrong: `{kind: encoder.mlp}`.   Right: `{kind: encoder.mlp, latent: 8}`.
+    """
     return Finding(span=span, message=f"{noun} needs the option `{name}`", help=f"add `{name}: ...`")
 
 
 @finding("T110", "error")
 def wrong_option(span: Span, name: str, noun: str, expected: str) -> Finding:
-    """An option has a value of the wrong type."""
+    """An option has a value of the wrong type.
+
+    Wrong: `hidden: wide`.   Right: `hidden: [64, 64]`.
+    """
     return Finding(
         span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"change the value of `{name}`"
     )

@@ -141,6 +141,13 @@ def wrong_rows(node: Node, result: Any, batch: int) -> Finding | None:  # noqa: 
     return None
 
 
+def _supplied(node: Node, outer: Node | None, fakes: Fakes, batch: int) -> dict[int, Any]:
+    """An input at this batch size: what it captures, if that is known; a tensor; 0 for a seed."""
+    if outer is not None:
+        return {id(node): fakes[id(outer)]} if id(outer) in fakes else {}
+    return {id(node): fake(node.type, batch) if isinstance(node.type, Tensor) else 0}
+
+
 def rerun(graph: Graph, callee: Callable[[Node], Any], solved: Fakes, batch: int) -> Iterator[Finding]:
     """What is wrong at another batch size: a batch axis mixed up with others.   The nodes of `solved` have types."""
     fakes: dict[int, Any] = {}
@@ -149,13 +156,9 @@ def rerun(graph: Graph, callee: Callable[[Node], Any], solved: Fakes, batch: int
         if id(node) not in solved:
             continue
         if node.operation.kind == "input":
-            source = outer.get(id(node))
-            if source is None or id(source) in fakes:
-                known = node.type
-                fakes[id(node)] = (
-                    fakes[id(source)] if source else fake(known, batch) if isinstance(known, Tensor) else 0
-                )
-        elif all(id(edge.source) in fakes for edge in node.edges):
+            fakes |= _supplied(node, outer.get(id(node)), fakes, batch)
+            continue
+        if all(id(edge.source) in fakes for edge in node.edges):
             try:
                 fakes[id(node)] = execute(node, callee(node), fakes)
             except REFUSALS as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from compose.diagnostics import Span
 from compose.graph import Edge, Node, uses
@@ -19,6 +19,7 @@ from compose.graph import Edge, Node, uses
 __all__ = ["Cause", "Reach", "Stop", "matrix", "reach", "verdicts"]
 
 Cause = Literal["sg", "chain", "draw", "other"]
+CAUSES: Mapping[Any, Cause] = {"sg": "sg", "chain": "chain", "at": "draw"}  # by what a node calls
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,4 @@ def _stop(node: Node, edge: Edge) -> Stop:
 
 
 def _cause(node: Node) -> Cause:
-    if node.operation.kind == "stop":
-        return "sg" if node.operation.target == "sg" else "chain"
-    if node.operation.kind == "loop":
-        return "chain"
-    return "draw" if node.operation.target == "at" else "other"
+    return "chain" if node.bodies else CAUSES.get(node.operation.target, "other")

@@ -120,14 +120,14 @@ class Sizes:
         return self._run(node) or progress
 
     def _input(self, node: Node) -> bool:
-        kind, name = node.operation.target, node.arguments[0] if node.arguments else ""
-        if kind == "data":
+        name = node.arguments[0] if node.arguments else ""
+        if node.operation.target == "data":
             held = self.fields[name]
             kind_of = "integer" if held.dtype.startswith("int") else "float"
             return self._know(node, Tensor(held.event, dtype=kind_of, classes=held.classes))
-        if kind in ("clock", "option"):
+        if node.operation.target in ("clock", "option"):
             return self._know(node, Tensor((), batched=False))
-        if kind == "shared" and name in self.shared:
+        if node.operation.target == "shared" and name in self.shared:
             return self._copy(self.shared[name], node)
         if node.leaf is not None and node.leaf.law == "seed":
             self.fakes[id(node)] = 0
@@ -183,7 +183,7 @@ class Sizes:
 
     def _ask(self, node: Node) -> bool:
         """Arguments of `node` that are not sized yet, sized by what they meet here."""
-        if node.operation.kind == "block":
+        if node.use is not None:
             return self._ask_block(node)
         known = [edge.source.type for edge in node.edges if edge.source.type is not None]
         event = next((t.value.event for t in known if isinstance(t, Distribution)), None)

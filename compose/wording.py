@@ -30,7 +30,10 @@ def said(taken: Taken) -> str:
 
 @finding("S101", "error")
 def unsized_leaf(span: Span | None, path: str) -> Finding:
-    """A draw whose shape nothing fixes: a bare `normal` is shaped by its use, and no use says how."""
+    """A draw whose shape nothing fixes: a bare `normal` is shaped by its use, and no use says how.
+
+    Wrong: `square_norm(~normal)`.   Right: `square_norm(~normal(like=x))`.
+    """
     return Finding(
         span=span,
         message=f"nothing says what shape the draw `{path}` has",
@@ -40,7 +43,10 @@ def unsized_leaf(span: Span | None, path: str) -> Finding:
 
 @finding("S102", "error")
 def unequal_events(span: Span | None, name: str, left: Tensor, right: Tensor) -> Finding:
-    """A loss compares two values of different shapes."""
+    """A loss compares two values of different shapes.
+
+    Wrong: `squared_error(encoder(x), x)`.   Right: `squared_error(decoder(encoder(x)), x)`.
+    """
     return Finding(
         span=span,
         message=f"`{name}` compares {left} with {right}",
@@ -50,7 +56,10 @@ def unequal_events(span: Span | None, name: str, left: Tensor, right: Tensor) ->
 
 @finding("S103", "error")
 def shapes_disagree(span: Span | None, cause: str, uses: list[tuple[Span | None, str]]) -> Finding:
-    """A call fails on the shapes that reach it."""
+    """A call fails on the shapes that reach it.
+
+    Wrong: `encoder(x) + x` of unlike sizes.   Right: `decoder(encoder(x)) + x`.
+    """
     notes = tuple(Note(place, text) for place, text in uses if place is not None)
     return Finding(
         span=span,
@@ -62,7 +71,10 @@ def shapes_disagree(span: Span | None, cause: str, uses: list[tuple[Span | None,
 
 @finding("S104", "error")
 def two_sizes(span: Span | None, block: str, size: Taken, before: Taken | None, place: Span | None) -> Finding:
-    """A block is called on values of different sizes."""
+    """A block is called on values of different sizes.
+
+    Wrong: `energy(x)` and `energy(z)` of unlike sizes.   Right: one energy for each.
+    """
     notes = (
         (Note(place, f"`{block}` takes {said(before)} here" if before is not None else "first used here"),)
         if place
@@ -93,7 +105,10 @@ def other_count(span: Span | None, block: str, given: int, takes: int, place: Sp
 
 @finding("S105", "error")
 def refused_sizes(span: Span | None, block: str, cause: str) -> Finding:
-    """A block refuses its options, or the sizes that its uses give it."""
+    """A block refuses its options, or the sizes that its uses give it.
+
+    Wrong: `{kind: decoder.mlp, std: shared}`.   Right: `{kind: decoder.mlp, output: normal, std: shared}`.
+    """
     return Finding(
         span=span,
         message=f"`{block}` cannot be built: {cause}",
@@ -103,7 +118,10 @@ def refused_sizes(span: Span | None, block: str, cause: str) -> Finding:
 
 @finding("S106", "error")
 def not_scalar(span: Span | None, known: Tensor) -> Finding:
-    """An energy or a tilting function is not one number per sample."""
+    """An energy or a tilting function is not one number per sample.
+
+    Wrong: `tilt(vae, encoder)`.   Right: `tilt(vae, energy)`.
+    """
     return Finding(
         span=span,
         message=f"an energy is one number per sample, and this is {known}",
@@ -113,7 +131,10 @@ def not_scalar(span: Span | None, known: Tensor) -> Finding:
 
 @finding("S107", "error")
 def changed_rows(span: Span | None, name: str, rows: int, shape: tuple[int, ...]) -> Finding:
-    """A value does not have one row for each sample of the batch."""
+    """A value does not have one row for each sample of the batch.
+
+    Wrong: `concatenate(x, x, axis=-2)` of vectors.   Right: `concatenate(x, x)`.
+    """
     return Finding(
         span=span,
         message=f"`{name}` should have {rows} rows, one for each sample, and has the shape {shape}",
@@ -123,7 +144,10 @@ def changed_rows(span: Span | None, name: str, rows: int, shape: tuple[int, ...]
 
 @finding("S108", "error")
 def unsized_block(span: Span | None, block: str) -> Finding:
-    """A block's sizes are fixed by no call of it."""
+    """A block's sizes are fixed by no call of it.
+
+    Wrong: `like: x_hat` for the decoder that makes `x_hat`.   Right: `like: x`.
+    """
     return Finding(
         span=span,
         message=f"nothing says what sizes `{block}` has",

@@ -15,17 +15,19 @@ from runners.pictures import field_like, picture_of
 __all__ = ["save_values"]
 
 
-def save_values(path: Path, value: Tensor, fields: Mapping[str, Field], rows: Mapping[str, Tensor]) -> Path:
+def save_values(
+    path: Path, value: Tensor, fields: Mapping[str, Field], rows: Mapping[str, Tensor], fold: int = 1
+) -> Path:
     """Write `value`, "b *event", in the form that the ending of `path` names; the path written.
 
     .png a picture, in the range of the field that it is like, above the data `rows` if it is points; .npy numpy; .pt
-    torch. Without an ending: .png if there is a picture of it, else .npy.   Raises ValueError for another ending, or a
-    picture of what has none.
+    torch. `fold` as in `picture_of`. Without an ending: .png if there is a picture of it, else .npy.
+    Raises ValueError for another ending, or a picture of what has none.
     """
     png = None
     if path.suffix in ("", ".png"):
         like = field_like(value, fields)
-        png = picture_of(value, like[1] if like else None, rows.get(like[0]) if like else None)
+        png = picture_of(value, like[1] if like else None, rows.get(like[0]) if like else None, fold)
     if not path.suffix:
         path = path.with_name(f"{path.name}.{'npy' if png is None else 'png'}")
     if path.suffix == ".png" and png is None:

@@ -46,11 +46,13 @@ class Gallery:
             count = IMAGES if images else POINTS
             values = sample(session.executable, name, count, session.seed, averaged=averaged, batch=self.reference)
             for part, value in (values if isinstance(values, Mapping) else {"": values}).items():
-                self._show(f"{name}.{part}" if part else name, value, step)
+                fold = max(1, len(value) // count)
+                shown = value[: max(count // fold, 1) * fold] if images else value
+                self._show(f"{name}.{part}" if part else name, shown, step, fold)
 
-    def _show(self, label: str, value: Tensor, step: int) -> None:
+    def _show(self, label: str, value: Tensor, step: int, fold: int) -> None:
         like = field_like(value, self.fields)
-        png = picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None)
+        png = picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None, fold)
         if png is None:
             return
         try:

@@ -5,13 +5,15 @@ train(spec, composition, ...) -> Run          reopen(folder) -> Run
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from blocks.noise import leaf_seed
 from blocks.types import Field
 from compose.build import Composition
 from compose.checks import check
@@ -53,7 +55,14 @@ def examine(spec: Spec, fields: Mapping[str, Field] | None = None) -> tuple[Comp
 
 def assemble(composition: Composition, seed: int) -> Executable:
     """The composition with real blocks, whose first weights follow from the seed.   Torch's own generator stays put."""
-    return compile_composition(composition, seed)
+
+    @contextmanager
+    def making(block: str) -> Iterator[None]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(leaf_seed(seed, "weights", block))
+            yield
+
+    return compile_composition(composition, making)
 
 
 def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatches | None = None) -> Run:

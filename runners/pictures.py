@@ -25,12 +25,15 @@ PADDING = 2  # pixels between two images of a grid
 SMALLEST = 512  # pixels: smaller grids are enlarged by a whole factor
 
 
-def picture_of(value: Tensor, field: Field | None, reference: Tensor | None = None) -> bytes | None:
-    """The picture that suits an event: images "b c h w", points "b 2", paths "b t 2"; None for anything else."""
+def picture_of(value: Tensor, field: Field | None, reference: Tensor | None = None, fold: int = 1) -> bytes | None:
+    """The picture that suits an event: images "b c h w", points "b 2", paths "b t 2"; None for anything else.
+
+    `fold` rows of the value belong together (the steps of an interpolation): with more than one, a line of images each.
+    """
     value = value.detach().float().cpu()
     if value.ndim == 4 and value.shape[1] in (1, 3):
         low, high = (field.low, field.high) if field else (None, None)
-        return draw_grid(value, 0.0 if low is None else low, 1.0 if high is None else high)
+        return draw_grid(value, 0.0 if low is None else low, 1.0 if high is None else high, fold if fold > 1 else None)
     if value.ndim == 2 and value.shape[1] == 2:
         return draw_points(value, reference)
     if value.ndim == 3 and value.shape[2] == 2:

@@ -204,7 +204,10 @@ def idle_summand(span: Span, trains: tuple[str, ...]) -> Finding:
 
 @finding("G105", "error")
 def untrainable(span: Span, block: str, place: Span) -> Finding:
-    """An update trains a block that is declared with `trainable: false`."""
+    """An update trains a block that is declared with `trainable: false`.
+
+    Wrong: `encoder: {.., trainable: false}` and `train: [encoder]`.   Right: one of them.
+    """
     return Finding(
         span=span,
         message=f"`{block}` is trained here, and declared with `trainable: false`",
@@ -215,7 +218,10 @@ def untrainable(span: Span, block: str, place: Span) -> Finding:
 
 @finding("G106", "error")
 def without_parameters(span: Span, block: str, role: str) -> Finding:
-    """An update trains a block that has no parameters, such as a diffusion chain or a memory."""
+    """An update trains a block that has no parameters, such as a diffusion chain or a memory.
+
+    Wrong: `train: [chain]`.   Right: `train: [denoiser]`.
+    """
     return Finding(
         span=span,
         message=f"`{block}` is a {role or 'block'} without parameters, so there is nothing to train",

@@ -60,7 +60,7 @@ def sample(
         raise SpecError([bad_request(str(error), "see `compose sample --help`")]) from None
     chosen = seed if seed is not None else opened.seed
     rows = rows_of(sources, split, count) if sources else {}
-    for path in _write(values, out or folder / "samples" / f"{name}-seed{chosen}-{count}", data.fields, rows):
+    for path in _write(values, out or folder / "samples" / f"{name}-seed{chosen}-{count}", data.fields, rows, count):
         click.echo(path)
     return 0
 
@@ -171,7 +171,11 @@ def _numbers(options: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _write(
-    values: "Tensor | dict[str, Tensor]", out: Path, fields: "Mapping[str, Field]", rows: "Mapping[str, Tensor]"
+    values: "Tensor | dict[str, Tensor]",
+    out: Path,
+    fields: "Mapping[str, Field]",
+    rows: "Mapping[str, Tensor]",
+    count: int,
 ) -> list[Path]:
     """Each value into a file of its own, as a picture where it has one and the file's name asks for no other form."""
     from compose.cli.messages import bad_request
@@ -183,7 +187,7 @@ def _write(
     for part, value in parts.items():
         path = out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
         try:
-            written.append(save_values(path, value, fields, rows))
+            written.append(save_values(path, value, fields, rows, max(1, len(value) // count)))
         except (ValueError, OSError) as error:
             raise SpecError(
                 [bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]

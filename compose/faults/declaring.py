@@ -7,10 +7,21 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from compose.diagnostics import Finding, SpecError, finding
+from compose.graph import Node
 
 __all__ = ["describe", "fault", "write"]
 
 Given = ParamSpec("Given")
+
+WORDS = {  # by the end of the class's name; `{}` is what the value is called
+    "BlockValue": "the block `{}`",
+    "Record": "a record",
+    "Function": "a function",
+    "tuple": "a list",
+    "function": "a method without its arguments",
+    "Bijection": "a bijection",
+    "Model": "a model",
+}
 
 
 def fault(code: str) -> Callable[[Callable[Given, Finding]], Callable[Given, SpecError]]:
@@ -30,25 +41,19 @@ def fault(code: str) -> Callable[[Callable[Given, Finding]], Callable[Given, Spe
 
 def describe(value: object) -> str:
     """What a value is, in the user's words."""
-    kind = type(value).__name__
-    if kind == "Node":
-        family = getattr(value, "family", None)
-        return f"a distribution ({family})" if family else "a tensor"
+    if isinstance(value, Node):
+        return f"a distribution ({value.family})" if value.family else "a tensor"
     if isinstance(value, str):
         return f"the text '{value}'"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return f"the number {value}"
-    if kind == "BlockValue":
-        return f"the block `{getattr(value, 'name', '')}`"
-    words = {
-        "Record": "a record",
-        "Function": "a function",
-        "tuple": "a list",
-        "function": "a method without its arguments",
-    }
-    return words.get(kind, "a bijection" if "Bijection" in kind else "a model" if "Model" in kind else "something else")
+    name = type(value).__name__
+    return next(
+        (words.format(getattr(value, "name", "")) for ending, words in WORDS.items() if name.endswith(ending)),
+        "something else",
+    )
 
 
 def write(near: str | None, otherwise: str) -> str:

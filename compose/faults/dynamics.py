@@ -20,7 +20,10 @@ __all__ = [
 
 @fault("T212")
 def not_an_energy(span: Span | None, value: object) -> Finding:
-    """An energy or a tilting function gives something that is not a tensor."""
+    """An energy or a tilting function gives something that is not a tensor.
+
+    Wrong: `tilt(vae, f)` where `f(v): record(a=v)`.   Right: `tilt(vae, energy)`.
+    """
     return Finding(
         span=span,
         message=f"an energy is one number per sample, and this is {describe(value)}",
@@ -30,7 +33,10 @@ def not_an_energy(span: Span | None, value: object) -> Finding:
 
 @fault("T213")
 def foreign_time(span: Span | None, block: str, method: str, chain: str | None) -> Finding:
-    """A diffusion chain is given a time that is not its own time step."""
+    """A diffusion chain is given a time that is not its own time step.
+
+    Wrong: `fine.diffuse(x, t)` with `t: ~coarse.timestep`.   Right: `t: ~fine.timestep`.
+    """
     what = f"a time step of `{chain}`" if chain else "no time step"
     return Finding(
         span=span,
@@ -41,13 +47,20 @@ def foreign_time(span: Span | None, block: str, method: str, chain: str | None) 
 
 @fault("T214")
 def not_a_level(span: Span | None, block: str, time: float) -> Finding:
-    """A level of a diffusion chain is not a whole number."""
+    """A level of a diffusion chain is not a whole number.
+
+    Wrong: `chain.diffuse(x, 1.5)`.   Right: `chain.diffuse(x, 2)`.
+    """
     return Finding(span=span, message=f"levels of `{block}` are whole numbers, not {time}", help=f"write {round(time)}")
 
 
 @fault("T220")
 def needs_init(span: Span | None) -> Finding:
-    """Dynamics in an energy have nowhere to start."""
+    """Dynamics in an energy have nowhere to start.
+
+    Wrong: `~langevin(energy, steps=60, step_size=0.01)`.
+    Right: `~langevin(energy, normal(like=x), steps=60, step_size=0.01)`.
+    """
     return Finding(
         span=span,
         message="dynamics in an energy need a start",
@@ -57,7 +70,10 @@ def needs_init(span: Span | None) -> Finding:
 
 @fault("T221")
 def not_a_start(span: Span | None) -> Finding:
-    """The start of dynamics is neither a value nor a record of values."""
+    """The start of dynamics is neither a value nor a record of values.
+
+    Wrong: `langevin(energy, 3, ..)`.   Right: `langevin(energy, normal(like=x), ..)`.
+    """
     return Finding(
         span=span,
         message="the start of a chain is a tensor, a model, or a record of them",
@@ -67,7 +83,10 @@ def not_a_start(span: Span | None) -> Finding:
 
 @fault("T222")
 def discrete_chain(span: Span | None, model: str, place: Span | None) -> Finding:
-    """Dynamics would run through a discrete draw, which has no noise space."""
+    """Dynamics would run through a discrete draw, which has no noise space.
+
+    Wrong: a chain in `x: ~decoder(z)` with `output: bernoulli`.   Right: `x: decoder(z).mean`.
+    """
     notes = (Note(place, "this draw is discrete"),) if place else ()
     return Finding(
         span=span,
@@ -79,7 +98,10 @@ def discrete_chain(span: Span | None, model: str, place: Span | None) -> Finding
 
 @fault("T228")
 def not_a_chain(span: Span | None, value: object) -> Finding:
-    """`reverse` is given something that is not a diffusion chain."""
+    """`reverse` is given something that is not a diffusion chain.
+
+    Wrong: `reverse(energy, denoise)`.   Right: `reverse(chain, denoise)`.
+    """
     return Finding(
         span=span,
         message=f"`reverse` scans a diffusion chain, and this is {describe(value)}",
@@ -89,7 +111,10 @@ def not_a_chain(span: Span | None, value: object) -> Finding:
 
 @fault("T232")
 def no_such_level(span: Span | None, chain: str, start: int, levels: int) -> Finding:
-    """A reverse scan starts above the last level of its chain."""
+    """A reverse scan starts above the last level of its chain.
+
+    Wrong: `reverse(chain, denoise, start=5)` of 4 levels.   Right: `start=4`.
+    """
     return Finding(
         span=span,
         message=f"`{chain}` has {levels} levels, so a scan cannot start at {start}",
@@ -99,7 +124,10 @@ def no_such_level(span: Span | None, chain: str, start: int, levels: int) -> Fin
 
 @fault("T237")
 def uniform_chain(span: Span | None, model: str, place: Span | None) -> Finding:
-    """Dynamics would run in the noise space of a model whose noise is not normal: the chain could leave its support."""
+    """Dynamics would run in the noise space of a model whose noise is not normal: the chain could leave its support.
+
+    Wrong: a chain in `uniform(-1, 1, like=x)`.   Right: `space=values`, or `normal(like=x)`.
+    """
     notes = (Note(place, "the noise of this draw is uniform"),) if place else ()
     return Finding(
         span=span,

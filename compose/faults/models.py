@@ -23,7 +23,10 @@ __all__ = [
 
 @fault("T202")
 def weighted_draw(span: Span | None, model: str) -> Finding:
-    """A tilted or conditioned model is drawn with `~`: it has no exact draw."""
+    """A tilted or conditioned model is drawn with `~`: it has no exact draw.
+
+    Wrong: `neg: ~tilt(vae, energy)`.   Right: `neg: ~langevin(tilt(vae, energy), steps=60, step_size=0.01)`.
+    """
     return Finding(
         span=span,
         message=f"`{model}` is weighted, so it has no exact draw",
@@ -33,7 +36,10 @@ def weighted_draw(span: Span | None, model: str) -> Finding:
 
 @fault("T203")
 def unnormalised(span: Span | None, model: str) -> Finding:
-    """The `log_prob` of a tilted or conditioned model is asked for, whose normaliser is unknown."""
+    """The `log_prob` of a tilted or conditioned model is asked for, whose normaliser is unknown.
+
+    Wrong: `-vaebm.log_prob(x)`.   Right: `-vaebm.log_density(x)`.
+    """
     return Finding(
         span=span,
         message=f"`{model}` is known up to its normaliser, so it has no `log_prob`",
@@ -43,13 +49,19 @@ def unnormalised(span: Span | None, model: str) -> Finding:
 
 @fault("T215")
 def not_noise(span: Span | None, model: str) -> Finding:
-    """`.at` is given something that is not noise of the model."""
+    """`.at` is given something that is not noise of the model.
+
+    Wrong: `vae.at(normal)`.   Right: `vae.at(~vae.noise)`.
+    """
     return Finding(span=span, message=f"`{model}.at` takes the noise of `{model}`", help=f"draw it: ~{model}.noise")
 
 
 @fault("T216")
 def wrong_noise(span: Span | None, model: str, lines: Iterable[str]) -> Finding:
-    """The noise given to a model has other leaves than the model."""
+    """The noise given to a model has other leaves than the model.
+
+    Wrong: `vae.at(record(w=e))`.   Right: `vae.at(record(z=e, x=f))`.
+    """
     wanted = ", ".join(lines) or "one leaf"
     return Finding(
         span=span,
@@ -60,7 +72,10 @@ def wrong_noise(span: Span | None, model: str, lines: Iterable[str]) -> Finding:
 
 @fault("T217")
 def no_density(span: Span | None, model: str, why: str) -> Finding:
-    """The density of a model is asked for that has none in closed form."""
+    """The density of a model is asked for that has none in closed form.
+
+    Wrong: `gan.log_prob(x)` of a generator.   Right: `flow.log_prob(x)`.
+    """
     return Finding(
         span=span,
         message=f"`{model}` has no log_prob: {why}",
@@ -70,7 +85,10 @@ def no_density(span: Span | None, model: str, why: str) -> Finding:
 
 @fault("T218")
 def latent_not_given(span: Span | None, model: str, line: str, place: Span | None) -> Finding:
-    """A density leaves a random line of the program open: it would have to be integrated over."""
+    """A density leaves a random line of the program open: it would have to be integrated over.
+
+    Wrong: `vae.log_prob(x)`.   Right: `vae.log_prob(z=z, x=x)`.
+    """
     notes = (Note(place, f"`{line}` is drawn here"),) if place else ()
     return Finding(
         span=span,
@@ -82,7 +100,10 @@ def latent_not_given(span: Span | None, model: str, line: str, place: Span | Non
 
 @fault("T219")
 def line_without_density(span: Span | None, model: str, line: str) -> Finding:
-    """A density or a condition gives a value to a line that is not a draw."""
+    """A density or a condition gives a value to a line that is not a draw.
+
+    Wrong: `gan.log_prob(z=z, x=x)` where `x: decoder(z)`.   Right: `x: ~decoder(z)`.
+    """
     return Finding(
         span=span,
         message=f"the line `{line}` of `{model}` is not drawn, so it has no density",
@@ -92,7 +113,10 @@ def line_without_density(span: Span | None, model: str, line: str) -> Finding:
 
 @fault("T225")
 def no_closed_form(span: Span | None, first: str, second: str) -> Finding:
-    """The divergence of two distributions has no closed form here."""
+    """The divergence of two distributions has no closed form here.
+
+    Wrong: `kl(q, flow)`.   Right: `kl(q, flow, at=z)`.
+    """
     return Finding(
         span=span,
         message=f"kl({first}, {second}) has no closed form",
@@ -102,7 +126,10 @@ def no_closed_form(span: Span | None, first: str, second: str) -> Finding:
 
 @fault("T229")
 def not_a_program(span: Span | None, value: object) -> Finding:
-    """`condition` is given something that has no lines."""
+    """`condition` is given something that has no lines.
+
+    Wrong: `condition(push(normal, g), z=v)`.   Right: `condition(vae, z=v)`.
+    """
     return Finding(
         span=span,
         message=f"`condition` takes a model with named lines, and this is {describe(value)}",
@@ -112,7 +139,10 @@ def not_a_program(span: Span | None, value: object) -> Finding:
 
 @fault("T231")
 def dependent_tilt(span: Span | None, model: str, line: str) -> Finding:
-    """A tilt inside a program depends on an earlier draw: its normaliser is then not a constant."""
+    """A tilt inside a program depends on an earlier draw: its normaliser is then not a constant.
+
+    Wrong: `x: ~tilt(decoder(z), energy)` in a model.   Right: `tilt(vae, energy)` of the whole.
+    """
     return Finding(
         span=span,
         message=f"this tilt depends on the draw `{line}`, so its normaliser changes with it",

@@ -20,7 +20,10 @@ __all__ = [
 
 @fault("N101")
 def unknown_name(span: Span | None, name: str, known: Iterable[str]) -> Finding:
-    """An expression uses a name that nothing in the spec, the data or the language has."""
+    """An expression uses a name that nothing in the spec, the data or the language has.
+
+    Wrong: `squared_error(x_hut, x)`.   Right: `squared_error(x_hat, x)`.
+    """
     near = nearest(name, known)
     return Finding(
         span=span,
@@ -31,7 +34,10 @@ def unknown_name(span: Span | None, name: str, known: Iterable[str]) -> Finding:
 
 @fault("N102")
 def no_attribute(span: Span | None, value: object, name: str, known: Iterable[str]) -> Finding:
-    """What stands before the dot has no such field, view or method."""
+    """What stands before the dot has no such field, view or method.
+
+    Wrong: `neg.stat`.   Right: `neg.state`.
+    """
     names = list(known)
     near = nearest(name, names)
     listed = ", ".join(dict.fromkeys(names))
@@ -41,7 +47,11 @@ def no_attribute(span: Span | None, value: object, name: str, known: Iterable[st
 
 @fault("N103")
 def clock_in_sampler(span: Span | None, name: str, reader: Span) -> Finding:
-    """A sampler or an evaluation reads the clock of training, which stands still there."""
+    """A sampler or an evaluation reads the clock of training, which stands still there.
+
+    Wrong: `default: ~langevin(energy, x, steps=60, step_size=linear(0.1, 0.01))` among the samplers.
+    Right: `step_size=0.01`.
+    """
     return Finding(
         span=span,
         message=f"`{name}` is the clock of a stage, and there is none in samplers and evaluations",
@@ -52,7 +62,10 @@ def clock_in_sampler(span: Span | None, name: str, reader: Span) -> Finding:
 
 @fault("N104")
 def unknown_argument(span: Span | None, name: str, function: str, known: Iterable[str]) -> Finding:
-    """A call names an argument that the function does not have."""
+    """A call names an argument that the function does not have.
+
+    Wrong: `langevin(vaebm, stepsize=0.01)`.   Right: `langevin(vaebm, step_size=0.01)`.
+    """
     names = list(known)
     way = write(nearest(name, names), f"its arguments are {', '.join(names)}")
     return Finding(span=span, message=f"`{function}` has no argument `{name}`", help=way)
@@ -60,7 +73,10 @@ def unknown_argument(span: Span | None, name: str, function: str, known: Iterabl
 
 @fault("N105")
 def unknown_word(span: Span | None, word: str, words: Iterable[str]) -> Finding:
-    """A bare word stands where the signature lists others."""
+    """A bare word stands where the signature lists others.
+
+    Wrong: `space=latent`.   Right: `space=noise`.
+    """
     known = list(words)
     way = write(nearest(word, known), f"write one of {', '.join(known)}")
     return Finding(span=span, message=f"`{word}` is not a choice here", help=way)
@@ -68,7 +84,10 @@ def unknown_word(span: Span | None, word: str, words: Iterable[str]) -> Finding:
 
 @fault("N106")
 def no_such_line(span: Span | None, model: str, name: str, lines: Iterable[str]) -> Finding:
-    """A density or a condition names a line that the model does not have."""
+    """A density or a condition names a line that the model does not have.
+
+    Wrong: `vae.log_prob(w=z, x=x)`.   Right: `vae.log_prob(z=z, x=x)`.
+    """
     known = list(lines)
     way = write(
         nearest(name, known),
@@ -79,7 +98,10 @@ def no_such_line(span: Span | None, model: str, name: str, lines: Iterable[str])
 
 @fault("N107")
 def bare_operator(span: Span | None, name: str) -> Finding:
-    """An operator stands without arguments, where a value or a function is needed."""
+    """An operator stands without arguments, where a value or a function is needed.
+
+    Wrong: `push(normal, tanh)`.   Right: `push(normal, tanh(_))`.
+    """
     return Finding(
         span=span,
         message=f"`{name}` is an operator, and stands here without arguments",

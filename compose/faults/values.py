@@ -29,7 +29,10 @@ __all__ = [
 
 @fault("T201")
 def not_a_model(span: Span | None, value: object) -> Finding:
-    """A draw, or a place that needs a model, has something that is not random."""
+    """A draw, or a place that needs a model, has something that is not random.
+
+    Wrong: `z: ~encoder(x)` of an encoder without noise.   Right: `z: encoder(x)`, or `output: normal`.
+    """
     return Finding(
         span=span,
         message=f"this is {describe(value)}, not a model, so it cannot be drawn",
@@ -39,7 +42,10 @@ def not_a_model(span: Span | None, value: object) -> Finding:
 
 @fault("T204")
 def not_a_number(span: Span | None, value: object) -> Finding:
-    """Arithmetic, or an operator, is given something that is not a number or a tensor."""
+    """Arithmetic, or an operator, is given something that is not a number or a tensor.
+
+    Wrong: `2 * q` of a distribution `q`.   Right: `2 * ~q`.
+    """
     way = (
         "draw it with `~`"
         if "model" in describe(value) or "distribution" in describe(value)
@@ -50,7 +56,10 @@ def not_a_number(span: Span | None, value: object) -> Finding:
 
 @fault("T205")
 def not_a_tensor(span: Span | None, value: object) -> Finding:
-    """A tensor is needed, and something else is given."""
+    """A tensor is needed, and something else is given.
+
+    Wrong: `grad(energy(x), energy)`.   Right: `grad(energy(x), x)`.
+    """
     return Finding(
         span=span, message=f"a tensor is needed here, and this is {describe(value)}", help="name a tensor of the graph"
     )
@@ -58,7 +67,10 @@ def not_a_tensor(span: Span | None, value: object) -> Finding:
 
 @fault("T206")
 def model_as_argument(span: Span | None, block: str) -> Finding:
-    """A block is given a model where it takes a value."""
+    """A block is given a model where it takes a value.
+
+    Wrong: `decoder(normal)`.   Right: `decoder(~normal)`.
+    """
     return Finding(
         span=span, message=f"`{block}` takes a value, and is given a model", help="draw the model: put `~` before it"
     )
@@ -66,7 +78,10 @@ def model_as_argument(span: Span | None, block: str) -> Finding:
 
 @fault("T207")
 def not_callable(span: Span | None, value: object) -> Finding:
-    """Something is called that is no function, block or operator."""
+    """Something is called that is no function, block or operator.
+
+    Wrong: `e(x)` where `e: energy(x)`.   Right: `energy(x)`.
+    """
     return Finding(
         span=span, message=f"{describe(value)} cannot be called", help="call a block, a function or an operator"
     )
@@ -74,7 +89,10 @@ def not_callable(span: Span | None, value: object) -> Finding:
 
 @fault("T208")
 def wrong_count(span: Span | None, name: str, wanted: int, given: int) -> Finding:
-    """A function is called with the wrong number of arguments."""
+    """A function is called with the wrong number of arguments.
+
+    Wrong: `denoise(x_t)` where the model is `denoise(x_t, t)`.   Right: `denoise(x_t, t)`.
+    """
     return Finding(
         span=span,
         message=f"`{name}` takes {wanted} argument{'s' * (wanted != 1)}, and is given {given}",
@@ -84,7 +102,10 @@ def wrong_count(span: Span | None, name: str, wanted: int, given: int) -> Findin
 
 @fault("T209")
 def wrong_arguments(span: Span | None, name: str, signature: str, given: int) -> Finding:
-    """The arguments of a call do not fit the signature of what is called."""
+    """The arguments of a call do not fit the signature of what is called.
+
+    Wrong: `squared_error(x_hat)`.   Right: `squared_error(x_hat, x)`.
+    """
     count = f"{given or 'no'} argument{'s' * (given != 1)}"
     return Finding(
         span=span,
@@ -95,7 +116,10 @@ def wrong_arguments(span: Span | None, name: str, signature: str, given: int) ->
 
 @fault("T210")
 def named_argument(span: Span | None, name: str | None) -> Finding:
-    """A function of the spec is called with a named argument; its parameters go by position."""
+    """A function of the spec is called with a named argument; its parameters go by position.
+
+    Wrong: `denoise(x_t, t=t)`.   Right: `denoise(x_t, t)`.
+    """
     return Finding(
         span=span,
         message=f"`{name}=` is named, and this function takes its arguments by position",
@@ -105,7 +129,10 @@ def named_argument(span: Span | None, name: str | None) -> Finding:
 
 @fault("T211")
 def hole_outside_function(span: Span | None) -> Finding:
-    """A `_` stands where no function is expected."""
+    """A `_` stands where no function is expected.
+
+    Wrong: `energy(x) + _`.   Right: `energy(x) + 1`.
+    """
     return Finding(
         span=span, message="`_` leaves an argument open, and no function is expected here", help="write the value"
     )
@@ -113,7 +140,10 @@ def hole_outside_function(span: Span | None) -> Finding:
 
 @fault("T223")
 def needs_block(span: Span | None, word: str, value: object) -> Finding:
-    """`freeze` or `ema` is given something that is not a block."""
+    """`freeze` or `ema` is given something that is not a block.
+
+    Wrong: `freeze(energy(x))`.   Right: `freeze(energy)(x)`.
+    """
     return Finding(
         span=span,
         message=f"`{word}` takes a block, and this is {describe(value)}",
@@ -123,7 +153,10 @@ def needs_block(span: Span | None, word: str, value: object) -> Finding:
 
 @fault("T224")
 def needs_function(span: Span | None, value: object) -> Finding:
-    """A function is needed, and something else is given."""
+    """A function is needed, and something else is given.
+
+    Wrong: `tilt(vae, energy(x))`.   Right: `tilt(vae, energy)`.
+    """
     return Finding(
         span=span,
         message=f"a function is needed here, and this is {describe(value)}",
@@ -133,13 +166,19 @@ def needs_function(span: Span | None, value: object) -> Finding:
 
 @fault("T226")
 def missing_argument(span: Span | None, function: str, name: str) -> Finding:
-    """A call leaves out an argument that has no default."""
+    """A call leaves out an argument that has no default.
+
+    Wrong: `langevin(vaebm, steps=60)`.   Right: `langevin(vaebm, steps=60, step_size=0.01)`.
+    """
     return Finding(span=span, message=f"`{function}` needs `{name}`", help=f"add {name}=..")
 
 
 @fault("T227")
 def not_whole(span: Span | None, name: str, value: object) -> Finding:
-    """An argument that counts something is not a positive whole number."""
+    """An argument that counts something is not a positive whole number.
+
+    Wrong: `steps=2.5`.   Right: `steps=2`.
+    """
     given = value if isinstance(value, int | float) else describe(value)
     return Finding(
         span=span,
@@ -150,7 +189,10 @@ def not_whole(span: Span | None, name: str, value: object) -> Finding:
 
 @fault("T230")
 def too_many_arguments(span: Span | None, function: str, wanted: int) -> Finding:
-    """A call has more arguments by position than the function takes."""
+    """A call has more arguments by position than the function takes.
+
+    Wrong: `tilt(vae, energy, 3)`.   Right: `tilt(vae, energy)`.
+    """
     return Finding(
         span=span, message=f"`{function}` takes {wanted} arguments by position", help="name the others, or drop them"
     )
@@ -158,13 +200,19 @@ def too_many_arguments(span: Span | None, function: str, wanted: int) -> Finding
 
 @fault("T233")
 def constant_term(span: Span | None, name: str) -> Finding:
-    """A term is a plain number: there is nothing to train."""
+    """A term is a plain number: there is nothing to train.
+
+    Wrong: `loss: 3`.   Right: `loss: energy(x)`.
+    """
     return Finding(span=span, message=f"the term `{name}` is a constant", help="write an expression of the graph")
 
 
 @fault("T234")
 def not_a_sample(span: Span | None, value: object) -> Finding:
-    """A sampler gives something that is neither a tensor nor a record of tensors."""
+    """A sampler gives something that is neither a tensor nor a record of tensors.
+
+    Wrong: `default: vae`.   Right: `default: ~vae`.
+    """
     way = (
         "draw it: put `~` before it"
         if "model" in describe(value) or "distribution" in describe(value)
@@ -175,7 +223,10 @@ def not_a_sample(span: Span | None, value: object) -> Finding:
 
 @fault("T235")
 def option_without_default(span: Span | None, name: str) -> Finding:
-    """A sampler's option has no default, so it cannot be drawn while training."""
+    """A sampler's option has no default, so it cannot be drawn while training.
+
+    Wrong: `scaled(factor): ...`.   Right: `scaled(factor=1.0): ...`.
+    """
     return Finding(
         span=span, message=f"the option `{name}` of this sampler has no default", help=f"write {name}=1.0 in its name"
     )
@@ -183,7 +234,10 @@ def option_without_default(span: Span | None, name: str) -> Finding:
 
 @fault("T236")
 def unlike_records(span: Span | None, first: list[str], others: list[list[str]]) -> Finding:
-    """An operator maps over records that have different fields."""
+    """An operator maps over records that have different fields.
+
+    Wrong: an operator on `record(a=..)` and `record(b=..)`.   Right: on records of the same fields.
+    """
     other = next(names for names in others if names != first)
     return Finding(
         span=span,
