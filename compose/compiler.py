@@ -7,7 +7,8 @@ executable.stage(i, averaged) -> CompiledStage        executable.sampler(name, a
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from torch import fx, nn
