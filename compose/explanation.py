@@ -191,11 +191,11 @@ def programs(executable: Executable) -> str:
 
 def every_code() -> Mapping[str, Code]:
     """Every code of the language, sorted.   Imports what words the findings."""
-    for package in ("compose",):
-        home = importlib.import_module(package)
-        for found in pkgutil.walk_packages(home.__path__, f"{package}."):
-            if not found.name.endswith("__main__"):
-                importlib.import_module(found.name)
+    import compose
+
+    for found in pkgutil.walk_packages(compose.__path__, "compose."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
     return dict(sorted(CODES.items()))
 
 

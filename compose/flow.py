@@ -60,7 +60,7 @@ class Flow:
             and through and not edge.stop_gradient
             for edge, through in node.gradient_edges
         )  # fmt: skip
-        if id(node) in self._needed and (own or carried):
+        if (own or carried) and (id(node) in self._needed or not self.recording):  # nothing is paused inside loops
             self._requires.add(id(node))
         elif self.recording and not blocked and node.operation.kind not in ("stop", "input"):
             loop = node.operation.kind == "loop" and node.operation.target.__name__ not in DYNAMICS

@@ -123,7 +123,9 @@ def _pictures(runs: Path, specs: Sequence[str], seed: int) -> list[str]:
 
 
 def _commit() -> str:
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
+    )
     return found.stdout.strip() or "unknown"
 
 

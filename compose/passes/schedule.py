@@ -78,8 +78,9 @@ def _parts(nodes: list[fx.Node], kept: set[fx.Node]) -> set[fx.Node]:
         size[node] = 1 + sum(size.get(held, 0) for held in _arguments(node) if held in parts)
         users = list(uses_of(node))
         alone = len(users) == 1 and where[users[0]] == where[node]
-        unnamed = not node.meta.get("named") or _is_result(node, nodes)
-        if alone and unnamed and node not in kept and node.target not in BARRIERS and size[node] <= LARGEST:
+        result = _is_result(node, nodes)
+        small = size[node] <= LARGEST + 2 * result and (result or not node.meta.get("named"))
+        if alone and small and node not in kept and node.target not in BARRIERS:
             parts.add(node)
     return parts
 

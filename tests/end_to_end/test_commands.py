@@ -109,7 +109,7 @@ def test_a_smoke_run_keeps_nothing(spec_file, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_same_command_goes_on(number, spec_file, tmp_path):
+def test_a_signal_saves_and_is_the_exit_status(number, spec_file, tmp_path):
     out = tmp_path / "run"
     words = [
         sys.executable,

@@ -44,5 +44,3 @@ def test_a_spec_trains_and_samples(path, tmp_path):
     )
     again = reopen(tmp_path / "run").run
     assert again.finished
-
-
