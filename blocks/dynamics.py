@@ -112,13 +112,12 @@ class _Chain:
     clamp: tuple[float, float] | None
     prior: bool
 
-    def gradients(self, parts: Parts, create_graph: bool) -> Iterable[Tensor]:
-        """dU/dv of every part, zeros for a part that the potential does not read."""
+    def gradients(self, parts: Parts, create_graph: bool) -> tuple[Tensor, ...]:
+        """dU/dv of every part, zeros for a part that the potential does not read; `prior` and `clip` are for `move`."""
         with torch.enable_grad():
             energies = self.potential(_state(parts, self.names))
             ones = torch.ones_like(energies)  # the gradient of their sum, without the sum
-            gradients = torch.autograd.grad(energies, parts, ones, create_graph=create_graph, materialize_grads=True)
-        return gradients if self.clip is None else (gradient.clamp(-self.clip, self.clip) for gradient in gradients)
+            return torch.autograd.grad(energies, parts, ones, create_graph=create_graph, materialize_grads=True)
 
     def move(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
         """Where one part goes, as a new tensor."""
@@ -133,7 +132,7 @@ class _Chain:
     def move_in_place(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
         """The same arithmetic on the part's own memory."""
         if self.clip is not None:
-            gradient = (gradient.add_(part) if self.prior else gradient).clamp_(-self.clip, self.clip)
+            gradient = (gradient + part if self.prior else gradient).clamp(-self.clip, self.clip)
         if self.prior and self.clip is None:
             part.mul_(1 - self.drift)
         _add(part, gradient, -self.drift)
@@ -156,18 +155,18 @@ def _run(
     path: list[Parts] = []
     noises: list[State] = []
     move = chain.move if recorded else chain.move_in_place
-    parts = list(start) if recorded else [part.detach().clone() for part in start]  # the start stays what it was
-    for step, noise in zip(range(1, steps + 1), injected, strict=False):
-        here = [part if recorded and part.requires_grad else part.detach().requires_grad_() for part in parts]
-        with torch.enable_grad():
-            gradients = chain.gradients(here, recorded)
-        with torch.set_grad_enabled(recorded):
-            moved = zip(here if recorded else parts, gradients, noise or repeat(None), strict=False)
+    with torch.set_grad_enabled(recorded):
+        parts = list(start) if recorded else [part.detach().clone() for part in start]  # the start stays what it was
+        here = [part.detach().requires_grad_() for part in parts]  # leaves that share the memory of what is moved
+        for step, noise in zip(range(1, steps + 1), injected, strict=False):
+            if recorded:
+                here = parts = [part if part.requires_grad else part.detach().requires_grad_() for part in parts]
+            moved = zip(parts, chain.gradients(here, recorded), noise or repeat(None), strict=False)
             parts = [move(*one) for one in moved]
-        if keep and step % keep == 0:
-            path.append(parts if recorded else [part.clone() for part in parts])
-        if record_noise and noise is not None:
-            noises.append(_state(noise, chain.names))
+            if keep and step % keep == 0:
+                path.append(parts if recorded else [part.clone() for part in parts])
+            if record_noise and noise is not None:
+                noises.append(_state(noise, chain.names))
     stacked = _state([torch.stack(states) for states in zip(*path, strict=True)], chain.names) if path else None
     return Trace(_state(parts, chain.names), stacked, tuple(noises) if record_noise else None)
 

@@ -189,5 +189,3 @@ class _Writer:
             brackets = ("[", "]") if isinstance(value, list) else ("(", ",)" if len(value) == 1 else ")")
             return (separated(brackets[0], items, brackets[1]),), ATOM
         return (literal(value),), UNARY if isinstance(value, int | float) and value < 0 else ATOM
-
-

@@ -30,6 +30,9 @@ ABOUT: Mapping[str, str] = {
     "average": "with its averaged weights, which are constants, in eval mode",
 }
 
+AVERAGED, LEARNING, TRAINING = {"average"}, {"chain"}, {"still"}
+"""The kinds that are seen by their averages, that carry a gradient to their parameters, and that are in train mode."""
+
 
 class Views:
     """The views of all blocks, made when first asked for."""
@@ -44,8 +47,8 @@ class Views:
             return block, self.blocks[block]
         name = self._name(block, kind)
         if name not in self._made:
-            source = self.averages[block] if kind == "average" else self.blocks[block]
-            self._made[name] = view_of(source, constant=kind != "chain", training=kind == "still")
+            source = (self.averages if kind in AVERAGED else self.blocks)[block]
+            self._made[name] = view_of(source, constant=kind not in LEARNING, training=kind in TRAINING)
         return name, self._made[name]
 
     def about(self, name: str) -> str | None:
