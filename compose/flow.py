@@ -121,7 +121,8 @@ def _ways(v: Node, f: Node, *, through_draws: bool) -> set[int]:
         if id(node) not in found:
             cut = node.operation.target == "at" and node is not f and not through_draws
             edges = [] if cut else [edge for edge, passes in node.gradient_edges if passes and not edge.stop_gradient]
-            found[id(node)] = any([on_the_way(edge.source) for edge in edges])
+            ways = [on_the_way(edge.source) for edge in edges]  # all of them: the others are on their way too
+            found[id(node)] = any(ways)
         return found[id(node)]
 
     on_the_way(f)

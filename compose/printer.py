@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from compose.passes.layout import Doc, Group, laid_out, literal, separated
+from compose.layout import Doc, Group, laid_out, literal, separated
 from compose.passes.schedule import is_part
 
 __all__ = ["namespace", "print_program"]
@@ -31,7 +31,7 @@ REGIONS = {"paused": "no_grad", "enabled": "enable_grad"}
 
 
 def print_program(module: fx.GraphModule, name: str, notes: Iterable[str] = ()) -> str:
-    """The source of `module` as a function `name`, after `notes` (as comments), imports and the functions of its loops."""
+    """The source of `module` as a function `name`, after `notes` (comments), imports and the functions of its loops."""
     functions = [*_functions(module)]
     taken = {*dir(builtins), *keyword.kwlist, name, *(used for one in functions for used in _attributes(one))}
     imports = _imports(functions, taken)
@@ -100,7 +100,7 @@ def _free(name: str, taken: set[str], suffix: str = "_") -> str:
 
 
 class _Writer:
-    """Writes one function; `words` holds the expression that stands for each node, and how tightly it holds together."""
+    """Writes one function; `words` holds the expression that stands for each node, and how tightly it holds."""
 
     def __init__(self, module: fx.GraphModule, imports: Mapping[Any, str], taken: set[str]) -> None:
         self.module, self.imports, self.taken = module, imports, set(taken)

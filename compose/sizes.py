@@ -37,6 +37,7 @@ class Sizes:
         self.shared: dict[str, Node] = {}
         self.findings = self.slots.findings
         self.failed: set[int] = set()
+        self.told: set[int] = set()  # leaves whose size is that of an example, whatever they meet
         self.fakes: dict[int, Any] = {}
 
     def solve(self, graphs: Iterable[Graph], *, complete: bool = True) -> list[Finding]:
@@ -45,6 +46,7 @@ class Sizes:
         `complete`: nothing is missing in the graphs, so what has no size in the end is at fault too.
         """
         graphs = list(graphs)
+        self.told = {id(leaf) for graph in graphs for held in self._all(graph) for leaf, _ in held.alike}
         with faking(self.mode):
             while self._pass(graphs):
                 pass
@@ -83,7 +85,7 @@ class Sizes:
             for held in self._all(graph):
                 for leaf, like in held.alike:
                     if leaf.type is None and isinstance(like.type, Tensor):
-                        progress |= self._want(leaf, like.type.event, like.type.rows)
+                        progress |= self._know(leaf, Tensor(like.type.event, rows=like.type.rows))
                 for leaf, _, is_leaf in held.scalars:
                     if is_leaf and leaf.type is None:
                         progress |= self._want(leaf, (), 1)
@@ -168,7 +170,7 @@ class Sizes:
 
     def _want(self, node: Node, event: Size, rows: int) -> bool:
         """Ask an unsized value to have this event; whether that was news."""
-        if id(node) in self.fakes or id(node) in self.failed:
+        if id(node) in self.fakes or id(node) in self.failed or id(node) in self.told:
             return False
         if node.operation.kind == "input" and (node.leaf is not None or node.operation.target in ("state", "capture")):
             return self._know(node, Tensor(event, rows=rows))

@@ -68,7 +68,7 @@ class Views:
 
 
 def view_of(module: nn.Module, *, constant: bool, training: bool) -> nn.Module:
-    """A module that shares the tensors of `module`; `constant`: its parameters need no gradient. It writes no statistics."""
+    """A module that shares the tensors of `module` and writes none; `constant`: its parameters need no gradient."""
     memo: dict[int, object] = {id(buffer): buffer for buffer in module.buffers()}
     for parameter in module.parameters():
         memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False) if constant else parameter

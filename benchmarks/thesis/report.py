@@ -48,12 +48,12 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
     lines = [
         "# The thesis at a small scale",
         "",
-        f"Made by `{COMMAND}` at commit {_commit()}: seeds {', '.join(map(str, seeds))}, {made} of "
-        f"{len(specs) * len(seeds)} runs finished, {_machine()}. The runs took {_total(figures):.0f} minutes of one core "
-        f"in all; this call {minutes:.0f} minutes.",
+        f"Made by `{COMMAND}` at commit {_commit()}: seeds {', '.join(map(str, seeds))}, "
+        f"{made} of {len(specs) * len(seeds)} runs finished, on {_machine()}. "
+        f"The runs took {_total(figures):.0f} minutes of one core in all; this call {minutes:.0f} minutes.",
         "",
-        "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, whose system is "
-        "larger (each spec says by how much). The systems and their settings are the files in `specs/`.",
+        "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, of a "
+        "larger system (each spec says by how much). The systems and their settings are the files in `specs/`.",
     ]
     for table in TABLES:
         lines += ["", *_table(table, figures)]
@@ -85,8 +85,10 @@ def _judged(ordering: Ordering, figures: Figures) -> str:
         return f"| {ordering.claim} | {cells[0]} | {cells[1]} | not run |"
     gap = statistics.mean(better) - statistics.mean(worse)
     holds = (gap if ordering.higher else -gap) > 0
+    pairs = min(len(better), len(worse))
     each = sum((b > w) == ordering.higher for b, w in zip(better, worse, strict=False))
-    return f"| {ordering.claim} | {cells[0]} | {cells[1]} | {'yes' if holds else '**no**'}, {each} of {min(len(better), len(worse))} seeds |"
+    verdict = f"{'yes' if holds else '**no**'}, {each} of {pairs} seeds"
+    return f"| {ordering.claim} | {cells[0]} | {cells[1]} | {verdict} |"
 
 
 def _values(spec: str, name: str, figures: Figures) -> list[float]:
@@ -130,4 +132,5 @@ def _commit() -> str:
 
 
 def _machine() -> str:
-    return f"{os.cpu_count()} CPU cores ({platform.machine()}), one thread a run, PyTorch {torch.__version__.split('+')[0]}"
+    version = torch.__version__.split("+")[0]
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}), one thread a run, PyTorch {version}"

@@ -10,7 +10,7 @@ from compose import faults
 from compose.diagnostics import Span
 from compose.forms import form
 from compose.graph import Node, Operation
-from compose.models import DistributionModel, StandardModel
+from compose.models import DistributionModel, NumberedNormal, StandardModel
 from compose.values import Model, Value
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def normal(
     """A normal: standard and shaped `like` a value, or of this mean and standard deviation."""
     if mean is None:
         return StandardModel("normal", like)
-    model = DistributionModel(_made(site, distributions.Normal, mean, std, span, "normal"))
+    made = _made(site, distributions.Normal, mean, std, span, "normal")
+    numbers = not isinstance(mean, Node) and not isinstance(std, Node)
+    model = NumberedNormal(made, mean, std) if numbers else DistributionModel(made)
     model.like = like
     return model
 

@@ -53,7 +53,8 @@ def descend(
     """Noise-free dynamics: where the chain ends, a function of where it starts.   Source: thesis eq. 5.8."""
     options = {"steps": steps, "step_size": step_size, "clip": clip, "clamp": clamp, "keep": keep}
     dynamics = Dynamics(target, init, _given(options), differentiable, space, site, span)
-    start = site.draws.draw(site.tracer, _Start(dynamics), span).noise if dynamics.random else dynamics.start(site.tracer)
+    drawn_start = site.draws.draw(site.tracer, _Start(dynamics), span).noise if dynamics.random else None
+    start = dynamics.start(site.tracer) if drawn_start is None else drawn_start
     drawn: Drawn = dynamics.run(site.tracer, loops.descend, start, "descent", {})
     site.tracer.remember(_Descent(drawn), drawn)
     return drawn.value

@@ -1,11 +1,12 @@
 """Models while a graph is built: each is a few emitters (its leaves, its map, its log-weight, its density)."""
 
-from compose.models.basic import BlockModel, DistributionModel, NoiseModel, StandardModel, TimestepModel
+from compose.models.basic import BlockModel, DistributionModel, NoiseModel, NumberedNormal, StandardModel, TimestepModel
 from compose.models.chains import Dynamics, DynamicsModel, MemoryModel, ReverseModel
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
 from compose.models.program import ProgramModel, program_function
 
 __all__ = [
-    "BlockModel", "ConditionedModel", "DistributionModel", "Dynamics", "DynamicsModel", "MemoryModel", "NoiseModel",
-    "ProgramModel", "PushedModel", "ReverseModel", "StandardModel", "TiltedModel", "TimestepModel", "program_function",
+    "BlockModel", "ConditionedModel", "DistributionModel", "Dynamics", "DynamicsModel", "MemoryModel",
+    "NoiseModel", "NumberedNormal", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel",
+    "TiltedModel", "TimestepModel", "program_function",
 ]  # fmt: skip

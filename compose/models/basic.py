@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from blocks import distributions, laws
+from blocks.operators import arithmetic
 from compose import faults
 from compose.diagnostics import Span
 from compose.graph import BlockUse, LeafLaw, Node
@@ -15,7 +16,7 @@ from compose.values import BlockValue, Drawn, Model, Noise, Value, as_value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BlockModel", "DistributionModel", "NoiseModel", "StandardModel", "TimestepModel"]
+__all__ = ["BlockModel", "DistributionModel", "NoiseModel", "NumberedNormal", "StandardModel", "TimestepModel"]
 
 LAWS = {"normal": "normal", "uniform": "uniform", "bernoulli": "uniform"}
 DENSITIES: Mapping[str, Callable] = {
@@ -79,6 +80,19 @@ class DistributionModel(Model):
     def same_as(self, other: Model) -> bool:
         """Two views of one runtime distribution are the same model."""
         return isinstance(other, DistributionModel) and other.node is self.node
+
+
+class NumberedNormal(DistributionModel):
+    """`normal(0, 0.1)`: as a bare `normal` its draw is shaped by its use."""
+
+    def __init__(self, node: Node, mean: float, std: float) -> None:
+        super().__init__(node)
+        self.mean, self.std = mean, std
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """std * noise + mean."""
+        scaled = tracer.call(arithmetic.multiply, _lone(self, noise, span), self.std, span=span)
+        return Drawn(tracer.call(arithmetic.add, scaled, self.mean, span=span) if self.mean else scaled, noise)
 
 
 class BlockModel(Model):

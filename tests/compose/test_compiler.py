@@ -44,7 +44,9 @@ stages:
 def train_a_little(module: nn.Module) -> None:
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(5), dtype=parameter.dtype))
+            parameter.add_(
+                torch.randn(parameter.shape, generator=torch.Generator().manual_seed(5), dtype=parameter.dtype)
+            )
 
 
 def test_the_loss_is_the_sum_of_the_terms_with_the_maximized_ones_negated():
@@ -63,7 +65,9 @@ def test_a_lazy_term_is_active_on_every_kth_step_from_the_first_and_costs_nothin
     update = compiled(TWO).stage(1).updates[0]
     assert [update.active(step) for step in range(4)] == [{"real", "fake"}, {"fake"}, {"fake"}, {"real", "fake"}]
     lazy, full = update.program(update.active(1)), update.program(update.active(0))
-    calls = [len([n for n in p.module.graph.nodes if n.op == "call_module" and n.target == "critic"]) for p in (lazy, full)]
+    calls = [
+        len([n for n in p.module.graph.nodes if n.op == "call_module" and n.target == "critic"]) for p in (lazy, full)
+    ]
     assert calls == [1, 2]
     assert update.program(update.active(3)) is full
     assert "# every 3 steps" in full.code
@@ -79,7 +83,10 @@ def test_monitored_values_are_means_without_gradient():
 
 def test_a_monitor_changes_nothing_that_is_trained():
     text = TWO.replace("    maximize:\n      spread: square_norm(z)\n", "")
-    bare, watched = compiled(text), compiled(text.replace("    ema:", "    monitor: {seen: square_norm(encoder(2 * x))}\n    ema:"))
+    bare, watched = (
+        compiled(text),
+        compiled(text.replace("    ema:", "    monitor: {seen: square_norm(encoder(2 * x))}\n    ema:")),
+    )
     for executable in (bare, watched):
         program = program_of(executable)
         program(fill(program, 16, {"x": X}))["loss"].backward()
@@ -93,7 +100,10 @@ def test_later_stages_and_samplers_see_averages_where_they_exist():
     executable = compiled(TWO + "samplers:\n  default: x_hat\n  raw: x_hat\n")
     train_a_little(executable.averages["decoder"])
     z = copy.deepcopy(executable.blocks["encoder"]).eval()(X)
-    for averaged, decoder in ((frozenset({"decoder"}), executable.averages["decoder"]), (frozenset(), executable.blocks["decoder"])):
+    for averaged, decoder in (
+        (frozenset({"decoder"}), executable.averages["decoder"]),
+        (frozenset(), executable.blocks["decoder"]),
+    ):
         program = executable.sampler("default", averaged).program
         values = fill(program, 16, {"x": X})
         (eps,) = (value for name, value in values.items() if name != "x")
@@ -154,7 +164,9 @@ def test_mode_of_a_block_that_is_not_trained_writes_nothing(mode):
     assert int(executable.blocks["encoder"].net[1].num_batches_tracked) == 0
 
 
-SHARED = systems.DDGAN.replace("  - steps: 20\n    updates:\n", "  - steps: 20\n    shared: [t, x_prev, x_t]\n    updates:\n")
+SHARED = systems.DDGAN.replace(
+    "  - steps: 20\n    updates:\n", "  - steps: 20\n    shared: [t, x_prev, x_t]\n    updates:\n"
+)
 
 
 def test_shared_values_are_made_once_and_read_by_every_update():

@@ -12,7 +12,10 @@ from tests.driving import compiled, fill, program_of, sampled
 
 X = torch.randn(8, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 HEAD = "name: small\ndata: {source: toy.moons, batch_size: 8}\n"
-BLOCKS = "blocks:\n  energy: {kind: energy.mlp, hidden: [6]}\n  decoder: {kind: decoder.mlp, latent: 2, hidden: [6], output: normal}\n"
+BLOCKS = """blocks:
+  energy:  {kind: energy.mlp, hidden: [6]}
+  decoder: {kind: decoder.mlp, latent: 2, hidden: [6], output: normal}
+"""
 
 
 def test_given_noise_replays_a_chain():
@@ -42,7 +45,15 @@ samplers:
     made = program(values)["value"]
     (seed,) = (value for name, value in values.items() if name != "x")
     expected = dynamics.langevin(
-        executable.blocks["energy"], X, steps=4, step_size=0.5, noise_scale=0.1, clip=0.01, clamp=(-1.0, 1.0), keep=2, seed=seed
+        executable.blocks["energy"],
+        X,
+        steps=4,
+        step_size=0.5,
+        noise_scale=0.1,
+        clip=0.01,
+        clamp=(-1.0, 1.0),
+        keep=2,
+        seed=seed,
     )
     assert_close(made["end"], expected.state)
     assert_close(made["state"], expected.state)
@@ -66,7 +77,8 @@ samplers:
 
 
 def test_the_schedule_of_a_step_size_follows_the_clock():
-    executable = compiled(f"""{HEAD}{BLOCKS}
+    executable = compiled(
+        f"""{HEAD}{BLOCKS}
 graph:
   neg: ~langevin(energy, init=x, steps=2, step_size=linear(0.4, 0.0, steps=10))
 stages:
@@ -74,7 +86,8 @@ stages:
     minimize: {{contrast: energy(x) - energy(neg)}}
     write: {{}}
     monitor: {{far: square_norm(neg - x)}}
-""".replace("    write: {}\n", ""))
+""".replace("    write: {}\n", "")
+    )
     program = program_of(executable)
     far = []
     for step in (0.0, 5.0, 10.0):
@@ -84,7 +97,7 @@ stages:
 
 
 def test_a_chain_starts_from_a_memory_and_from_values():
-    executable = compiled(f"""{HEAD}{BLOCKS.replace("energy:", "memory: {kind: memory.replay, size: 16}" + chr(10) + "  energy:")}
+    executable = compiled(f"""{HEAD}{BLOCKS}  memory:  {{kind: memory.replay, size: 16}}
 models:
   vae:
     z: ~normal
@@ -132,9 +145,10 @@ samplers:
 
 def test_given_noise_replays_a_reverse_scan():
     text = systems.DDGAN.replace("samplers:\n", """samplers:
-  replayed: ddgan.at(record(init=x, steps=record(x0=group(repeat(concatenate(x, sum(x)), 4), 4), x_prev=group(repeat(x, 4), 4))))
+  replayed: ddgan.at(record(init=x, steps=record(x0=latents, x_prev=group(repeat(x, 4), 4))))
 """)  # fmt: skip
-    executable = compiled(text)
+    latents = "  latents: group(repeat(concatenate(x, sum(x)), 4), 4)\n"
+    executable = compiled(text.replace("graph:\n", f"graph:\n{latents}"))
     made = sampled(executable, 8, "replayed", x=X)
     chain, generator = executable.blocks["chain"], executable.blocks["generator"]
     latent, x = torch.cat((X, X.sum(1, keepdim=True)), 1), X
@@ -175,3 +189,15 @@ stages:
             assert (one.grad is None) == (other.grad is None)
             if one.grad is not None:
                 assert_close(one.grad, other.grad)
+
+
+def test_clip_bounds_the_whole_slope_in_noise_space():
+    """The potential is sum(z) + |z|^2 / 2, with the slope 1 + z: not each of its parts is clipped."""
+    executable = compiled(f"""{HEAD}
+models:
+  level(v): sum(v)
+  tilted: tilt(normal(like=x), level)
+samplers:
+  default: descend(tilted, x, steps=1, step_size=0.2, clip=0.5)
+""")
+    assert_close(sampled(executable, 8, x=X), X - 0.1 * (1 + X).clamp(-0.5, 0.5))

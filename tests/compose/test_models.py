@@ -92,3 +92,33 @@ def test_the_noise_of_a_model_is_its_leaves():
     program = compiled(SPEC).sampler("again").program
     assert [one.leaf.path for one in program.inputs if one.leaf] == ["s.z", "s.x"]
     assert set(fill(program, 4, {})) == {"z", "noise_s_x"} or len(program.inputs) == 2
+
+
+SHAPED = """
+name: shaped
+data: {source: toy.moons, batch_size: 8}
+blocks:
+  decoder: {kind: decoder.mlp, latent: 3, hidden: [6]}
+samplers:
+  near: x + ~normal(0, 0.1)
+  code: decoder(~normal(1, 2))
+  rows: group(decoder(~normal(like=repeat(concatenate(x, sum(x)), 4))), 4)
+"""
+
+
+def test_a_normal_of_two_numbers_is_shaped_by_its_use():
+    executable = compiled(SHAPED)
+    for name, event in (("near", (2,)), ("code", (3,))):
+        (leaf,) = [one.leaf for one in executable.sampler(name).program.inputs if one.leaf]
+        assert leaf.event == event
+    program = executable.sampler("code").program
+    values = fill(program, 8, {})
+    (noise,) = values.values()
+    assert_close(program(values)["value"], executable.blocks["decoder"](1 + 2 * noise).detach())
+
+
+def test_an_example_decides_the_rows_of_a_draw_whatever_takes_it():
+    executable = compiled(SHAPED)
+    (leaf,) = [one.leaf for one in executable.sampler("rows").program.inputs if one.leaf]
+    assert (leaf.event, leaf.copies) == ((3,), 4)
+    assert sampled(executable, 8, "rows", x=X).shape == (8, 4, 2)

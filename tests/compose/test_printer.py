@@ -121,12 +121,21 @@ def test_the_print_names_what_it_uses_and_shadows_nothing(name):
         assert all(len(line) <= 130 for line in program.code.splitlines()), program.code
         functions = [part for part in tree.body if isinstance(part, ast.FunctionDef)]
         outer = {one.name for one in functions} | set(namespace(program.module))
-        outer |= {alias.asname or alias.name for part in ast.walk(tree) if isinstance(part, ast.ImportFrom) for alias in part.names}
+        outer |= {
+            alias.asname or alias.name
+            for part in ast.walk(tree)
+            if isinstance(part, ast.ImportFrom)
+            for alias in part.names
+        }
         for one in functions:
-            stored = {part.id for part in ast.walk(one) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+            stored = {
+                part.id for part in ast.walk(one) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            }
             stored |= {argument.arg for argument in one.args.args}
             assert not stored & (outer | set(dir(builtins))), (label, stored & outer)
-            loaded = {part.id for part in ast.walk(one) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+            loaded = {
+                part.id for part in ast.walk(one) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+            }
             assert loaded <= stored | outer | {"float"}, (label, loaded - stored - outer)
         inner = functions[:-1]
         assert all(ast.get_docstring(one) for one in inner), program.code

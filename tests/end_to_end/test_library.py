@@ -1,4 +1,4 @@
-"""Every spec of the library loads, checks without a finding, and smoke-runs: a step of each update, a draw of each sampler."""
+"""Every spec of the library checks without a finding, and runs: a step of each update, a draw of each sampler."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Closed forms, reached through the language: spec text -> compiled sampler -> numbers.   DETAILS of the thesis, 8 and 9."""
+"""Closed forms, reached through the language: spec text -> compiled sampler -> numbers."""
 
 import copy
 import math

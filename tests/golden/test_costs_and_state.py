@@ -170,7 +170,13 @@ def moved(executable, before) -> set[str]:
 
 @pytest.mark.parametrize(
     ("stage", "update", "expected"),
-    [(0, 0, {"encoder", "decoder"}), (0, 1, {"energy"}), (1, 0, set()), (2, 0, {"energy"}), (3, 0, {"decoder", "energy"})],
+    [
+        (0, 0, {"encoder", "decoder"}),
+        (0, 1, {"energy"}),
+        (1, 0, set()),
+        (2, 0, {"energy"}),
+        (3, 0, {"decoder", "energy"}),
+    ],
 )
 def test_batch_statistics_move_only_where_the_update_trains(stage, update, expected):
     executable = compiled(NORMED)
@@ -185,11 +191,21 @@ def test_batch_statistics_move_once_for_each_call_of_the_block():
     executable = compiled(NORMED)
     program = program_of(executable, 0, 0)
     program(fill(program, 16, {"x": X}))
-    counts = {n: int(b.num_batches_tracked) for n, m in executable.blocks.items() for b in m.modules() if isinstance(b, nn.BatchNorm1d)}
+    counts = {
+        n: int(b.num_batches_tracked)
+        for n, m in executable.blocks.items()
+        for b in m.modules()
+        if isinstance(b, nn.BatchNorm1d)
+    }
     assert counts == {"encoder": 1, "decoder": 1, "energy": 0}
     program = program_of(executable, 3, 0)
     program(fill(program, 16, {"x": X}))
-    counts = {n: int(b.num_batches_tracked) for n, m in executable.blocks.items() for b in m.modules() if isinstance(b, nn.BatchNorm1d)}
+    counts = {
+        n: int(b.num_batches_tracked)
+        for n, m in executable.blocks.items()
+        for b in m.modules()
+        if isinstance(b, nn.BatchNorm1d)
+    }
     assert counts == {"encoder": 1, "decoder": 2, "energy": 2}
 
 

@@ -39,7 +39,7 @@ REDUCTIONS = ("sum", "mean", "logsumexp", "logmeanexp", "square_norm", "norm")
 
 
 class RandomSpec:
-    """One random spec: its `text`; `used` counts operators and flags; `smooth`: no gradient of it can be zero by chance."""
+    """One random spec: its `text`; `used` counts operators and flags; `smooth`: no gradient is zero by chance."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -62,7 +62,8 @@ class RandomSpec:
         terms = "\n".join(f"      {name}: {text}" for name, text in self.terms.items())
         blocks = "\n".join(f"  {name}: {text}" for name, text in BLOCKS.items())
         return (
-            f"name: random\ndata: {{source: toy.moons, batch_size: 8}}\nblocks:\n{blocks}\nmodels:{MODELS}graph:\n{SIZED}{lines}\n"
+            f"name: random\ndata: {{source: toy.moons, batch_size: 8}}\nblocks:\n{blocks}\nmodels:{MODELS}"
+            f"graph:\n{SIZED}{lines}\n"
             f"stages:\n  - steps: 1\n    train: [{', '.join(self.trains)}]\n    minimize:\n{terms}\n"
         )
 
@@ -142,7 +143,8 @@ class RandomSpec:
         return self.random.choice((
             lambda: f"{self.pick('log')}(1.5 + {value} * {value})", lambda: f"{self.pick('sqrt')}(1.5 + {value} ** 2)",
             lambda: f"{self.kinked('clamp')}({value}, low=-0.5, high=2)", lambda: f"{value} {self.pick('**')} 2",
-            lambda: f"{value} {self.pick('/')} (1.5 + {self.of('number')} ** 2)", lambda: f"{value} * 3 {self.kinked('//')} 2",
+            lambda: f"{value} {self.pick('/')} (1.5 + {self.of('number')} ** 2)",
+            lambda: f"{value} * 3 {self.kinked('//')} 2",
         ))()  # fmt: skip
 
     def binary(self, kind: str) -> str:
@@ -173,13 +175,15 @@ class RandomSpec:
 
 
 POINTS = (
-    lambda s: s.unary("points"), lambda s: s.binary("points"), lambda s: s.guarded("points"), lambda s: s.chosen("points"),
+    lambda s: s.unary("points"), lambda s: s.binary("points"), lambda s: s.guarded("points"),
+    lambda s: s.chosen("points"),
     lambda s: s.between("points"), lambda s: f"{s.call('decoder')}({s.of('code')})",
     lambda s: f"~{s.call('likelihood')}({s.of('code')})", lambda s: f"{s.call('likelihood')}({s.of('code')}).mean",
     lambda s: f"{s.call('bits')}({s.of('code')}).mean", lambda s: f"~{s.call('bits')}({s.of('code')})",
     lambda s: f"~{s.call('flow')}", lambda s: f"{s.call('flow')}({s.of('points')})",
     lambda s: f"{s.call('flow')}.inverse({s.of('points')})", lambda s: f"~normal({s.of('points')}, 0.3)",
-    lambda s: f"~normal({s.of('points')}, exp(tanh({s.of('number')})))", lambda s: f"~uniform({s.of('points')}, 4.0, like=x)",
+    lambda s: f"~normal({s.of('points')}, exp(tanh({s.of('number')})))",
+    lambda s: f"~uniform({s.of('points')}, 4.0, like=x)",
     lambda s: _langevin(s), lambda s: _descend(s), lambda s: _grad(s), lambda s: _record(s), lambda s: _program(s),
 )  # fmt: skip
 CODES = (
@@ -234,7 +238,13 @@ def _descend(s: RandomSpec) -> str:
 def _grad(s: RandomSpec) -> str:
     s.used["grad"] += 1
     v = s.random.choice(s.values["points"])
-    f = s.random.choice((f"{s.call('energy')}({v})", f"sum({s.call('decoder')}({s.call('encoder')}({v})))", f"square_norm({v}) * {s.of('number')}"))
+    f = s.random.choice(
+        (
+            f"{s.call('energy')}({v})",
+            f"sum({s.call('decoder')}({s.call('encoder')}({v})))",
+            f"square_norm({v}) * {s.of('number')}",
+        )
+    )
     return f"grad({f}, {v})"
 
 

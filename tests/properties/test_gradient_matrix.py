@@ -21,7 +21,11 @@ FLAGS = (
     "sg", "freeze", "ema", "train", "langevin", "descend", "grad", "record", "program", "ode", "parameter",
     "differentiable=true", "differentiable=false",
 )  # fmt: skip
-KINDS = {"float": torch.is_floating_point, "integer": lambda v: v.dtype == torch.int64, "boolean": lambda v: v.dtype == torch.bool}
+KINDS = {
+    "float": torch.is_floating_point,
+    "integer": lambda v: v.dtype == torch.int64,
+    "boolean": lambda v: v.dtype == torch.bool,
+}
 
 
 class Typed(fx.Interpreter):
@@ -40,7 +44,7 @@ class Typed(fx.Interpreter):
 
 
 def check(spec: RandomSpec) -> Counter[str]:
-    """Compile a spec; for each term, hold predicted against actual gradients, and predicted types against actual ones."""
+    """Compile a spec; for each term, hold the predicted gradients and types against the actual ones."""
     executable = compiled(spec.text)
     (update,) = executable.composition.stages[0].updates
     made = executable.stage(0).updates[0]

@@ -70,7 +70,10 @@ ADDED = {  # what is added, and after which line of the VAEBM spec
     "a block": ("blocks:\n", "blocks:\n  other: {kind: energy.mlp, hidden: [4]}\n"),
     "a model": ("models:\n", "models:\n  another: tilt(vae, -energy(_))\n"),
     "a chain": ("graph:\n", "graph:\n  before: ~langevin(vaebm, steps=2, step_size=0.1)\n"),
-    "a term": ("    minimize:\n      contrast", "    minimize:\n      first: energy(~vae) + sum(~normal(like=x)) * 0\n      contrast"),
+    "a term": (
+        "    minimize:\n      contrast",
+        "    minimize:\n      first: energy(~vae) + sum(~normal(like=x)) * 0\n      contrast",
+    ),
     "a sampler": ("samplers:\n", "samplers:\n  more: ~vae\n"),
 }
 
@@ -81,7 +84,9 @@ def test_an_addition_changes_no_other_noise_and_no_other_loss(name):
     assert systems.VAEBM.count(old) == 1
     changed = systems.VAEBM.replace(old, new)
     if "monitored" in name:
-        changed = changed.replace("    train: [energy]\n", "    train: [energy]\n    monitor: {far: square_norm(aside)}\n")
+        changed = changed.replace(
+            "    train: [energy]\n", "    train: [energy]\n    monitor: {far: square_norm(aside)}\n"
+        )
     before, after = compiled(systems.VAEBM), compiled(changed)
     for block, module in before.blocks.items():
         after.blocks[block].load_state_dict(module.state_dict())

@@ -9,15 +9,16 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from blocks.noise import draw, leaf_seed
+from tests import systems
 from tests.driving import Trainer, compiled, fill
 from tests.references.ddgan import DDGAN
 from tests.references.glf import GLF
 from tests.references.short_run import NaiveShortRun, ShortRun
 from tests.references.vae import VAE
 from tests.references.vaebm import VAEBM
-from tests import systems
 
 ROWS, STEPS = 32, 20
+
 
 def batches() -> Iterable[tuple[int, Tensor]]:
     generator = torch.Generator().manual_seed(7)
@@ -118,9 +119,7 @@ def test_denoising_diffusion_gan_with_a_lazy_penalty_and_an_average():
     executable = compiled(systems.DDGAN)
     generator, critic = copied(executable, "generator", "critic")
     reference = DDGAN(generator, critic, latent=3, event=(2,), every=6, ema=0.9, lr=1e-3)
-    trainers = [
-        Trainer(executable, update, lr=1e-3, betas=(0.5, 0.9)) for update in executable.stage(0).updates
-    ]
+    trainers = [Trainer(executable, update, lr=1e-3, betas=(0.5, 0.9)) for update in executable.stage(0).updates]
     average, trained = executable.averages["generator"], executable.blocks["generator"]
     for step, x in batches():
         terms, noise = {}, {}
