@@ -1,12 +1,16 @@
 """Derivatives inside a program."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
 from blocks.distributions import Bernoulli, Normal, Uniform
 from blocks.operators.rules import rule
 
-__all__ = ["alias", "constant", "gradient"]
+Value = TypeVar("Value", Tensor, Normal, Bernoulli, Uniform)
+
+__all__ = ["alias", "as_row", "constant", "gradient"]
 
 
 def gradient(f: Tensor, v: Tensor, *, create_graph: bool = False) -> Tensor:  # "b", "b *event" -> "b *event"
@@ -25,6 +29,14 @@ def gradient(f: Tensor, v: Tensor, *, create_graph: bool = False) -> Tensor:  # 
 def alias(v: Tensor) -> Tensor:  # b *event -> b *event
     """The same value as a variable of its own, to differentiate by: what was made of `v` before does not count."""
     return v.view_as(v)
+
+
+def as_row(v: Value) -> Value:  # *event -> 1 *event
+    """A constant, or the distribution of one, as a batch of one row."""
+    if isinstance(v, Tensor):
+        return v.unsqueeze(0)
+    parts = {name: getattr(v, name) for name in v.__slots__}
+    return type(v)(**{name: as_row(part) if isinstance(part, Tensor) else part for name, part in parts.items()})
 
 
 @rule(gradient=(False,))

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from blocks.events import sum_event
+from blocks.operators.rules import rule
 
 __all__ = ["Bernoulli", "Normal", "Uniform", "kl_bernoulli", "kl_normal", "kl_standard", "standard_normal_log_prob"]
 
@@ -150,11 +151,13 @@ class Uniform:
         return sum_event(width) if isinstance(width, Tensor) else width
 
 
+@rule(scalar=True)
 def standard_normal_log_prob(value: Tensor) -> Tensor:  # b *event -> b
     """log N(value; 0, I) = -sum value^2 / 2 + log(2 pi) / 2."""
     return -0.5 * sum_event(value.square()) - _entries(value) * HALF_LOG_TWO_PI
 
 
+@rule(scalar=True)
 def kl_normal(q: Normal, p: Normal) -> Tensor:  # -> b
     """KL(q | p) = sum log(std_p / std_q) + (std_q^2 + (mean_q - mean_p)^2) / (2 std_p^2) - 1/2, in nats."""
     distance = ((q.mean - p.mean) / p.std).square()
@@ -162,11 +165,13 @@ def kl_normal(q: Normal, p: Normal) -> Tensor:  # -> b
     return 0.5 * sum_event(distance + (ratio * ratio - 1 - 2 * _log(ratio)))
 
 
+@rule(scalar=True)
 def kl_standard(q: Normal) -> Tensor:  # -> b
     """KL(q | N(0, I)) = sum (mean^2 + std^2 - 1) / 2 - log std, in nats."""
     return 0.5 * sum_event(q.mean.square() + (q.std * q.std - 1 - 2 * _log(q.std)))
 
 
+@rule(scalar=True)
 def kl_bernoulli(q: Bernoulli, p: Bernoulli) -> Tensor:  # -> b
     """KL(q | p) = sum sigmoid(l_q) (l_q - l_p) + softplus(l_p) - softplus(l_q), in nats."""
     return sum_event(q.mean * (q.logits - p.logits) + softplus(p.logits) - softplus(q.logits))

@@ -98,6 +98,7 @@ def scan(
         time = torch.full((len(state),), level, dtype=torch.int64, device=state.device)
         made = [
             noise[name.removeprefix(KERNEL).removeprefix(".")][:, i] if noise is not None
+            else leaf_seed(seed, level, name) if law == "seed"
             else draw(law, (len(state), *event), leaf_seed(seed, level, name), state.dtype, state.device, *high)
             for name, (law, event, *high) in (leaves or {}).items()
         ]  # fmt: skip

@@ -15,7 +15,7 @@ from compose import faults
 from compose.diagnostics import Span
 from compose.expressions import Argument, Call, Expression, Name
 from compose.graph import BlockUse, Edge, Node
-from compose.values import BlockValue, Model, Record, Value
+from compose.values import BlockValue, Model, Record, Value, is_seed
 
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
@@ -58,6 +58,9 @@ def _mapped(
 ) -> Value:
     """The operator on its arguments; over a record, on each of its fields."""
     records = [value for value in positional if isinstance(value, Record)]
+    for value in positional:
+        if isinstance(value, Node) and is_seed(value):
+            raise faults.chain_noise(span, value)
     if records:
         names = list(records[0].fields)
         if any(list(other.fields) != names for other in records):
@@ -156,6 +159,8 @@ def option(site: Evaluator, expression: Expression, hint: Any) -> Any:  # noqa: 
 
 
 def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> Node | float | int:
+    if isinstance(value, Node) and is_seed(value):
+        raise faults.chain_noise(span, value)
     if isinstance(value, Node) and value.family is None:
         return value
     if isinstance(value, int | float) and site.world.blocks[block].role == "chain":  # a level may be a number

@@ -1,6 +1,6 @@
 """From a spec to its graphs: one for each update, for what a stage shares, and for each sampler and evaluation.
 
-    build(spec, fields) -> Composition, findings
+build(spec, fields) -> Composition, findings
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from compose.graph import Graph, Node
 from compose.sizes import Sizes
 from compose.spec import Function, Program, Spec, Stage, Update
 from compose.tracer import Tracer
-from compose.values import Record, Value
+from compose.values import Record, Value, is_seed
 
 __all__ = ["Composition", "SamplerGraph", "StageGraphs", "UpdateGraph", "build"]
 
@@ -184,6 +184,7 @@ class GraphBuilder:
                 node = self.collect(lambda term=term, name=name: self._number(world, term.value, name, "terms"))
                 if isinstance(node, Node):
                     made.terms[name], made.signs[name] = node, sign
+                    made.graph.terms[name] = node, term.value.span
         for section, values, target in (
             ("monitor", update.monitor, made.monitor), ("write", update.write, made.write),
         ):  # fmt: skip
@@ -275,6 +276,8 @@ class GraphBuilder:
         return values[list(declared.lines)[-1]]
 
     def _outputs(self, value: Value, span: Span | None) -> dict[str, Node]:
+        if isinstance(value, Node) and is_seed(value):
+            raise faults.chain_noise(span, value)
         if isinstance(value, Node) and value.family is None:
             return {"value": value}
         if isinstance(value, Record):

@@ -236,9 +236,9 @@ class _UpdateView:
             if not chain:
                 return self.views.get(use.block, "live" if self.modes.get(use.block) != "eval" else "chain")
             return self.views.get(use.block, "chain" if differentiable else "constant")
-        if use.block in self.averaged and use.block not in self.modes:
-            return self.views.get(use.block, "average")
         training = self.modes.get(use.block) == "train" and not chain
+        if use.block in self.averaged:
+            return self.views.get(use.block, "still_average" if training else "average")
         return self.views.get(use.block, "still" if training else "constant")
 
 

@@ -43,7 +43,7 @@ from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
 from compose.tracer import Tracer
-from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value
+from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value, is_seed
 
 __all__ = ["CLOCK", "Draws", "Evaluator", "FreshDraws", "Poisoned", "World"]
 
@@ -223,6 +223,8 @@ class Evaluator:
 
     def as_operand(self, value: Value, span: Span | None) -> Node | float | int | bool:
         """`value`, which must be a number or a tensor."""
+        if isinstance(value, Node) and is_seed(value):
+            raise faults.chain_noise(span, value)
         if (isinstance(value, Node) and value.family is None) or isinstance(value, int | float):
             return value
         raise faults.not_a_number(span, value)
@@ -230,6 +232,8 @@ class Evaluator:
     def tensor(self, expression: Expression) -> Node:
         """The value of an expression that must be a tensor."""
         value = self(expression)
+        if isinstance(value, Node) and is_seed(value):
+            raise faults.chain_noise(expression.span, value)
         if isinstance(value, Node) and value.family is None:
             return value
         raise faults.not_a_tensor(expression.span, value)
@@ -311,10 +315,20 @@ class Evaluator:
         left, right = self.operand(expression.left), self.operand(expression.right)
         if not isinstance(left, Node) and not isinstance(right, Node):
             return function(left, right)
-        chains = [side.chain for side in (left, right) if isinstance(side, Node) and side.chain]
-        chain = chains[0] if len(chains) == 1 and expression.operator in ("+", "-") else None
+        chain = self._chain(expression.operator, left, right)
         sides = (placed(left, expression.left.span), placed(right, expression.right.span))
         return self.tracer.call(function, *sides, span=expression.span, chain=chain)
+
+    def _chain(self, operator: str, left: Value, right: Value) -> str | None:
+        """The chain of which the sum or difference is a level at any t = 1 .. T (`t - 1`, `T - t`); else None."""
+        time = next((side for side in (left, right) if isinstance(side, Node) and side.chain), None)
+        other = right if left is time else left
+        if time is None or time.chain is None or time.operation.kind != "input" or isinstance(other, Node):
+            return None
+        last = self.world.blocks[time.chain].options["steps"]
+        ends = [ARITHMETIC[operator](*(at if side is time else side for side in (left, right))) for at in (1, last)]
+        fits = operator in ("+", "-") and all(0 <= end <= last and end == int(end) for end in ends)
+        return time.chain if fits else None
 
     def _negative(self, expression: Negative) -> Value:
         value = self.operand(expression.operand)

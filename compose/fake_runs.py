@@ -10,12 +10,15 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from blocks.calculus import as_row
 from compose.diagnostics import Finding, Span
 from compose.graph import Distribution, Edge, Graph, Node, Tensor, Type, map_edges
 from compose.loop_types import loop_result
 from compose.wording import changed_rows, shapes_disagree
 
-__all__ = ["REFUSALS", "execute", "extra_axes", "fake", "faking", "refusal", "rerun", "type_of", "wrong_rows"]
+__all__ = [
+    "REFUSALS", "execute", "extra_axes", "fake", "faking", "of_constants", "refusal", "rerun", "type_of", "wrong_rows",
+]  # fmt: skip
 
 DTYPES = {"float": torch.float32, "integer": torch.int64, "boolean": torch.bool}
 REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError)
@@ -45,15 +48,16 @@ def fake(known: Tensor, batch: int) -> torch.Tensor:
 
 def execute(node: Node, call: Any, fakes: Fakes) -> Any:  # noqa: ANN401  whatever the node gives
     """What a node gives; `call` is the module, or its method, that it calls.   Raises one of REFUSALS."""
-    axes = extra_axes(node)
+    axes, lone = extra_axes(node), of_constants(node)
 
     def value(edge: Edge) -> Any:  # noqa: ANN401
-        held = fakes[id(edge.source)]
+        held = as_row(fakes[id(edge.source)]) if lone else fakes[id(edge.source)]
         return held.reshape(held.shape + (1,) * axes[id(edge)]) if id(edge) in axes else held
 
     arguments = map_edges(node.arguments, value)
     options = map_edges(dict(node.options), value)
-    return EXECUTE[node.operation.kind](node, call, arguments, options, fakes)
+    result = EXECUTE[node.operation.kind](node, call, arguments, options, fakes)
+    return result[0] if lone else result
 
 
 def _field(node: Node, call: Any, arguments: Any, options: dict[str, Any], fakes: Fakes) -> Any:  # noqa: ANN401
@@ -74,6 +78,17 @@ EXECUTE: Mapping[str, Callable[[Node, Any, Any, dict[str, Any], Fakes], Any]] = 
 }
 
 
+def of_constants(node: Node) -> bool:
+    """Whether what sums or averages over the event meets constants only: all of their axes are the event."""
+    target = node.operation.target
+    summed = getattr(getattr(target, "rule", None), "scalar", False)
+    if not summed and (target != "log_prob" or node.use is not None):
+        return False
+    sources = [edge.source.type for edge in node.edges]
+    types = [held.value if isinstance(held, Distribution) else held for held in sources]
+    return all(isinstance(held, Tensor) and not held.batched for held in types) and any(held.event for held in types)
+
+
 def extra_axes(node: Node) -> dict[int, int]:
     """Axes of length 1 to append to each edge of an aligned operation, so that batched values meet from the left."""
     if not node.operation.align:
@@ -90,6 +105,8 @@ def extra_axes(node: Node) -> dict[int, int]:
 def type_of(node: Node, result: Any) -> Type:  # noqa: ANN401
     """The type of what a node gave."""
     sources = [edge.source.type for edge in node.edges]
+    if node.operation.kind == "grad":
+        return sources[1]
     tensors = [t.value if isinstance(t, Distribution) else t for t in sources if t is not None]
     rows = max((t.rows for t in tensors if t.batched), default=1)
     rule = getattr(node.operation.target, "rule", None)

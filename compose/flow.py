@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from compose.graph import BlockUse, Body, Graph, Node, uses
 
-__all__ = ["Flow"]
+__all__ = ["Flow", "depends"]
 
 Trained = Callable[[BlockUse], bool]
 DYNAMICS = ("langevin", "descend")  # loops that record only what they are told to
@@ -92,6 +92,11 @@ class Flow:
         ends, rest = ([body.output], []) if body.dynamics or carried else ([], [body.output])
         trained = self.trained if carried else _nothing
         return Flow(body.graph, ends, rest, trained, given=given, recording=False)
+
+
+def depends(f: Node, v: Node) -> bool:
+    """Whether a gradient of `f` comes to `v`."""
+    return id(v) in _backward([f])
 
 
 def _nothing(use: BlockUse) -> bool:

@@ -184,6 +184,7 @@ class Graph:
     outputs: dict[str, Node] = field(default_factory=dict)
     alike: list[tuple[Node, Node]] = field(default_factory=list)  # leaves with the event of another node
     scalars: list[tuple[Node, Span | None, bool]] = field(default_factory=list)  # one number per sample (True: a leaf)
+    terms: dict[str, tuple[Node, Span | None]] = field(default_factory=dict)  # one number per sample, or one number
 
     def walk(self) -> Iterator[Node]:
         """Every node, those inside loops before the loop that holds them."""

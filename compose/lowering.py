@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from blocks.calculus import alias, gradient
+from blocks.calculus import alias, as_row, gradient
 from blocks.events import align_rank
 from blocks.loops import SOLVER
 from blocks.operators import arithmetic
+from compose.fake_runs import of_constants
 from compose.flow import Flow
 from compose.graph import BlockUse, Body, Edge, Graph, LeafLaw, Node, Tensor, map_edges
 from compose.passes.schedule import schedule
@@ -122,15 +123,17 @@ class Lowering:
         """The fx node of one node of the graph."""
         if node.operation.kind != "field":  # nothing to record
             self.enter("paused" if self.flow.paused(node) else "enabled" if self.flow.enabled(node) else "plain")
-        axes = extra_axes(node)
+        axes, lone = extra_axes(node), of_constants(node)
 
         def value(edge: Edge) -> fx.Node:
             held = self.use(edge, node)
+            held = self.graph.call_function(as_row, (held,)) if lone else held
             return self.graph.call_function(align_rank, (held, axes[id(edge)])) if id(edge) in axes else held
 
         arguments = map_edges(node.arguments, value)
         options = map_edges({key: part for key, part in node.options.items() if part is not None}, value)
         made = LOWER[node.operation.kind](self, node, arguments, options)
+        made = self.graph.call_function(operator.getitem, (made, 0)) if lone else made
         self.made[id(node)] = made
         made.meta.setdefault("source", node)
         own = node.operation.kind != "stop" or (node.named and made.op != "placeholder" and not made.meta["named"])

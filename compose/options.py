@@ -38,7 +38,10 @@ def with_options(spec: Spec, name: str, options: Mapping[str, float | int | bool
 
 @finding("L106", "error")
 def unknown_sampler_option(name: str, option: str, known: tuple[str, ...]) -> Finding:
-    """A sampler is given an option that it does not have; those that it has stand in brackets behind its name."""
+    """A sampler is given an option that it does not have; those that it has stand in brackets behind its name.
+
+    Wrong: `compose sample RUN strokes --option begin=3`.   Right: `compose sample RUN strokes --option start=3`.
+    """
     near = nearest(option, known)
     way = f"write `{near}`" if near else f"its options are {', '.join(f'`{each}`' for each in known) or 'none'}"
     return Finding(message=f"the sampler `{name}` has no option `{option}`", help=way)

@@ -19,7 +19,7 @@ from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refus
 from compose.graph import Distribution, Edge, Graph, Node, Tensor
 from compose.loop_types import state_sources
 from compose.slots import Slot, Slots
-from compose.wording import not_scalar, shapes_disagree, unequal_events, unsized_block, unsized_leaf
+from compose.wording import not_scalar, shapes_disagree, unequal_events, unsized_block, unsized_leaf, wide_term
 
 __all__ = ["Sizes", "Slot", "extra_axes"]
 
@@ -283,12 +283,16 @@ class Sizes:
                 known = node.type
                 if not is_leaf and isinstance(known, Tensor) and (known.event or not known.batched):
                     self._fault(None, not_scalar(span or node.span, known))
+        for name, (node, span) in graph.terms.items():
+            if isinstance(node.type, Tensor) and node.type.event:
+                self._fault(None, wide_term(span, name, node.type))
 
     def _leftovers(self, graph: Graph) -> None:
         live = {id(node) for node in graph.needed(list(graph.outputs.values()))}
         broken = any(slot.broken for slot in self.slots.values())
         blamed = False
-        for held in self._all(graph):
+        bodies = [body.graph for node in graph.nodes if id(node) in live for body in node.bodies]
+        for held in (graph, *(inner for body in bodies for inner in self._all(body))):
             for node in held.nodes:
                 alive = held is not graph or id(node) in live
                 if alive and node.leaf is not None and id(node) not in self.fakes and node.leaf.law != "seed":

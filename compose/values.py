@@ -116,9 +116,19 @@ class Model(ABC):
         """The log-density at the draw that `noise` gives; a model that need not invert overrides it."""
         return self.log_prob(tracer, self.at(tracer, noise, span).value, span)
 
-    def joint_log_prob(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Node:
-        """The joint log-density of the named lines.   Only programs have more than one line."""
+    def drawn_lines(self) -> list[str]:
+        """The lines that draw.   Only programs have lines."""
+        return []
+
+    def joint(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Drawn:
+        """The lines, the drawn ones at `values`; the weight is their joint log-density."""
         raise faults.no_such_line(span, self.name, next(iter(values)), [])
+
+    def joint_log_prob(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Node:
+        """The joint log-density of the named lines."""
+        weight = self.joint(tracer, values, span).log_weight
+        assert weight is not None
+        return weight
 
     def same_as(self, other: Model) -> bool:
         """Whether `other` is another view of this very model."""
@@ -155,6 +165,11 @@ def map_noise(noise: Noise, change: Callable[[str, Node], Node], prefix: str = "
     return {key: map_noise(part, change, f"{prefix}.{key}" if prefix else key) for key, part in noise.items()}
 
 
+def is_seed(noise: Noise) -> bool:
+    """Whether a loop makes this noise itself, from a seed."""
+    return isinstance(noise, Node) and noise.leaf is not None and noise.leaf.law == "seed"
+
+
 def as_value(noise: Noise) -> Value:
     """A noise tree as a value of the language: a node, or a record."""
     return noise if isinstance(noise, Node) else Record({key: as_value(part) for key, part in noise.items()})
@@ -170,4 +185,4 @@ def as_noise(value: Value) -> Noise | None:
     return None
 
 
-__all__ += ["LeafLaw", "as_noise", "as_value"]
+__all__ += ["LeafLaw", "as_noise", "as_value", "is_seed"]

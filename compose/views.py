@@ -4,7 +4,7 @@
     still       constant parameters, the stage's mode, writes nothing: `freeze`, and blocks another update trains
     chain       trained parameters, eval mode: a differentiable chain
     constant    constant parameters, eval mode: chains, samplers, stages that do not train the block
-    average     the averaged weights, constant, eval mode
+    average     the averaged weights, constant, eval mode (still_average: train mode, where `mode` says so)
 
 A view is a copy of the module's structure whose tensors are the module's own, so it costs nothing to keep and nothing
 per step; it holds as long as parameters are changed in place.
@@ -22,15 +22,16 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 
 __all__ = ["Kind", "Views", "view_of"]
 
-Kind = Literal["live", "still", "chain", "constant", "average"]
+Kind = Literal["live", "still", "chain", "constant", "average", "still_average"]
 ABOUT: Mapping[str, str] = {
     "still": "with constant parameters, in train mode, writing no statistics",
     "chain": "in eval mode, writing no statistics",
     "constant": "with constant parameters, in eval mode",
     "average": "with its averaged weights, which are constants, in eval mode",
+    "still_average": "with its averaged weights, which are constants, in train mode, writing no statistics",
 }
 
-AVERAGED, LEARNING, TRAINING = {"average"}, {"chain"}, {"still"}
+AVERAGED, LEARNING, TRAINING = {"average", "still_average"}, {"chain"}, {"still", "still_average"}
 """The kinds that are seen by their averages, that carry a gradient to their parameters, and that are in train mode."""
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "unequal_events",
     "unsized_block",
     "unsized_leaf",
+    "wide_term",
 ]
 
 
@@ -126,6 +127,19 @@ def not_scalar(span: Span | None, known: Tensor) -> Finding:
         span=span,
         message=f"an energy is one number per sample, and this is {known}",
         help="sum it over the event: sum(..), or use a block of kind energy.*",
+    )
+
+
+@finding("S110", "error")
+def wide_term(span: Span | None, name: str, known: Tensor) -> Finding:
+    """A term is neither one number per sample nor one number.
+
+    Wrong: `loss: (x_hat - x) ** 2`.   Right: `loss: squared_error(x_hat, x)`.
+    """
+    return Finding(
+        span=span,
+        message=f"a term is one number per sample, and `{name}` is {known}",
+        help="say how its entries count: sum(..) or mean(..)",
     )
 
 

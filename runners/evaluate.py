@@ -22,7 +22,7 @@ from runners.inputs import Inputs
 from runners.metrics import METRICS, Estimate, arguments, measure
 from runners.metrics.likelihood import mean_estimate
 from runners.sampling import draw_rows, evaluating, place_of
-from runners.state import Executable, RunFailed
+from runners.state import Executable
 
 __all__ = ["check_evaluations", "evaluate", "rows_of"]
 
@@ -37,8 +37,9 @@ def evaluate(
     averaged: frozenset[str] = frozenset(),
     seed: int = 0,
     split: str = "test",
+    refused: Callable[[str], None],
 ) -> dict[str, Estimate]:
-    """Every line of the spec's `evaluate`, by name.   Raises RunFailed, naming a line whose metric refuses it."""
+    """Every line of the spec's `evaluate`, by name; where a metric refuses a line, `refused` is told the cause."""
     rows = rows_of(sources, split)
     found = {}
     for name in executable.spec.evaluate:
@@ -46,7 +47,7 @@ def evaluate(
         try:
             found[name] = _measured(executable, line, sources, rows, seed)
         except ValueError as error:
-            raise RunFailed(f"`{name}` cannot be evaluated: {error}") from error
+            refused(f"`{name}` cannot be evaluated: {error}")
     return found
 
 

@@ -26,6 +26,7 @@ from runners.datasets import Source
 from runners.evaluate import check_evaluations, evaluate
 from runners.folder import RunFolder, choose_folder
 from runners.loop import Intervals
+from runners.progress import Progress
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
 from runners.state import RunFailed
@@ -80,7 +81,8 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
     def measure(system: System, averaged: frozenset[str]) -> Mapping[str, float]:
-        found = evaluate(system, sources, averaged=averaged, seed=spec.run.seed)
+        said = Progress(quiet=order.quiet).say  # the run is trained all the same
+        found = evaluate(system, sources, averaged=averaged, seed=spec.run.seed, refused=said)
         return {name: estimate.value for name, estimate in found.items()}
 
     return run(

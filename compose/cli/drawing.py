@@ -95,8 +95,8 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
     from runners import evaluate as measuring
     from runners.checkpoints import write_atomically
     from runners.datasets import UnknownSplit
-    from runners.state import RunFailed
 
+    refused: list[str] = []
     try:
         found = measuring.evaluate(
             opened.executable,
@@ -104,18 +104,18 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
             averaged=opened.averaged,
             seed=opened.seed if seed is None else seed,
             split=split,
+            refused=refused.append,
         )
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
-    except RunFailed as failure:
-        tell(str(failure))
-        return 1
+    for cause in refused:
+        tell(cause)
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
     write_atomically(
         folder / "evaluation.json", (json.dumps({"split": split, "metrics": plain}, indent=1) + "\n").encode()
     )
     click.echo(json.dumps(plain, indent=1) if as_json else _table(plain))
-    return 0
+    return 1 if refused else 0
 
 
 def _table(found: Mapping[str, Mapping[str, Any]]) -> str:

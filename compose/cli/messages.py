@@ -36,7 +36,10 @@ def in_colour(stream: TextIO) -> bool:
 
 @finding("L101", "error")
 def no_run(path: str, cause: str) -> Finding:
-    """A command is given a folder that is no run.   Runs lie in `runs/NAME/seed-S`, unless `--out` said otherwise."""
+    """A command is given a folder that is no run.   Runs lie in `runs/NAME/seed-S`, unless `--out` said otherwise.
+
+    Wrong: `compose sample runs/glf`.   Right: `compose sample runs/glf/seed-0`.
+    """
     return Finding(
         message=cause, help=f"name a folder that `compose run` made, such as runs/NAME/seed-0, instead of {path}"
     )
@@ -44,20 +47,29 @@ def no_run(path: str, cause: str) -> Finding:
 
 @finding("L102", "error")
 def unknown_sampler(name: str, known: Iterable[str]) -> Finding:
-    """The run's spec has no sampler of that name."""
+    """The run's spec has no sampler of that name.
+
+    Wrong: `compose sample runs/glf/seed-0 defualt`.   Right: `compose sample runs/glf/seed-0 default`.
+    """
     names = ", ".join(f"`{each}`" for each in known) or "none"
     return Finding(message=f"there is no sampler `{name}` in this run", help=f"its samplers are {names}")
 
 
 @finding("L103", "error")
 def bad_request(cause: str, way: str) -> Finding:
-    """An argument of a command has a value that it cannot have."""
+    """An argument of a command has a value that it cannot have.
+
+    Wrong: `compose sample runs/glf/seed-0 --count 0`.   Right: `compose sample runs/glf/seed-0 --count 16`.
+    """
     return Finding(message=cause, help=way)
 
 
 @finding("L104", "error")
 def bad_plugin(span: Span | None, file: str, cause: str) -> Finding:
-    """A file given by `--plugin` fails while it is executed, or declares what is declared already."""
+    """A file given by `--plugin` fails while it is executed, or declares what is declared already.
+
+    Wrong: a file with `@block("encoder.mlp")`.   Right: a name of its own, `@block("mine.encoder")`.
+    """
     return Finding(
         span=span,
         message=f"the plugin {file} fails: {cause}",
@@ -67,7 +79,10 @@ def bad_plugin(span: Span | None, file: str, cause: str) -> Finding:
 
 @finding("L105", "error")
 def unknown_code(code: str, near: str | None) -> Finding:
-    """`compose explain` is given neither a file nor the code of a finding."""
+    """`compose explain` is given neither a file nor the code of a finding.
+
+    Wrong: `compose explain N1`.   Right: `compose explain N101`.
+    """
     return Finding(
         message=f"`{code}` is neither a file nor a code",
         help=f"write `compose explain {near}`" if near else "name a spec, or a code such as N101",

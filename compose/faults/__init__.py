@@ -4,8 +4,10 @@ Codes: N names, T types. The wording is here, the decision where the expression 
 """
 
 from compose.faults.dynamics import (
+    chain_noise,
     discrete_chain,
     foreign_time,
+    keeps_nothing,
     needs_init,
     no_such_level,
     not_a_chain,
@@ -52,18 +54,21 @@ from compose.faults.values import (
     option_without_default,
     too_many_arguments,
     unlike_records,
+    unrelated_gradient,
     wrong_arguments,
     wrong_count,
 )
 
 __all__ = [
     "bare_operator",
+    "chain_noise",
     "clock_in_sampler",
     "constant_term",
     "dependent_tilt",
     "discrete_chain",
     "foreign_time",
     "hole_outside_function",
+    "keeps_nothing",
     "latent_not_given",
     "line_without_density",
     "missing_argument",
@@ -97,6 +102,7 @@ __all__ = [
     "unknown_word",
     "unlike_records",
     "unnormalised",
+    "unrelated_gradient",
     "weighted_draw",
     "wrong_arguments",
     "wrong_count",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from compose.diagnostics import Finding, Note, Span
 from compose.faults.declaring import describe, fault
+from compose.graph import Node
 
 __all__ = [
+    "chain_noise",
     "discrete_chain",
     "foreign_time",
+    "keeps_nothing",
     "needs_init",
     "no_such_level",
     "not_a_chain",
@@ -93,6 +96,30 @@ def discrete_chain(span: Span | None, model: str, place: Span | None) -> Finding
         message=f"dynamics run in the noise space of `{model}`, where a discrete draw cannot be moved",
         help="use its mean in the model: `x: decoder(z).mean`",
         notes=notes,
+    )
+
+
+@fault("T238")
+def keeps_nothing(span: Span | None, keep: int, steps: int) -> Finding:
+    """A chain keeps every so many of its states, and ends before the first of them.
+
+    Wrong: `langevin(vae, steps=3, step_size=0.1, keep=5)`.   Right: `keep=1`.
+    """
+    return Finding(
+        span=span, message=f"of {steps} steps none is the {keep}th, so nothing is kept", help="write a smaller `keep`"
+    )
+
+
+@fault("T244")
+def chain_noise(span: Span | None, seed: Node) -> Finding:
+    """The noise of a chain or a scan is asked for: it is drawn step by step inside, and not kept.
+
+    Wrong: `neg.noise` of `neg: ~langevin(vaebm, ..)`.   Right: `neg.state`, where the chain ended.
+    """
+    return Finding(
+        span=span,
+        message=f"`{seed.leaf.path if seed.leaf else seed.name}` is noise that a loop draws inside, step by step",
+        help="read `.state`, where a chain ended, or hand the noise on as it is: m.at(~m.noise)",
     )
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "option_without_default",
     "too_many_arguments",
     "unlike_records",
+    "unrelated_gradient",
     "wrong_arguments",
     "wrong_count",
 ]
@@ -205,6 +206,19 @@ def constant_term(span: Span | None, name: str) -> Finding:
     Wrong: `loss: 3`.   Right: `loss: energy(x)`.
     """
     return Finding(span=span, message=f"the term `{name}` is a constant", help="write an expression of the graph")
+
+
+@fault("T239")
+def unrelated_gradient(span: Span | None) -> Finding:
+    """A gradient is asked for with respect to a value that the function is not made of, so it is zero.
+
+    Wrong: `grad(energy(x), 2 * x)`.   Right: `grad(energy(x), x)`.
+    """
+    return Finding(
+        span=span,
+        message="no gradient of the first value comes to the second, so this is zero",
+        help="name the second value, and use that very name in the first",
+    )
 
 
 @fault("T234")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from blocks import loops
@@ -55,7 +56,7 @@ def descend(
     dynamics = Dynamics(target, init, _given(options), differentiable, space, site, span)
     drawn_start = site.draws.draw(site.tracer, _Start(dynamics), span).noise if dynamics.random else None
     start = dynamics.start(site.tracer) if drawn_start is None else drawn_start
-    drawn: Drawn = dynamics.run(site.tracer, loops.descend, start, "descent", {})
+    drawn: Drawn = replace(dynamics.run(site.tracer, loops.descend, start, "descent", {}), noise=start)
     site.tracer.remember(_Descent(drawn), drawn)
     return drawn.value
 

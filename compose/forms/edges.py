@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from compose import faults
 from compose.diagnostics import Span
+from compose.flow import depends
 from compose.forms import form
 from compose.graph import Node, Operation
 from compose.values import BlockValue, Record, Value
@@ -24,7 +26,9 @@ def stop_gradient(site: Evaluator, span: Span, value: Value) -> Value:
         return site.tracer.stop(value, span)
     if isinstance(value, Record):
         return Record({name: stop_gradient(site, span, part) for name, part in value.fields.items()})
-    return value
+    if isinstance(value, int | float):
+        return value
+    raise faults.not_a_tensor(span, value)  # a block is frozen, not stopped
 
 
 @form("freeze")
@@ -42,6 +46,8 @@ def average(site: Evaluator, span: Span, ema: BlockValue) -> Value:
 @form("grad")
 def gradient(site: Evaluator, span: Span, f: Node, v: Node) -> Value:
     """The gradient of f's sum with respect to v: the shape of v."""
+    if not depends(f, v):
+        raise faults.unrelated_gradient(span)
     return site.tracer.emit(Operation("grad", "grad"), f, v, span=span, name=f"grad_{f.name}")
 
 

@@ -51,4 +51,6 @@ def reverse(
     levels = site.world.blocks[chain.name].options["steps"]
     if start is not None and start > levels:
         raise faults.no_such_level(span, chain.name, start, levels)
+    if keep is not None and keep > (start or levels):
+        raise faults.keeps_nothing(span, keep, start or levels)
     return ReverseModel(chain, kernel, site, start=start or levels, init=init, keep=keep, span=span)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from blocks import loops
@@ -15,7 +15,19 @@ from compose.graph import BlockUse, Body, LeafLaw, Node, Operation
 from compose.models.basic import StandardModel
 from compose.models.program import total
 from compose.tracer import Tracer
-from compose.values import BlockValue, Drawn, Model, Noise, Record, Value, as_noise, as_value, leaves_of, map_noise
+from compose.values import (
+    BlockValue,
+    Drawn,
+    Model,
+    Noise,
+    Record,
+    Value,
+    as_noise,
+    as_value,
+    is_seed,
+    leaves_of,
+    map_noise,
+)
 
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
@@ -63,10 +75,7 @@ class Dynamics:
         return state
 
     def _drawn_values(self, drawn: Drawn) -> Noise:
-        lines = (
-            getattr(self.model, "drawn_lines", list)()
-            or getattr(getattr(self.model, "base", None), "drawn_lines", list)()
-        )
+        lines = self.model.drawn_lines() if self.model is not None else []
         if not lines:
             return drawn.value  # type: ignore[return-value]
         return {name: drawn.fields[name] for name in lines}  # type: ignore[misc]
@@ -78,6 +87,8 @@ class Dynamics:
         self.model.draw(probe, "probe", self.span)
         for node in probe.graph.nodes:
             discrete = node.operation.target == "at" and node.edges[0].source.family == "bernoulli"
+            if node.leaf is not None and node.leaf.law == "seed":
+                raise faults.chain_noise(self.span, node)
             if discrete or (node.leaf is not None and node.leaf.law == "integers"):
                 raise faults.discrete_chain(self.span, self.model.name, node.span)
         for node in probe.graph.nodes:
@@ -144,8 +155,10 @@ class Dynamics:
         elif isinstance(state, Node):
             value, fields = state, {}
         else:
-            fields = {key: as_value(part) for key, part in state.items()}
-            value = fields[next(reversed(fields))]
+            assert self.model is not None
+            with tracer.ending():
+                drawn = self.model.joint(tracer, state, self.span)  # type: ignore[arg-type]
+            value, fields = drawn.value, dict(drawn.fields)
         if not self.differentiable:
             value, fields = (
                 self._stopped(tracer, value),
@@ -167,6 +180,8 @@ class Dynamics:
         passes = None if self.differentiable else (False,)
         flags = {"differentiable": self.differentiable, "prior": self.in_noise_space}
         given = {**self.options, **options, **{name: True for name, held in flags.items() if held}}
+        if (keep := self.options.get("keep")) and keep > self.options["steps"]:
+            raise faults.keeps_nothing(self.span, keep, self.options["steps"])
         trace = tracer.emit(
             Operation("loop", function, passes), start, options=given,
             name=f"{name}_chain", span=self.span, bodies=(body,),
@@ -193,14 +208,16 @@ class DynamicsModel(Model):
         """Fresh start, fresh steps."""
         state = self.dynamics.start(tracer, f"{path}.init")
         seed = tracer.leaf(LeafLaw(f"{path}.step", "seed"), span)
-        return self.dynamics.run(tracer, loops.langevin, state, _last(path), {"seed": seed})
+        drawn = self.dynamics.run(tracer, loops.langevin, state, _last(path), {"seed": seed})
+        return replace(drawn, noise={"init": state, "step": seed})
 
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
         """The chain with given noise: `init` (its start), `step` (per leaf "b steps *event")."""
         if isinstance(noise, Node) or set(noise) != {"init", "step"}:
             raise faults.wrong_noise(span, self.name, ["init", "step"])
         steps = noise["step"] if isinstance(noise["step"], Node) else leaves_of(noise["step"])
-        return self.dynamics.run(tracer, loops.langevin, noise["init"], "langevin", {"noise": steps})
+        given = {"seed" if is_seed(steps) else "noise": steps}
+        return replace(self.dynamics.run(tracer, loops.langevin, noise["init"], "langevin", given), noise=noise)
 
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """Refused: the law of a finite chain has no tractable density."""
@@ -228,7 +245,7 @@ class ReverseModel(Model):
         """The scan from a fresh start; the kernel's noise is drawn inside the loop from a seed."""
         begin = self._begin(tracer, f"{path}.init")
         seed = tracer.leaf(LeafLaw(f"{path}.steps", "seed"), span)
-        return self._scan(tracer, begin, _last(path), {"seed": seed}, {"init": begin})
+        return self._scan(tracer, begin, _last(path), {"seed": seed}, {"init": begin, "steps": seed})
 
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
         """The scan from given noise: `init`, and `steps` (per leaf of the kernel "b start *event")."""
@@ -237,7 +254,9 @@ class ReverseModel(Model):
         begin = noise["init"]
         if not isinstance(begin, Node):
             raise faults.wrong_noise(span, self.name, ["init", "steps"])
-        return self._scan(tracer, begin, "reverse", {"noise": leaves_of(noise["steps"])}, noise)
+        steps = noise["steps"]
+        given = {"seed": steps} if is_seed(steps) else {"noise": leaves_of(steps)}
+        return self._scan(tracer, begin, "reverse", given, noise)
 
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """Refused: the steps between are integrated over."""
@@ -300,13 +319,15 @@ class MemoryModel(Model):
         for leaf in (coin, pick):
             tracer.size(leaf, None, scalar=True)
         fresh = self.fresh.draw(tracer, f"{path}.fresh", span)
-        return self.at(tracer, {"coin": coin, "pick": pick, "fresh": fresh.noise}, span)
+        return self._read(tracer, {"coin": coin, "pick": pick, "fresh": fresh.noise}, fresh.value, span)
 
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
         """The rows that this coin and these places read."""
         if isinstance(noise, Node):
             raise faults.wrong_noise(span, self.name, ["coin", "pick", "fresh"])
-        fresh = self.fresh.at(tracer, noise["fresh"], span).value
+        return self._read(tracer, noise, self.fresh.at(tracer, noise["fresh"], span).value, span)
+
+    def _read(self, tracer: Tracer, noise: Mapping[str, Noise], fresh: Value, span: Span | None) -> Drawn:
         use = BlockUse(self.block.name, span=span)
         value = tracer.block(
             use,

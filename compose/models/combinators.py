@@ -8,6 +8,7 @@ push(m, g)             m's leaves; g after m's map; a density if g is a bijectio
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blocks.operators import arithmetic
@@ -59,11 +60,15 @@ class TiltedModel(Model):
         base = self.base.log_prob(tracer, value, span)
         return tracer.call(arithmetic.subtract, base, self.energy(tracer, value, span), span=span)
 
-    def joint_log_prob(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Node:
-        """The base's joint density, minus the function of the observed value; up to log Z."""
-        base = self.base.joint_log_prob(tracer, values, span)
-        observed = getattr(self.base, "observed", list(values)[-1])
-        return tracer.call(arithmetic.subtract, base, self.energy(tracer, values[observed], span), span=span)
+    def drawn_lines(self) -> list[str]:
+        """The base's."""
+        return self.base.drawn_lines()
+
+    def joint(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Drawn:
+        """The base's lines; the weight is their joint density minus the function of the observed value, up to log Z."""
+        drawn = self.base.joint(tracer, values, span)
+        energy = self.energy(tracer, drawn.value, span)
+        return replace(drawn, log_weight=tracer.call(arithmetic.subtract, drawn.log_weight, energy, span=span))
 
 
 class ConditionedModel(Model):
@@ -89,9 +94,13 @@ class ConditionedModel(Model):
         """The joint density with the observed line at `value`, up to log Z."""
         return self.joint_log_prob(tracer, {self.observed: value}, span)
 
-    def joint_log_prob(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Node:
-        """The base's joint density at the given and the asked values, up to log Z."""
-        return self.base.joint_log_prob(tracer, {**self.values, **values}, span)
+    def drawn_lines(self) -> list[str]:
+        """Those of the base that are not given."""
+        return [name for name in self.base.drawn_lines() if name not in self.values]
+
+    def joint(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Drawn:
+        """The base's lines at the given and the asked values; the weight is their joint density, up to log Z."""
+        return self.base.joint(tracer, {**self.values, **values}, span)
 
 
 class PushedModel(Model):

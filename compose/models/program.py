@@ -42,14 +42,12 @@ class ProgramModel(Model):
         """The density of the observed line, where no other line is random."""
         return self.joint_log_prob(tracer, {self.observed: value}, span)
 
-    def joint_log_prob(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Node:
-        """The sum of the densities of the drawn lines, every one of which must be among `values`."""
+    def joint(self, tracer: Tracer, values: Mapping[str, Value], span: Span | None) -> Drawn:
+        """The lines, every drawn one of which must be among `values`; the weight is the sum of their densities."""
         for name in values:
             if name not in self.lines:
                 raise faults.no_such_line(span, self.name, name, list(self.lines))
-        drawn = self.run(tracer, _Refuse(self, span), values)
-        assert drawn.log_weight is not None
-        return drawn.log_weight
+        return self.run(tracer, _Refuse(self, span), values)
 
     def drawn_lines(self) -> list[str]:
         """The lines that draw."""

@@ -20,6 +20,8 @@ from compose.checks import check
 from compose.diagnostics import CODES, Finding, SpecError
 from compose.spec import load_spec
 from runners import datasets
+from runners.evaluate import check_evaluations
+from runners.metrics import METRICS
 
 SPECS = sorted(Path(__file__).parent.glob("*.yaml"))
 MARK = re.compile(r'(error|warning|hint) ([A-Z]\d{3})(?: at "([^"]*)")?')
@@ -42,7 +44,7 @@ def contract(source: str, options: Mapping[str, object]) -> SourceContract:
 
 
 CATALOGUE = Catalogue(
-    contract, frozenset({"fid"}), {"adam": ("lr", "betas", "weight_decay"), "sgd": ("lr", "momentum")}
+    contract, frozenset(METRICS.names()), {"adam": ("lr", "betas", "weight_decay"), "sgd": ("lr", "momentum")}
 )
 
 
@@ -57,7 +59,8 @@ def marks(text: str) -> Iterator[Mark]:
 def findings(path: Path) -> list[Finding]:
     """Everything that is wrong with a spec, whether it can be read or not."""
     try:
-        return check(load_spec(path), CATALOGUE)[1]
+        composition, found = check(load_spec(path), CATALOGUE)
+        return [*found, *check_evaluations(composition)]
     except SpecError as error:
         return list(error.findings)
 

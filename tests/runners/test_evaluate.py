@@ -42,7 +42,11 @@ def system(*lines, data=""):
 def measured(*lines, seed=0):
     spec, composition, errors = system(*lines)
     assert not errors, errors[0].message
-    return evaluate(assemble(composition, 0), open_sources(spec), seed=seed)
+    refused = []
+    found = evaluate(assemble(composition, 0), open_sources(spec), seed=seed, refused=refused.append)
+    if refused:
+        raise RunFailed(refused[0])
+    return found
 
 
 def codes(*lines):
