@@ -86,7 +86,8 @@ def of_constants(node: Node) -> bool:
         return False
     sources = [edge.source.type for edge in node.edges]
     types = [held.value if isinstance(held, Distribution) else held for held in sources]
-    return all(isinstance(held, Tensor) and not held.batched for held in types) and any(held.event for held in types)
+    constants = [held for held in types if isinstance(held, Tensor) and not held.batched]
+    return len(constants) == len(types) and any(held.event for held in constants)
 
 
 def extra_axes(node: Node) -> dict[int, int]:

@@ -32,8 +32,10 @@ def normal(
     if mean is None:
         return StandardModel("normal", like)
     made = _made(site, distributions.Normal, mean, std, span, "normal")
-    numbers = not isinstance(mean, Node) and not isinstance(std, Node)
-    model = NumberedNormal(made, mean, std) if numbers else DistributionModel(made)
+    if isinstance(mean, Node) or isinstance(std, Node):
+        model = DistributionModel(made)
+    else:
+        model = NumberedNormal(made, mean, std)
     model.like = like
     return model
 

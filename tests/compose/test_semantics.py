@@ -43,7 +43,10 @@ def codes(line: str):
 
 @pytest.mark.parametrize("base", ["condition(vae, x=x)", "tilt(condition(vae, x=x), energy)"])
 def test_a_chain_in_the_values_of_a_conditioned_model_moves_no_given_line(base):
-    assert_close(draws(f"~langevin({base}, steps=3, step_size=0.1, space=values)"), X)
+    chain = f"~langevin({base}, steps=3, step_size=0.1, space=values)"
+    made = draws(f"\n    s: {chain}\n    both: record(x=s.x, z=s.z)")
+    assert_close(made["x"], X)
+    assert made["z"].shape == (8, 3)
 
 
 def test_a_chain_in_values_ends_in_the_observed_line_and_not_in_the_last_that_is_drawn():
@@ -67,7 +70,7 @@ def test_what_sums_over_the_event_sums_over_all_of_a_constant(written, expected)
 
 
 def test_a_kernel_may_run_a_chain_whose_seed_is_of_its_level():
-    executable = compiled(f"{HEAD}{BLOCKS}samplers:\n  default: ~reverse(chain, settle)\n")
+    executable = compiled(f"{HEAD}{BLOCKS}samplers:\n  default: ~reverse(chain, settle, init=normal(like=x))\n")
     made = sampled(executable, 8)
     energy = executable.blocks["energy"].eval()
     scan = leaf_seed(0, "samplers/default.steps")
