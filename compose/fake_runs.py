@@ -109,15 +109,9 @@ def type_of(node: Node, result: Any) -> Type:  # noqa: ANN401
     if node.operation.kind == "grad":
         return sources[1]
     tensors = [t.value if isinstance(t, Distribution) else t for t in sources if t is not None]
-    rows = max((t.rows for t in tensors if t.batched), default=1)
-    rule = getattr(node.operation.target, "rule", None)
-    kind = getattr(rule, "rows", "same")
-    factor = node.options.get("k", node.options.get("n", node.arguments[-1] if node.arguments else 1))
-    if kind in ("repeat", "interpolate") and isinstance(factor, int | float):
-        rows *= int(factor)
-    elif kind == "group" and isinstance(factor, int | float):
-        rows = max(rows // int(factor), 1)
-    batched = any(t.batched for t in tensors) and kind != "constant"
+    change = getattr(getattr(node.operation.target, "rule", None), "rows", "same")
+    rows = _rows(node, change, max((t.rows for t in tensors if t.batched), default=1))
+    batched = any(t.batched for t in tensors) and change != "constant"
     if isinstance(result, torch.Tensor):
         return _tensor_type(result, batched or _from_state(node), rows, node.chain)
     if node.family:
@@ -125,6 +119,17 @@ def type_of(node: Node, result: Any) -> Type:  # noqa: ANN401
         held = mean if isinstance(mean, torch.Tensor) else torch.zeros(())
         return Distribution(node.family, _tensor_type(held, batched, rows, None))
     return None
+
+
+def _rows(node: Node, change: str, rows: int) -> int:
+    """What becomes of `rows` entries for each row of the batch."""
+    factor = node.options.get("k", node.options.get("n", node.arguments[-1] if node.arguments else 1))
+    if not isinstance(factor, int | float):
+        return rows
+    changed = {"repeat": rows * int(factor), "interpolate": rows * int(factor)}
+    if change == "group":
+        changed["group"] = max(rows // max(int(factor), 1), 1)
+    return changed.get(change, rows)
 
 
 def _tensor_type(result: torch.Tensor, batched: bool, rows: int, chain: str | None) -> Tensor:
