@@ -30,29 +30,32 @@ def load(spec: str | Path | Mapping[str, Any], set: Sequence[str] = ()) -> Spec:
     return spec_from_data(spec, overrides=set) if isinstance(spec, Mapping) else load_spec(spec, set)
 
 
-def check(spec: Spec, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> list[Finding]:
+def check(
+    spec: Spec | str | Path, *, data: Iterable[object] | None = None, blocks: Blocks | None = None
+) -> list[Finding]:
     """All that is wrong with a spec, warnings too.   `data` and `blocks` as for `run`."""
     from runners.given import with_blocks
     from runners.launch import examine
 
     loader = _loader(data)
-    return examine(with_blocks(spec, blocks or {}), loader.contract.fields if loader else None)[1]
+    return examine(with_blocks(_loaded(spec), blocks or {}), loader.contract.fields if loader else None)[1]
 
 
-def explain(spec: Spec, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> str:
+def explain(spec: Spec | str | Path, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> str:
     """Stages, terms, which term trains which block, and cost, as text.   Raises SpecError for a spec with errors."""
     from compose.explanation import tables
     from runners.given import with_blocks
     from runners.launch import examine
 
     loader = _loader(data)
-    composition, findings = examine(with_blocks(spec, blocks or {}), loader.contract.fields if loader else None)
+    spec = with_blocks(_loaded(spec), blocks or {})
+    composition, findings = examine(spec, loader.contract.fields if loader else None)
     _refuse(findings, spec)
     return tables(composition)
 
 
 def run(
-    spec: Spec,
+    spec: Spec | str | Path,
     out: str | Path | None = None,
     *,
     data: Iterable[object] | None = None,
@@ -73,7 +76,7 @@ def run(
     from runners.launch import Order, examine, train
 
     loader = _loader(data, fields)
-    spec = with_blocks(spec, blocks or {})
+    spec = with_blocks(_loaded(spec), blocks or {})
     composition, findings = examine(spec, loader.contract.fields if loader else None)
     _refuse(findings, spec)
     order = Order(Path(out) if out is not None else None, fresh, quiet, picture=draw(composition))
@@ -87,6 +90,11 @@ def load_run(folder: str | Path, *, blocks: Blocks | None = None) -> Run:
 
     register(blocks or {})
     return reopen(Path(folder)).run
+
+
+def _loaded(spec: Spec | str | Path) -> Spec:
+    """A spec, or the one in a file."""
+    return load(spec) if isinstance(spec, str | Path) else spec
 
 
 def _loader(data: Iterable[object] | None, fields: Sequence[str] = ("x", "y")) -> LoaderBatches | None:

@@ -263,6 +263,10 @@ class Sizes:
         if getattr(rule, "scalar", False) and node.operation.align and len({t.event for t in held}) > 1:
             self._fault(node, unequal_events(node.span, node.operation.target.__name__, held[0], held[1]))
             return True
+        labels = [t for t in types if isinstance(t, Tensor) and t.classes]
+        if getattr(rule, "scalar", False) and node.operation.align and held and labels:  # an image against a class
+            self._fault(node, unequal_events(node.span, node.operation.target.__name__, held[0], labels[0]))
+            return True
         return False
 
     def _check_rows(self, node: Node) -> None:

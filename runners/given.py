@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from torch import nn
 
 from blocks.registry import BLOCKS
-from compose.spec import BlockDeclaration, Spec
+from compose.diagnostics import nearest
+from compose.spec import Spec
 
 __all__ = ["register", "with_blocks"]
 
@@ -17,13 +18,14 @@ def with_blocks(spec: Spec, blocks: Mapping[str, nn.Module | type[nn.Module]]) -
     """The spec whose blocks of these names are the given ones; a class keeps the options that the spec writes."""
     if not blocks:
         return spec
+    for name in blocks:
+        if name not in spec.blocks:
+            near = nearest(name, spec.blocks)
+            raise ValueError(f"the spec has no block `{name}`" + (f"; did you mean `{near}`?" if near else ""))
     kinds = register(blocks)
     declared = dict(spec.blocks)
     for name, kind in kinds.items():
-        before = declared.get(name)
-        if before is None:
-            declared[name] = BlockDeclaration(kind=kind)
-            continue
+        before = declared[name]
         kept = {} if isinstance(blocks[name], nn.Module) else before.options
         declared[name] = before.model_copy(update={"kind": kind, "options": kept}).at(before.place)
     return spec.model_copy(update={"blocks": declared}).at(spec.place)

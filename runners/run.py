@@ -84,6 +84,10 @@ class Run:
         options: Mapping[str, Any] | None = None,
     ) -> Tensor | dict[str, Tensor]:
         """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given."""
+        known = self.executable.spec.samplers
+        if name not in known or count < 1:
+            cause = f"its samplers are {', '.join(known) or 'none'}" if name not in known else f"{count} is no count"
+            raise ValueError(f"cannot draw `{name}`: {cause}")
         chosen = self.seed if seed is None else seed
         return sample(self.executable, name, count, chosen, averaged=self.averaged, batch=batch, options=options)
 

@@ -14,6 +14,7 @@ from compose.faults.dynamics import (
     not_a_level,
     not_a_start,
     not_an_energy,
+    random_chain,
     uniform_chain,
 )
 from compose.faults.models import (
@@ -95,6 +96,7 @@ __all__ = [
     "not_noise",
     "not_whole",
     "option_without_default",
+    "random_chain",
     "too_many_arguments",
     "uniform_chain",
     "unknown_argument",

@@ -17,6 +17,7 @@ __all__ = [
     "not_a_level",
     "not_a_start",
     "not_an_energy",
+    "random_chain",
     "uniform_chain",
 ]
 
@@ -120,6 +121,21 @@ def chain_noise(span: Span | None, seed: Node) -> Finding:
         span=span,
         message=f"`{seed.leaf.path if seed.leaf else seed.name}` is noise that a loop draws inside, step by step",
         help="read `.state`, where a chain ended, or hand the noise on as it is: m.at(~m.noise)",
+    )
+
+
+@fault("T245")
+def random_chain(span: Span | None, place: Span | None) -> Finding:
+    """What a chain or a flow follows draws noise of its own in each step.
+
+    Wrong: `langevin(energy(_ + ~normal(like=_)), ..)`.   Right: `langevin(energy(_ + ~normal(like=x)), ..)`.
+    """
+    notes = (Note(place, "this is drawn anew wherever the chain stands"),) if place else ()
+    return Finding(
+        span=span,
+        message="a chain follows a function without noise, and this one draws",
+        help="draw before the chain, on a line of its own",
+        notes=notes,
     )
 
 

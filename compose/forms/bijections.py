@@ -11,6 +11,7 @@ from compose.diagnostics import Span
 from compose.expressions import Expression
 from compose.forms import CONVERT, form
 from compose.graph import BlockUse, Body, LeafLaw, Node, Operation
+from compose.models import refuse_draws
 from compose.tracer import Tracer
 from compose.values import Bijection, BlockValue, Value
 
@@ -72,6 +73,7 @@ class FlowBijection(Bijection):
         value = self.site.with_(inner, {}).apply(self.function, list(state), self.span)
         if not isinstance(value, Node):
             raise faults.not_an_energy(self.span, value)
+        refuse_draws(inner, self.span)
         if self.settings["follows"] == "gradient_flow":
             inner.expect_scalar(value, self.span)
         return inner.body(value, state, about=ABOUT[self.settings["follows"]])

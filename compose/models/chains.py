@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from compose.elaborate import Evaluator
     from compose.expressions import Call
 
-__all__ = ["Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel"]
+__all__ = ["Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel", "refuse_draws"]
 
 LONE = "v"  # what the state is called in a potential where it is one tensor
 
@@ -102,6 +102,7 @@ class Dynamics:
         inner = Tracer(name, tracer, dynamics=True)
         held = map_noise(state, lambda key, leaf: inner.given("state", key or LONE, self.span, leaf.chain))
         potential = self.potential(inner, held)
+        refuse_draws(inner, self.span)
         return inner.body(
             potential, list(leaves_of(held).values()), differentiable=self.differentiable, about=self._about()
         )
@@ -344,6 +345,13 @@ class MemoryModel(Model):
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """Refused: what a memory holds has no density."""
         raise faults.no_density(span, self.name, "what a memory holds has no density")
+
+
+def refuse_draws(inner: Tracer, span: Span | None) -> None:
+    """What a chain or a flow follows may draw nothing: its loop would have to make the noise."""
+    for node in inner.graph.nodes:
+        if node.leaf is not None:
+            raise faults.random_chain(span, node.span)
 
 
 def _last(path: str) -> str:
