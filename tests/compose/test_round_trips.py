@@ -40,6 +40,12 @@ def test_every_form_of_a_spec_is_the_same_spec(data):
         assert dump_yaml(again) == dump_yaml(spec)
 
 
+@pytest.mark.parametrize("term", ["freeze(~x)", "sg(sg(x))", "~2", "freeze(f)(x)", "-1", "true", "'a'", "[1, x]"])
+def test_a_term_of_any_form_is_the_same_term(term):
+    spec = parse_spec(f"compose: 1\nstages:\n  - steps: 1\n    minimize:\n      a: {term}\n")
+    assert parse_spec(dump_json(spec, structured=True)) == spec
+
+
 @named(LIBRARY)
 def test_every_form_of_a_spec_of_the_library_is_the_same_spec(path):
     spec = load_spec(path)

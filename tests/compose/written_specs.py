@@ -1,4 +1,4 @@
-"""Strategies for specs: expressions of every form, params, blocks, programs, functions, stages of one update or many."""
+"""Strategies for specs: expressions of every form, params, blocks, programs, functions, stages, updates."""
 
 import keyword
 
@@ -159,8 +159,10 @@ SOURCES = st.builds(
 BLOCKS = st.builds(
     lambda options, known: {"kind": "energy.mlp", **options, **known},
     OPTIONS,
-    st.fixed_dictionaries({}, optional={"trainable": st.booleans(), "like": IDENTIFIERS, "weights": st.just({"file": "w.pt"})}),
-)  # fmt: skip
+    st.fixed_dictionaries(
+        {}, optional={"trainable": st.booleans(), "like": IDENTIFIERS, "weights": st.just({"file": "w.pt"})}
+    ),
+)
 
 
 def specs():
