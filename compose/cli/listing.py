@@ -11,7 +11,7 @@ import click
 from blocks.registry import BLOCKS, OPERATORS, Registry
 from compose.cli.commands import Command
 
-__all__ = ["listing", "version"]
+__all__ = ["listing", "show_library", "version"]
 
 LIBRARY = Path(__file__).resolve().parents[2] / "specs"
 SHELVES = {  # the registries of the layer above, as their sources declare them
@@ -34,7 +34,16 @@ def listing(noun: str, as_json: bool) -> None:
     found = _library() if noun == "specs" else _registered(noun)
     if as_json:
         click.echo(json.dumps(found, indent=1))
-        return
+    else:
+        _show(found)
+
+
+def show_library() -> None:
+    """The specs that come along, with a line on each."""
+    _show(_library())
+
+
+def _show(found: dict[str, str]) -> None:
     width = max(map(len, found), default=0)
     for name, summary in found.items():
         lines = textwrap.wrap(summary, max(110 - width - 2, 40)) or [""]
