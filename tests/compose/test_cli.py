@@ -23,7 +23,7 @@ stages:
 samplers: {default: ~flow}
 """
 FAULTY = GOOD.replace("flow.log_prob(x)}", "flo.log_prob(x)}")
-COMMANDS = ("new", "run", "check", "explain", "show", "sample", "eval", "list", "schema", "version")
+COMMANDS = ("new", "run", "check", "explain", "show", "diff", "sample", "eval", "list", "schema", "version")
 
 
 @pytest.fixture
