@@ -10,6 +10,7 @@ import click
 
 from compose.cli.checking import with_plugins
 from compose.cli.commands import Command
+from compose.cli.completing import specs_and_runs
 
 if TYPE_CHECKING:
     from compose.build import Composition
@@ -21,8 +22,8 @@ COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
 
 
 @click.command(cls=Command, short_help="What differs between two specs or runs.")
-@click.argument("one", metavar="A")
-@click.argument("other", metavar="B")
+@click.argument("one", metavar="A", shell_complete=specs_and_runs)
+@click.argument("other", metavar="B", shell_complete=specs_and_runs)
 @with_plugins
 @click.option("as_json", "--json", is_flag=True, help="The changes as JSON.")
 def diff(one: str, other: str, plugins: tuple[Path, ...], as_json: bool) -> int:

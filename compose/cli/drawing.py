@@ -9,6 +9,7 @@ import click
 
 from compose.cli.checking import with_plugins
 from compose.cli.commands import Command
+from compose.cli.completing import run_folders, samplers_of_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,8 +23,8 @@ RUN = click.Path(path_type=Path)
 
 
 @click.command(cls=Command, short_help="Draw from a run.")
-@click.argument("folder", metavar="RUN", type=RUN)
-@click.argument("sampler", required=False)
+@click.argument("folder", metavar="RUN", type=RUN, shell_complete=run_folders)
+@click.argument("sampler", required=False, shell_complete=samplers_of_run)
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="How many rows.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of the noise.  [the run's]")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A .png, .npy or .pt file.")
@@ -66,7 +67,7 @@ def sample(
 
 
 @click.command("eval", cls=Command, short_help="Measure a run.")
-@click.argument("folder", metavar="RUN", type=RUN)
+@click.argument("folder", metavar="RUN", type=RUN, shell_complete=run_folders)
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of the noise.  [the run's]")
 @click.option("split", "--data", default="test", show_default=True, help="The split to measure on.")
 @click.option("as_json", "--json", is_flag=True, help='{"NAME": {"value": ..., "error": ...}}')
