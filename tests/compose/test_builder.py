@@ -262,3 +262,16 @@ def test_what_cannot_be_read_stands_at_the_line_of_python_too():
 
 def test_a_spec_prints_its_program():
     assert load_spec(ROOT / "specs/thesis/glf.yaml").to_python().startswith("from compose.builder import c\n")
+
+
+def test_an_editor_knows_every_word_and_every_kind():
+    from tests.compose.words_stub import STUB, stub
+
+    def names(text):
+        """Words and kinds; how they are explained may change."""
+        return {line.split(":")[0] for line in text.split("\n") if line.startswith("    ") and '"""' not in line}
+
+    written = STUB.read_text(encoding="utf-8")
+    assert names(written) == names(stub()), "run `python -m tests.compose.words_stub`"
+    for word in ("squared_error", "langevin", "frechet"):
+        assert f"    {word}: _Value" in written
