@@ -148,7 +148,8 @@ FLOORS: dict[str, Callable[[], Floor]] = {  # a new floor adds one row
 def interleave(runs: dict[str, Run], *, rounds: int = 5, seconds: float = 0.5, period: int = 1) -> dict[str, float]:
     """Seconds per call of each: the median over rounds, in each of which every one runs for about `seconds`.
 
-    Every other round turns their order round. The number of calls in a round is a multiple of `period`, so that lazy terms weigh what they should.
+    Every other round turns their order round. The number of calls in a round is a multiple of `period`, so that lazy
+    terms weigh what they should.
     """
     repeats = {}
     for name, run in runs.items():
