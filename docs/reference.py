@@ -22,10 +22,10 @@ Option = tuple[str, str, str]
 """Name, type, default."""
 
 INTRODUCTIONS = {
-    "blocks": "What owns parameters or state. In a spec: `name: {kind: decoder.mlp, hidden: [64]}`. What a block takes and "
-    "makes is read off its calls; every other option is below, with its default.",
-    "operators": "What may be called in an expression, by name. Values are batched, events have any shape; a loss gives "
-    "one number a sample.",
+    "blocks": "What owns parameters or state. In a spec: `name: {kind: decoder.mlp, hidden: [64]}`. What a block takes "
+    "and makes is read off its calls; every other option is below, with its default.",
+    "operators": "What may be called in an expression, by name. Values are batched, events have any shape; a loss "
+    "gives one number a sample.",
     "forms": "Words of the language that act on models, blocks, functions or edges, and so are no operators.",
     "data": "What `data: {source: NAME, ...}` may name. Each declares its fields, their shapes and ranges.",
     "metrics": "What a line of `evaluate` may call. An argument is a sampler, the data, values, or a function.",
