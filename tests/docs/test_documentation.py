@@ -39,15 +39,38 @@ def test_a_spec_in_the_pages_is_clean_and_runs(name, text, tmp_path):
     assert main(["run", str(path), "--smoke"]) == 0
 
 
-def test_what_the_page_on_extending_adds_is_a_plugin_whose_spec_runs(tmp_path):
+@pytest.fixture
+def plugin(tmp_path):
+    """What the page on extending adds, as files: a plugin, and a spec that uses all of it."""
     page = DOCS / "extending.md"
     (tmp_path / "plugin.py").write_text("\n\n".join(fenced(page, "python")))
     (spec,) = fenced(page, "yaml")
     (tmp_path / "spec.yaml").write_text(spec)
-    words = [sys.executable, "-m", "compose", "run", "spec.yaml", "--plugin", "plugin.py", "--quiet", "--out", "run"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=environment(), check=False)
+    return tmp_path
+
+
+def test_what_the_page_on_extending_adds_is_a_plugin_whose_spec_runs(plugin):
+    words = ["-m", "compose", "run", "spec.yaml", "--plugin", "plugin.py", "--quiet", "--out", "run"]
+    done = python(words, plugin)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^radius +\d", done.stdout, re.MULTILINE), done.stdout
+
+
+PATIENCE = """
+from plugin import check_patience
+from compose.spec import load_spec
+from runners.launch import examine
+
+for steps in ("20", "100000000"):
+    composition, _ = examine(load_spec("spec.yaml", [f"stages.0.steps={steps}"]))
+    print([(found.code, found.message) for found in check_patience(composition, None)])
+"""
+
+
+def test_the_check_of_the_page_on_extending_tells_a_long_stage_from_a_short_one(plugin):
+    done = python(["-c", PATIENCE], plugin)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["[]", "[('C901', '100,000,000 steps are more than anybody waits for')]"]
 
 
 def test_the_page_on_python_runs(tmp_path, monkeypatch):
@@ -81,16 +104,20 @@ def test_every_kind_of_a_block_is_in_the_reference_with_its_options():
 
 
 def test_the_pages_build_without_a_warning_and_every_link_leads_somewhere(tmp_path):
-    words = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", str(DOCS), str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment(), check=False)
+    done = python(["-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", str(DOCS), str(tmp_path)], tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "index.html").exists()
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_no_page_is_left_out_of_the_index():
     listed = set(re.findall(r"^([\w/]+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE))
     assert {named(page) for page in PAGES} - {"index"} <= listed
+
+
+def python(words, folder):
+    """A Python process of its own, in `folder`."""
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, capture_output=True, text=True, env=environment, check=False
+    )
