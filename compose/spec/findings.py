@@ -244,6 +244,22 @@ def base_cycle(span: Span, files: tuple[str, ...]) -> Finding:
     )
 
 
+@finding("Y323", "error")
+def unknown_item(span: Span, name: str, noun: str, known: Iterable[str]) -> Finding:
+    """A spec changes a stage or an update that the spec it extends has not.
+
+    Wrong: `stages: {enregy: {steps: 10}}`.   Right: `stages: {energy: {steps: 10}}`.
+    """
+    known = tuple(known)
+    near = nearest(name, known)
+    listed = f"it has {', '.join(known)}; to add one, write the whole list"
+    return Finding(
+        span=span,
+        message=f"the spec that is extended has no {noun} `{name}`",
+        help=f"did you mean `{near}`?" if near else listed,
+    )
+
+
 @finding("Y331", "error")
 def bad_setting(span: Span, text: str) -> Finding:
     """A `--set` is not of the form path=value.

@@ -23,10 +23,21 @@ from compose.spec.fields import (
 )
 from compose.spec.records import Items, Record, Scalar, Table, describe, refuse
 
-__all__ = ["Fit", "Gradients", "Optimizer", "OptimizerOverride", "Stage", "Term", "Update", "check_repeated"]
+__all__ = [
+    "ITEMS_BY_NAME",
+    "Fit",
+    "Gradients",
+    "Optimizer",
+    "OptimizerOverride",
+    "Stage",
+    "Term",
+    "Update",
+    "check_repeated",
+]
 
 LEARNING_RATE = 1e-3
 OF_AN_UPDATE = ("train", "minimize", "maximize", "every", "times", "batch")  # keys that cannot stand beside `updates`
+ITEMS_BY_NAME = "; names in place of `-` only change a list that the spec under `extends` has"
 WORK = ("minimize", "maximize", "write", "fit", "copy", "updates")
 
 
@@ -193,7 +204,8 @@ class Stage(Record):
         if updates is not None and (not isinstance(updates, Items) or not updates):
             got = "an empty list" if isinstance(updates, Items) else describe(updates)
             span = updates.place.span((), key=True)
-            refuse(info, say.wrong_type(span, "`updates`", "a list of updates", got, "write `- train: [...]` below it"))
+            way_out = f"write `- train: [...]` below it{ITEMS_BY_NAME if isinstance(updates, Table) else ''}"
+            refuse(info, say.wrong_type(span, "`updates`", "a list of updates", got, way_out))
             return Table({key: part for key, part in value.items() if key != "updates"}, value.place)
         if isinstance(updates, Items):
             return Table({**value, "updates": tuple(updates)}, value.place)  # type: ignore[dict-item]
