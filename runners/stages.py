@@ -125,7 +125,11 @@ class StageRun:
 
     def _share(self, inputs: Inputs, clock: Clock, batch: Mapping[str, Tensor]) -> dict[str, Any]:
         rows = len(next(iter(batch.values())))
-        return inputs.program(inputs.values(rows, batch, clock, step=int(clock.step)))
+        values = inputs.values(rows, batch, clock, step=int(clock.step))
+        if self.session.mixed:  # its graph is gone back through as those of the updates are
+            with self.session.fabric.autocast():
+                return inputs.program(values)
+        return inputs.program(values)
 
     def _copy(self, copies: Mapping[str, str]) -> None:
         blocks, averages, averaged = (

@@ -18,6 +18,7 @@ __all__ = [
     "not_a_sample",
     "not_a_tensor",
     "not_callable",
+    "not_shareable",
     "not_whole",
     "option_without_default",
     "too_many_arguments",
@@ -233,6 +234,19 @@ def not_a_sample(span: Span | None, value: object) -> Finding:
         else "name a value"
     )
     return Finding(span=span, message=f"a sampler gives values, and this is {describe(value)}", help=way)
+
+
+@fault("T246")
+def not_shareable(span: Span | None, name: str, value: object) -> Finding:
+    """The updates of a stage share tensors: a model, a distribution or a record cannot be kept for a step.
+
+    Wrong: `shared: [q]` with `q: encoder(x)`, a distribution.   Right: `shared: [z]` with `z: ~q`.
+    """
+    return Finding(
+        span=span,
+        message=f"the updates of a stage share tensors, and `{name}` is {describe(value)}",
+        help="share tensors that are drawn or read from it, each on a line of its own",
+    )
 
 
 @fault("T235")
