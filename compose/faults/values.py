@@ -68,13 +68,15 @@ def not_a_tensor(span: Span | None, value: object) -> Finding:
 
 
 @fault("T206")
-def model_as_argument(span: Span | None, block: str) -> Finding:
+def model_as_argument(span: Span | None, block: str, value: object) -> Finding:
     """A block is given a model where it takes a value.
 
     Wrong: `decoder(normal)`.   Right: `decoder(~normal)`.
     """
     return Finding(
-        span=span, message=f"`{block}` takes a value, and is given a model", help="draw the model: put `~` before it"
+        span=span,
+        message=f"`{block}` takes a value, and is given {describe(value)}",
+        help="draw the model: put `~` before it",
     )
 
 
