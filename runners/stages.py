@@ -33,7 +33,7 @@ class StagePlan:
     def clock(self, step: int, run_step: int) -> Clock:
         """The clock at a step of the stage; an epoch is a pass over the data."""
         epoch = step * self.stride // self.steps_per_epoch if self.steps_per_epoch else 0
-        return Clock(step, epoch, step / self.steps, run_step)
+        return Clock(step, epoch, step / max(self.steps, 1), run_step)  # a stage that only copies has no steps
 
     def batch(self, step: int, offset: int) -> int:
         """The number of the batch of a step."""

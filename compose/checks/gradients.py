@@ -36,7 +36,8 @@ def check_gradients(composition: Composition, catalogue: Catalogue) -> Iterator[
     """What is wrong with `train`, and with the way of the gradients, in every update."""
     for stage in composition.stages:
         for update in stage.updates:
-            if update.spec.train is None and len(stage.updates) > 1:
+            has_terms = bool(update.spec.minimize or update.spec.maximize)
+            if has_terms and update.spec.train is None and len(stage.updates) > 1:
                 yield missing_train(update.spec.place.head, update.name)
                 continue
             yield from _entries(composition, update)

@@ -219,6 +219,21 @@ def not_a_choice(span: Span, what: str, got: str, choices: Iterable[str]) -> Fin
     )
 
 
+@finding("Y319", "error")
+def idle_keys(span: Span, keys: Iterable[str], what: str) -> Finding:
+    """Keys that only training gives a meaning stand where nothing is trained.
+
+    Wrong: `steps: 100` in a stage that only has `copy`.   Right: no `steps`, or a `minimize` beside it.
+    """
+    keys = tuple(keys)
+    listed = ", ".join(f"`{key}`" for key in keys)
+    return Finding(
+        span=span,
+        message=f"{listed} {'does' if len(keys) == 1 else 'do'} nothing in {what}",
+        help=f"remove {'it' if len(keys) == 1 else 'them'}, or add `minimize:` with a term below it",
+    )
+
+
 @finding("Y321", "error")
 def base_not_found(span: Span, name: str, known: Iterable[str]) -> Finding:
     """The spec that `extends` names is neither a file beside this one nor a spec of the library.
