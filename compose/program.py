@@ -46,13 +46,15 @@ class Input:
     """One named input of a program.
 
     data: a field of the batch. noise: a `leaf`. clock: `step`, `epoch`, `progress` or `run_step`, a number.
-    shared: a value that the stage's shared program made. option: a parameter of a sampler function.
+    shared: a value that the stage's shared program made; its graph comes with it if a `gradient` must pass it, else it
+    is detached. option: a parameter of a sampler function.
     """
 
     name: str
     kind: Literal["data", "noise", "clock", "shared", "option"]
     leaf: Leaf | None = None
     default: Any = None
+    gradient: bool = False
 
 
 @dataclass(frozen=True)
