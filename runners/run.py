@@ -19,7 +19,7 @@ from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
 from runners.progress import Progress
-from runners.sampling import sample
+from runners.sampling import default_count, sample
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, RunFailed, RunState
 from runners.updates import Session
@@ -70,24 +70,30 @@ class Run:
         """The blocks that samplers read from their averages."""
         return frozenset(self.state.averaged)
 
-    def conditional(self, name: str) -> bool:
-        """Whether a sampler reads data."""
-        return self.executable.sampler(name, self.averaged).conditional
+    def reads(self, name: str) -> list[str]:
+        """The fields of the data that a sampler reads."""
+        program = self.executable.sampler(name, self.averaged).program
+        return [given.name for given in program.inputs if given.kind == "data"]
 
     def sample(
         self,
         name: str = "default",
-        count: int = 64,
+        count: int | None = None,
         *,
         seed: int | None = None,
         batch: Mapping[str, Tensor] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Tensor | dict[str, Tensor]:
-        """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given."""
+        """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given.
+
+        By default as many as fill a picture. `batch`: the rows that a conditional sampler reads, by field ({"x": x}).
+        Raises ValueError for an unknown sampler or option, and for rows that are missing.
+        """
         known = self.executable.spec.samplers
-        if name not in known or count < 1:
+        if name not in known or (count is not None and count < 1):
             cause = f"its samplers are {', '.join(known) or 'none'}" if name not in known else f"{count} is no count"
             raise ValueError(f"cannot draw `{name}`: {cause}")
+        count = count or default_count(self.executable, name, self.averaged)
         chosen = self.seed if seed is None else seed
         return sample(self.executable, name, count, chosen, averaged=self.averaged, batch=batch, options=options)
 
