@@ -25,7 +25,7 @@ from runners.batches import Batches, LoaderBatches
 from runners.catalogue import catalogue_of, open_sources
 from runners.datasets import Source
 from runners.evaluate import check_evaluations, evaluate, rows_of
-from runners.folder import RunFolder, choose_folder
+from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, open_rows
 from runners.loop import Intervals
 from runners.pictures import POINTS
@@ -72,14 +72,19 @@ def assemble(composition: Composition, seed: int) -> Executable:
 def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatches | None = None) -> Run:
     """Train a checked spec, or go on from where its folder stands.
 
-    Raises SpecError if the data cannot be had or divided into such batches, RunFailed, Interrupted.
+    Raises SpecError if the folder is taken or began with another spec, or if the data cannot be had or divided into
+    such batches; RunFailed, Interrupted.
     """
+    folder = _folder(spec, order)
+    check_folder(folder, spec)
     sources = {} if loader is not None else open_sources(spec)
     batches = loader if loader is not None else batches_of(spec, sources)
     executable = assemble(composition, spec.run.seed)
     fill_blocks(dict(executable.blocks.items()), spec)
-    folder = _folder(spec, order)
-    about: dict[str, Any] = {"plugins": [str(path.resolve()) for path in order.plugins]}
+    about: dict[str, Any] = {
+        "plugins": [str(path.resolve()) for path in order.plugins],
+        "spec_sha256": identity(spec),
+    }
     if loader is not None:
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 

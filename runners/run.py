@@ -113,7 +113,8 @@ def run(
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
 
-    A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume;
+    A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume (by the
+    `spec_sha256` of `about`, if it has one);
     `fields` tells pictures the data's range, `reference` is the data beside them (default: the first batch); `picture`
     is the composition drawn, a PNG; `evaluate(executable, averaged)` gives metrics where a stage ends. Raises RunFailed
     (a value that is not finite, a folder in use, another spec), and Interrupted after a signal, once all is saved.
@@ -121,7 +122,7 @@ def run(
     options = options or Options()
     home = RunFolder(folder)
     with home.locked():
-        facts = {**(about or {}), **_facts(executable, spec_text, options)}
+        facts = {**_facts(executable, spec_text, options), **(about or {})}
         _same_run(home, facts)
         progress = Progress(quiet=options.quiet)
         prepared = _prepare(executable, batches, options)
