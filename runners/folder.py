@@ -75,7 +75,7 @@ class RunFolder:
         """What `run.json` says; empty if there is none."""
         try:
             return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
 
     def say(self, status: Status, facts: Mapping[str, Any]) -> None:
