@@ -150,8 +150,8 @@ def _worded(module: Module, hint: ast.expr | None) -> tuple[str, str]:
         inner = hint.slice.elts if isinstance(hint.slice, ast.Tuple) else [hint.slice]
         if ast.unparse(hint.value) == "Literal":
             return " | ".join(str(one.value) for one in inner if isinstance(one, ast.Constant)), ""
-        kind = _worded(module, inner[-1])[0]
-        return f"list of {kind}s" if " " not in kind or kind == "whole number" else f"list of: {kind}", ""
+        one = _worded(module, inner[-1])[0]
+        return f"list of {one}s" if "|" not in one else f"list of: {one}", ""
     written = ast.unparse(hint)
     if written in WORDS:
         return WORDS[written], ""

@@ -148,7 +148,7 @@ def test_help_and_lists_are_quick_and_import_neither_torch_nor_pydantic(words):
         start = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
         times.append(time.perf_counter() - start)
-    assert done.stderr.strip() == "set()"
+    assert done.stderr.split("\n")[-2] == "set()"
     assert min(times) < 1.0  # 0.15 s on an idle machine; the bound leaves room for a busy one
 
 
