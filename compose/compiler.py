@@ -81,7 +81,8 @@ class Executable:
         view, name, title = _SamplerView(self.views, averaged), f"sample_{graphs.name}", f"The sampler {graphs.name}."
         program = self._program(graphs.graph, graphs.value, view, name, title, lone=list(graphs.value) == ["value"])
         conditional = any(given.kind == "data" for given in program.inputs)
-        return CompiledSampler(graphs.name, program, conditional, graphs.options)
+        gives = {key: node.type for key, node in graphs.value.items()}
+        return CompiledSampler(graphs.name, program, conditional, graphs.options, gives)
 
     def _program(
         self, graph: Graph, outputs: dict[str, Node], view: View, name: str, title: str, lone: bool
