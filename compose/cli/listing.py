@@ -15,7 +15,7 @@ from compose.cli.commands import Command
 from compose.cli.signatures import Page, page_of
 from compose.diagnostics import SpecError, nearest
 
-__all__ = ["listing", "version"]
+__all__ = ["listing", "show_library", "version"]
 
 LIBRARY = Path(__file__).resolve().parents[2] / "specs"
 SHELVES = {  # the registries of the layer above, as their sources declare them
@@ -88,6 +88,11 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
         lines.append(f"{head}  {wrapped[0]}".rstrip())
         lines += [f"{' ' * len(head)}  {line}" for line in wrapped[1:]]
     return lines
+
+
+def show_library() -> None:
+    """The specs that come along, with a line on each."""
+    click.echo("\n".join(_columns(list(_library().items()))))
 
 
 def _registered(noun: str) -> dict[str, str]:

@@ -199,6 +199,12 @@ class Spec(Record):
 
         return hashlib.sha256(json.dumps(canonical(self), sort_keys=True).encode()).hexdigest()
 
+    def to_python(self) -> str:
+        """The program that builds the spec (see `compose.builder`)."""
+        from compose.builder import to_python
+
+        return to_python(self)
+
     @classmethod
     def normalise(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data
         """One source of data is a mapping of sources with the name "" ; params are resolved before all else."""

@@ -24,7 +24,7 @@ stages:
 samplers: {default: ~flow}
 """
 FAULTY = GOOD.replace("flow.log_prob(x)}", "flo.log_prob(x)}")
-COMMANDS = ("run", "check", "explain", "show", "sample", "eval", "list", "version")
+COMMANDS = ("new", "run", "check", "explain", "show", "sample", "eval", "list", "schema", "version")
 
 
 @pytest.fixture
