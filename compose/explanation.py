@@ -8,14 +8,16 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.types import Classes, Levels, Taken
 from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.checks import cost, gradient_matrix
-from compose.diagnostics import CODES, Code
+from compose.diagnostics import CODES, Code, Finding, render
 from compose.expressions import unparse
+from compose.pages import Case, Page
 from compose.spec import Optimizer, Spec
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from compose.compiler import Executable
 
-__all__ = ["every_code", "explained", "page_of", "programs", "tables"]
+__all__ = ["every_code", "explained", "headline", "page_of", "programs", "tables"]
 
 WIDTH = 110
 SIGNS = {"reaches": "reaches", "frozen": "frozen", "stopped": "stopped", "no path": "-", "untrained": "·"}
@@ -199,9 +201,42 @@ def every_code() -> Mapping[str, Code]:
     return dict(sorted(CODES.items()))
 
 
-def page_of(code: Code) -> str:
-    """The page of a code: what it is called, the prose of its wording, and specs that show it where they lie beside."""
-    import inspect
+def page_of(
+    code: Code, page: Page, findings: Iterable[Finding], sources: Mapping[str, str], *, color: bool = False
+) -> str:
+    """The page of a code: what is wrong, why it matters, a spec that is wrong and what is said of it, the right one.
 
-    name = code.name.rpartition(".")[2].replace("_", " ")
-    return f"{code.severity}[{code.code}]: {name}\n\n{inspect.cleandoc(code.page)}"
+    `findings`, in `sources`, are what a user is told who does what is wrong.
+    """
+    head = render([Finding(code.code, code.severity, message=headline(code))], {}, color=color)
+    told = render(findings, sources, color=color)
+    wrong, right = _case("wrong", "red", page.wrong, color), _case("right", "green", page.right, color)
+    return "\n\n".join([head, page.prose, wrong, told, right])
+
+
+def headline(code: Code) -> str:
+    """What is wrong: the first line of the docstring that words it."""
+    return code.page.split("\n")[0].rstrip(".")
+
+
+def _case(title: str, style: str, case: Case, color: bool) -> str:
+    """The files of a case, and what is typed."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    console = Console(
+        file=io.StringIO(), width=160, force_terminal=color, no_color=not color, highlight=False,
+        color_system="standard" if color else None,
+    )  # fmt: skip
+    console.print(Text(title, f"bold {style}"))
+    for name, text in case.files.items():
+        kind = {".py": "python", ".yaml": "yaml"}.get(Path(name).suffix, "text")
+        if len(case.files) > 1:
+            console.print(Text(f"\n  {name}", "bold"))
+        shown = Syntax(text.rstrip("\n"), kind, theme="ansi_dark", background_color="default")
+        console.print("", Padding(shown, (0, 4)), sep="\n")
+    typed = "\n".join(f"  $ {command}" for command in (case.before, case.command) if command)
+    console.print(Text(f"\n{typed}"))
+    return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().split("\n"))  # type: ignore[attr-defined]

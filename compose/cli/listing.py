@@ -10,6 +10,7 @@ import click
 
 from blocks.registry import BLOCKS, OPERATORS, Registry
 from compose.cli.commands import Command
+from compose.pages import summaries
 
 __all__ = ["listing", "version"]
 
@@ -19,7 +20,7 @@ SHELVES = {  # the registries of the layer above, as their sources declare them
     "metrics": ("metric", "runners.metrics", "metric"),
     "optimizers": ("optimizer", "runners", "optimizer"),
 }
-NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers")
+NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers", "codes")
 
 
 @click.command("list", cls=Command, short_help="What a spec may name.")
@@ -30,8 +31,9 @@ def listing(noun: str, as_json: bool) -> None:
     compose list blocks              encoders, decoders, flows, energies ...
     compose list operators --json    what may be called in an expression
     compose list specs               the library
+    compose list codes               every finding; `compose explain G101` shows one
     """
-    found = _library() if noun == "specs" else _registered(noun)
+    found = {"specs": _library, "codes": summaries}.get(noun, lambda: _registered(noun))()
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
