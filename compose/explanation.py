@@ -226,8 +226,9 @@ def _case(title: str, style: str, case: Case, color: bool) -> str:
     from rich.syntax import Syntax
     from rich.text import Text
 
+    widest = max((len(line) for text in case.files.values() for line in text.split("\n")), default=0)
     console = Console(
-        file=io.StringIO(), width=160, force_terminal=color, no_color=not color, highlight=False,
+        file=io.StringIO(), width=widest + 80, force_terminal=color, no_color=not color, highlight=False,
         color_system="standard" if color else None,
     )  # fmt: skip
     console.print(Text(title, f"bold {style}"))

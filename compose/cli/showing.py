@@ -13,7 +13,7 @@ FORMATS = ("png", "svg", "pdf")
 
 
 @click.command(cls=Command, short_help="Draw the composition.")
-@click.argument("spec_file", metavar="SPEC", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("spec_file", metavar="SPEC", type=click.Path(path_type=Path))
 @settings
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A .png, .svg or .pdf file.  [NAME.svg]")
 @with_plugins

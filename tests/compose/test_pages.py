@@ -22,7 +22,7 @@ RAN = set()  # right specs that many pages share are run once
 def placed(found, sources):
     """What a finding underlines, as a mark in a file."""
     span = found.span
-    if span is None:
+    if span is None or span.file not in sources:
         return None, Mark(0, found.severity, found.code, None)
     line = text_lines(sources[span.file])[span.line - 1]
     end = span.end_column - 1 if span.end_line == span.line else None
