@@ -209,7 +209,7 @@ def page_of(
     `findings`, in `sources`, are what a user is told who does what is wrong.
     """
     head = render([Finding(code.code, code.severity, message=headline(code))], {}, color=color)
-    told = render(findings, sources, color=color)
+    told = render(findings, sources, color=color) or "(on this machine nothing is said of it)"
     wrong, right = _case("wrong", "red", page.wrong, color), _case("right", "green", page.right, color)
     return "\n\n".join([head, page.prose, wrong, told, right])
 

@@ -274,7 +274,11 @@ def misplaced_comma(span: Span) -> Finding:
 
     Wrong: `~flow, x`.   Right: a line for each, or `record(sample=~flow, data=x)`.
     """
-    return Finding(span=span, message="a comma stands outside brackets", help="write a line for each value, or `record(a=.., b=..)`")
+    return Finding(
+        span=span,
+        message="a comma stands outside brackets",
+        help="write a line for each value, or `record(a=.., b=..)`",
+    )
 
 
 @finding("Y224", "error")

@@ -1,20 +1,24 @@
 """What is said about a text that is not YAML, or more YAML than the language takes (Y1xx)."""
 
+from pathlib import Path
+
 from compose.diagnostics import Finding, Note, Span, finding, nearest
 
 __all__: list[str] = []
 
 
 @finding("Y101", "error")
-def unreadable_file(file: str, reason: str, near: str | None = None) -> Finding:
+def unreadable_file(file: str, reason: str) -> Finding:
     """A file cannot be read: it is not there, it is a folder, or reading it is not allowed.
 
     Wrong: `compose check gfl.yaml` where only `glf.yaml` exists.   Right: name a file that exists.
     """
+    folder, name = Path(file).parent, Path(file).name
+    near = nearest(name, [each.name for each in folder.iterdir()] if folder.is_dir() else [])
     return Finding(
         span=Span(file, 1, 1, 1, 1),
         message=f"`{file}` cannot be read: {reason}",
-        help=f"did you mean `{near}`?" if near else "name a file that exists and may be read",
+        help=f"did you mean `{folder / near}`?" if near and near != name else "name a file that exists and may be read",
     )
 
 

@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from compose.diagnostics import Finding, SpecError, nearest
+from compose.diagnostics import Finding, SpecError
 from compose.positions import findings as say
 from compose.positions.faults import syntax_finding
 from compose.positions.nodes import Document, Entry, Node, Source
@@ -42,11 +42,7 @@ def read_text(path: str | FilePath) -> str:
     try:
         raw = FilePath(path).read_bytes()
     except OSError as problem:
-        folder, name = FilePath(path).parent, FilePath(path).name
-        near = nearest(name, [each.name for each in folder.iterdir()] if folder.is_dir() else [])
-        reason = problem.strerror or "it cannot be read"
-        found = say.unreadable_file(str(path), reason, str(folder / near) if near and near != name else None)
-        raise SpecError([found]) from None
+        raise SpecError([say.unreadable_file(str(path), problem.strerror or "it cannot be read")]) from None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

@@ -4,6 +4,7 @@ import json
 import shlex
 
 import pytest
+import torch
 
 from compose.cli import main
 from compose.cli.checking import check
@@ -17,6 +18,11 @@ from runners.launch import Order, examine, shortened, train
 CODES = summaries()
 PAGES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 RAN = set()  # right specs that many pages share are run once
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
 def placed(found, sources):
