@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,16 +203,17 @@ def every_code() -> Mapping[str, Code]:
 
 
 def page_of(
-    code: Code, page: Page, findings: Iterable[Finding], sources: Mapping[str, str], *, color: bool = False
-) -> str:
+    code: Code, page: Page, findings: Iterable[Finding], sources: Mapping[str, str], *,
+    color: bool = False, width: int = WIDTH,
+) -> str:  # fmt: skip
     """The page of a code: what is wrong, why it matters, a spec that is wrong and what is said of it, the right one.
 
-    `findings`, in `sources`, are what a user is told who does what is wrong.
+    `findings`, in `sources`, are what a user is told who does what is wrong; prose is `width` columns wide.
     """
     head = render([Finding(code.code, code.severity, message=headline(code))], {}, color=color)
     told = render(findings, sources, color=color) or "(on this machine nothing is said of it)"
     wrong, right = _case("wrong", "red", page.wrong, color), _case("right", "green", page.right, color)
-    return "\n\n".join([head, page.prose, wrong, told, right])
+    return "\n\n".join([head, textwrap.fill(page.prose, width, break_on_hyphens=False), wrong, told, right])
 
 
 def headline(code: Code) -> str:

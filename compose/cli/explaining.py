@@ -2,8 +2,8 @@
 
 import io
 import json
-import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["explain", "said_of"]
 
-CODE = re.compile(r"[A-Za-z]\d{3}")
-
 
 @click.command(cls=Command, short_help="What a spec means; what a code means.")
 @click.argument("subject", metavar="SPEC|CODE")
@@ -38,15 +36,12 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
     compose explain spec.yaml --json
     compose explain T202                    the page of a finding; --json too
     """
-    if CODE.fullmatch(subject) and not Path(subject).exists():
-        return _page(subject.upper(), as_json)
-    from compose.cli.messages import complain, count_errors, in_colour, unknown_code
+    if not Path(subject).suffix and not Path(subject).is_file():
+        return _page(subject, as_json)
+    from compose.cli.messages import complain, count_errors, in_colour
     from compose.cli.plugins import load_plugins
-    from compose.diagnostics import SpecError
     from compose.spec import load_spec
 
-    if not Path(subject).is_file():
-        raise SpecError([unknown_code(subject, None)])
     load_plugins(plugins)
     spec = load_spec(subject, settings)
     from compose.explanation import explained, programs, tables
@@ -65,28 +60,29 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
     return 0
 
 
-def _page(code: str, as_json: bool) -> int:
+def _page(subject: str, as_json: bool) -> int:
     """The page of a code; what is said of its wrong spec is found by checking that spec now."""
     from compose.cli.messages import in_colour, unknown_code
     from compose.diagnostics import SpecError, nearest, to_json
-    from compose.explanation import every_code, headline, page_of
-    from compose.pages import page
+    from compose.pages import page, summaries
+
+    code, codes = subject.upper(), summaries()
+    if code not in codes:
+        family = [each for each in codes if each[0] == code[:1]]
+        raise SpecError([unknown_code(subject, nearest(code, family) or nearest(code, codes))])
+    from compose.explanation import WIDTH, every_code, headline, page_of
     from runners import launch
 
     assert launch.examine, "the runner's codes are declared by importing it"
-    codes = every_code()
-    if code not in codes:
-        family = [each for each in codes if each[0] == code[0]]
-        raise SpecError([unknown_code(code, nearest(code, family) or nearest(code, codes))])
-    told, known = page(code), codes[code]
+    told, known = page(code), every_code()[code]
     findings, sources = said_of(told.wrong)
     if as_json:
         cases = {key: {"files": one.files, "command": one.command} for key, one in told.cases.items()}
         plain = {"code": code, "severity": known.severity, "headline": headline(known), "prose": told.prose}
         click.echo(json.dumps({**plain, **cases, **to_json(findings)}, indent=1))
     else:
-        coloured = in_colour(sys.stdout)
-        click.echo(page_of(known, told, findings, sources, color=coloured), color=coloured)
+        width, colour = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH), in_colour(sys.stdout)
+        click.echo(page_of(known, told, findings, sources, color=colour, width=width), color=colour)
     return 0
 
 

@@ -55,7 +55,7 @@ def test_the_help_of_every_command_begins_with_an_example_of_it(command, capsys)
     assert shown.index("Usage:") > shown.index(f"compose {command}")
 
 
-@pytest.mark.parametrize("noun", ["blocks", "operators", "specs", "data", "metrics", "optimizers"])
+@pytest.mark.parametrize("noun", ["blocks", "operators", "specs", "data", "metrics", "optimizers", "codes"])
 def test_what_a_spec_may_name_is_listed(noun, capsys):
     assert main(["list", noun, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -68,7 +68,7 @@ def test_words_of_the_language_are_listed_with_the_operators(capsys):
     assert {"kl", "langevin", "tilt", "softplus"} <= set(json.loads(capsys.readouterr().out))
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list", "blocks"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["--help"], ["list", "blocks"], ["list", "codes"]], ids=" ".join)
 def test_help_and_lists_are_quick_and_import_neither_torch_nor_pydantic(words):
     heavy = "{'torch', 'pydantic'} & set(sys.modules)"
     code = f"import sys; from compose.cli import main; main({words!r}); print({heavy}, file=sys.stderr)"

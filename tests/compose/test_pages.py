@@ -1,4 +1,4 @@
-"""The pages of the codes: each wrong spec is wrong in this way alone and where it says, each right one checks and runs."""
+"""The pages of the codes: a wrong spec is wrong in this way alone, where it says; a right one checks and runs."""
 
 import json
 import shlex
@@ -39,11 +39,6 @@ def loose(places, like):
     """Places without the text where the mark at the same place says none."""
     texts = {(file, mark[:3]): mark.text for file, mark in like}
     return [(f, m if texts.get((f, m[:3])) is not None else m._replace(text=None)) for f, m in places]
-
-
-def test_every_code_has_a_page_and_every_page_a_code():
-    assert sorted(set(CODES) - set(PAGES)) == []
-    assert sorted(set(PAGES) - set(CODES)) == []
 
 
 @pytest.mark.parametrize("code", PAGES)
@@ -94,7 +89,7 @@ def test_explain_shows_the_prose_both_specs_and_what_is_said_now(capsys):
     assert main(["explain", "g101"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith(f"error[G101]: {CODES['G101'].rstrip('.')}\n")
-    assert page("G101").prose in shown
+    assert " ".join(page("G101").prose.split()) in " ".join(shown.split())
     assert "--> spec.yaml:" in shown
     assert "^^^" in shown
     assert "# error" not in shown
@@ -111,8 +106,9 @@ def test_explain_as_json_holds_the_page(capsys):
 
 
 def test_a_misspelt_code_is_answered_with_the_nearest(capsys):
-    assert main(["explain", "G110"]) == 2
-    assert "compose explain G10" in capsys.readouterr().err
+    for wrong, right in {"G110": "G10", "t2o2": "T2", "Y12": "Y1"}.items():
+        assert main(["explain", wrong]) == 2
+        assert f"compose explain {right}" in capsys.readouterr().err
 
 
 def test_codes_are_listed_with_what_they_say(capsys):
