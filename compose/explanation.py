@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.types import Classes, Levels, Taken
@@ -33,6 +33,8 @@ __all__ = ["every_code", "explained", "headline", "page_of", "programs", "tables
 WIDTH = 110
 SIGNS = {"reaches": "reaches", "frozen": "frozen", "stopped": "stopped", "no path": "-", "untrained": "·"}
 PAINT = {"reaches": "green", "frozen": "blue", "stopped": "red", "no path": "dim", "untrained": "dim"}
+KEY = re.compile(r"\w+(?:\([^)\n]*\))?(?=:(?:\s|$))", re.MULTILINE)  # in YAML
+PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}  # control characters, made visible
 
 
 def explained(composition: Composition) -> dict[str, Any]:
@@ -212,7 +214,9 @@ def page_of(
     """
     head = render([Finding(code.code, code.severity, message=headline(code))], {}, color=color)
     told = render(findings, sources, color=color) or "(on this machine nothing is said of it)"
-    wrong, right = _case("wrong", "red", page.wrong, color), _case("right", "green", page.right, color)
+    changed = {name: text for name, text in page.right.files.items() if page.wrong.files.get(name) != text}
+    wrong = _case("wrong", "1;31", page.wrong, page.wrong.files, color)
+    right = _case("right", "1;32", page.right, changed, color)
     return "\n\n".join([head, textwrap.fill(page.prose, width, break_on_hyphens=False), wrong, told, right])
 
 
@@ -221,25 +225,17 @@ def headline(code: Code) -> str:
     return code.page.split("\n")[0].rstrip(".")
 
 
-def _case(title: str, style: str, case: Case, color: bool) -> str:
-    """The files of a case, and what is typed."""
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.syntax import Syntax
-    from rich.text import Text
+def _case(title: str, style: str, case: Case, files: Mapping[str, str], color: bool) -> str:
+    """Of a case `files`, and what is typed."""
 
-    widest = max((len(line) for text in case.files.values() for line in text.split("\n")), default=0)
-    console = Console(
-        file=io.StringIO(), width=widest + 80, force_terminal=color, no_color=not color, highlight=False,
-        color_system="standard" if color else None,
-    )  # fmt: skip
-    console.print(Text(title, f"bold {style}"))
-    for name, text in case.files.items():
-        kind = {".py": "python", ".yaml": "yaml"}.get(Path(name).suffix, "text")
-        if len(case.files) > 1:
-            console.print(Text(f"\n  {name}", "bold"))
-        shown = Syntax(text.rstrip("\n"), kind, theme="ansi_dark", background_color="default")
-        console.print("", Padding(shown, (0, 4)), sep="\n")
-    typed = "\n".join(f"  $ {command}" for command in (case.before, case.command) if command)
-    console.print(Text(f"\n{typed}"))
-    return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().split("\n"))  # type: ignore[attr-defined]
+    def ink(style: str, text: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if color else text
+
+    shown = [ink(style, title)]
+    for name, text in files.items():
+        seen = text.translate(PICTURES)
+        painted = KEY.sub(lambda key: ink("34", key[0]), seen) if name.endswith(".yaml") else seen
+        shown += [f"  {ink('1', name)}"] if set(case.files) != {"spec.yaml"} else []
+        shown.append(textwrap.indent(painted.rstrip("\n"), "    "))
+    shown.append("\n".join(f"  $ {ink('1', command)}" for command in (case.before, case.command) if command))
+    return "\n\n".join(shown)
