@@ -238,9 +238,9 @@ def wrong_option(span: Span, name: str, noun: str, expected: str) -> Finding:
 
     Wrong: `hidden: wide`.   Right: `hidden: [64, 64]`.
     """
-    return Finding(
-        span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"change the value of `{name}`"
-    )
+    wanted, _, close = expected.partition(", not `")
+    near = close.partition("did you mean ")[2].rstrip("?") or wanted
+    return Finding(span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"write {near}")
 
 
 @finding("N118", "error")

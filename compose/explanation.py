@@ -8,14 +8,17 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
+import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blocks.types import Classes, Field, Levels, Taken
 from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.checks import cost, gradient_matrix
-from compose.diagnostics import CODES, Code
+from compose.diagnostics import CODES, Code, Finding, render
 from compose.expressions import unparse
+from compose.pages import Case, Page
 from compose.settings import length_of, options_of, settings_of_stage, settings_of_update, turns_of
 from compose.spec import Spec
 
@@ -26,11 +29,13 @@ if TYPE_CHECKING:
 
     from compose.compiler import Executable
 
-__all__ = ["every_code", "explained", "page_of", "programs", "tables"]
+__all__ = ["every_code", "explained", "headline", "page_of", "programs", "tables"]
 
 WIDTH = 110
 SIGNS = {"reaches": "reaches", "frozen": "frozen", "stopped": "stopped", "no path": "-", "untrained": "·"}
 PAINT = {"reaches": "green", "frozen": "blue", "stopped": "red", "no path": "dim", "untrained": "dim"}
+KEY = re.compile(r"\w+(?:\([^)\n]*\))?(?=:(?:\s|$))", re.MULTILINE)  # in YAML
+PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}  # control characters, made visible
 
 
 def explained(composition: Composition) -> dict[str, Any]:
@@ -273,9 +278,38 @@ def every_code() -> Mapping[str, Code]:
     return dict(sorted(CODES.items()))
 
 
-def page_of(code: Code) -> str:
-    """The page of a code: what it is called, the prose of its wording, and specs that show it where they lie beside."""
-    import inspect
+def page_of(
+    code: Code, page: Page, findings: Iterable[Finding], sources: Mapping[str, str], *,
+    color: bool = False, width: int = WIDTH,
+) -> str:  # fmt: skip
+    """The page of a code: what is wrong, why it matters, a spec that is wrong and what is said of it, the right one.
 
-    name = code.name.rpartition(".")[2].replace("_", " ")
-    return f"{code.severity}[{code.code}]: {name}\n\n{inspect.cleandoc(code.page)}"
+    `findings`, in `sources`, are what a user is told who does what is wrong; prose is `width` columns wide.
+    """
+    head = render([Finding(code.code, code.severity, message=headline(code))], {}, color=color)
+    told = render(findings, sources, color=color) or "(on this machine nothing is said of it)"
+    changed = {name: text for name, text in page.right.files.items() if page.wrong.files.get(name) != text}
+    wrong = _case("wrong", "1;31", page.wrong, page.wrong.files, color)
+    right = _case("right", "1;32", page.right, changed, color)
+    return "\n\n".join([head, textwrap.fill(page.prose, width, break_on_hyphens=False), wrong, told, right])
+
+
+def headline(code: Code) -> str:
+    """What is wrong: the first line of the docstring that words it."""
+    return code.page.split("\n")[0].rstrip(".")
+
+
+def _case(title: str, style: str, case: Case, files: Mapping[str, str], color: bool) -> str:
+    """Of a case `files`, and what is typed."""
+
+    def ink(style: str, text: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if color else text
+
+    shown = [ink(style, title)]
+    for name, text in files.items():
+        seen = text.translate(PICTURES)
+        painted = KEY.sub(lambda key: ink("34", key[0]), seen) if name.endswith(".yaml") else seen
+        shown += [f"  {ink('1', name)}"] if set(case.files) != {"spec.yaml"} else []
+        shown.append(textwrap.indent(painted.rstrip("\n"), "    "))
+    shown.append("\n".join(f"  $ {ink('1', command)}" for command in (case.before, case.command) if command))
+    return "\n\n".join(shown)

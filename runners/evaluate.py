@@ -185,5 +185,5 @@ def wrong_metric_option(span: Span | None, cause: str) -> Finding:
     Wrong: `modes: mode_coverage(default, data, sigma=3)`.   Right: `modes: mode_coverage(default, data, sigmas=3)`.
     """
     return Finding(
-        span=span, message=cause, help="`compose list metrics` shows what each takes; `count=` may be given to any"
+        span=span, message=cause, help="correct the option; beside its own each metric has `count=`, how many to draw"
     )

@@ -212,7 +212,9 @@ def data_fails(span: Span, cause: str) -> Finding:
     Wrong: `data: {source: digits, batch_size: 2000}`, which has 1437 rows.   Right: `batch_size: 256`.
     """
     return Finding(
-        span=span, message=f"the data cannot be read: {cause}", help="change `data`, or put the files in their place"
+        span=span,
+        message=f"no batch can be made of the data: {cause}",
+        help="change `data`, or put its files in their place",
     )
 
 

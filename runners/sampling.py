@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from compose.diagnostics import SpecError
 from compose.graph import Tensor as TensorType
+from compose.options import unknown_sampler_option
 from compose.program import CompiledSampler
 from runners.inputs import Inputs, moved
 from runners.pictures import IMAGES, rows_of_picture
@@ -32,16 +34,15 @@ def sample(
 ) -> Tensor | dict[str, Tensor]:
     """`count` rows of sampler `name` (a conditional one: of the first `count` rows of `batch`, at most).
 
-    The same arguments give the same bits. Raises ValueError on an unknown option, or if a conditional sampler gets
-    no data.
+    The same arguments give the same bits. Raises SpecError on an unknown option, ValueError if a conditional sampler
+    gets no data.
     """
     sampler = executable.sampler(name, averaged)
     if sampler.conditional and batch is None:
         raise ValueError(f"the sampler `{name}` reads data; hand it a batch")
     unknown = sorted(set(options or {}) - set(sampler.options))
     if unknown:
-        known = ", ".join(sampler.options) or "none"
-        raise ValueError(f"the sampler `{name}` has no option `{unknown[0]}`; it has {known}")
+        raise SpecError([unknown_sampler_option(name, option, tuple(sampler.options)) for option in unknown])
     given = {part.name for part in sampler.program.inputs if part.kind == "option"}
     fixed = {option: value for option, value in (options or {}).items() if option not in given}
     if fixed:  # what an option decides may be the shape of the program

@@ -12,7 +12,7 @@ from compose.cli.commands import Command, Settings
 if TYPE_CHECKING:
     from compose.diagnostics import Finding
 
-__all__ = ["check", "settings", "with_plugins"]
+__all__ = ["check", "examined", "settings", "with_plugins"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -30,7 +30,7 @@ with_plugins = click.option(
 
 
 @click.command(cls=Command, short_help="Prove specs; run nothing.")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(exists=True, path_type=Path))
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
 @settings
 @with_plugins
 @click.option("as_json", "--json", is_flag=True, help="Findings as JSON on stdout.")
@@ -49,7 +49,7 @@ def check(specs: tuple[Path, ...], settings: Settings, plugins: tuple[Path, ...]
     load_plugins(plugins)
     findings, failed = [], 0
     for path in _files(specs):
-        found, sources = _examined(path, settings)
+        found, sources = examined(path, settings)
         errors = count_errors(found)
         findings += found
         failed += bool(errors)
@@ -61,7 +61,7 @@ def check(specs: tuple[Path, ...], settings: Settings, plugins: tuple[Path, ...]
     return 2 if failed else 0
 
 
-def _examined(path: Path, settings: Settings) -> "tuple[Sequence[Finding], Mapping[str, str]]":
+def examined(path: Path, settings: Settings) -> "tuple[Sequence[Finding], Mapping[str, str]]":
     """The findings of one file, and the texts they stand in."""
     from compose.diagnostics import SpecError
     from compose.spec import load_spec

@@ -14,6 +14,7 @@ from blocks.registry import BLOCKS, OPERATORS, Registry
 from compose.cli.commands import Command
 from compose.cli.signatures import Page, page_of
 from compose.diagnostics import SpecError, nearest
+from compose.pages import summaries
 
 __all__ = ["listing", "show_library", "version"]
 
@@ -24,7 +25,8 @@ SHELVES = {  # the registries of the layer above, as their sources declare them
     "optimizers": ("optimizer", "runners", "optimizer"),
 }
 WIDTH = 110
-NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers")
+NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers", "codes")
+WITHOUT_PAGES = ("specs", "codes")
 
 
 @click.command("list", cls=Command, short_help="What a spec may name.")
@@ -38,10 +40,11 @@ def listing(noun: str, name: str | None, as_json: bool) -> None:
     compose list data toy                    the same of a whole family
     compose list operators --json            what may be called in an expression
     compose list specs                       the library
+    compose list codes                       every finding; `compose explain G101` shows one
     """
-    found = _library() if noun == "specs" else _registered(noun)
+    found = {"specs": _library, "codes": summaries}.get(noun, lambda: _registered(noun))()
     chosen = found if name is None else {known: found[known] for known in _named(noun, name, list(found))}
-    if name is not None and noun != "specs":
+    if name is not None and noun not in WITHOUT_PAGES:
         pages = [page_of(noun, known) for known in chosen]
         shown = {page.name: {**asdict(page), "summary": chosen[page.name]} for page in pages}
         click.echo(json.dumps(shown, indent=1) if as_json else "\n\n\n".join(map(_shown, pages)))
@@ -49,7 +52,7 @@ def listing(noun: str, name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(chosen, indent=1))
     else:
         click.echo("\n".join(_columns([(known, summary) for known, summary in chosen.items()])))
-        if name is None and noun != "specs":
+        if name is None and noun not in WITHOUT_PAGES:
             click.echo(f"\n`compose list {noun} NAME` shows the options of one, or of a family", err=True)
 
 

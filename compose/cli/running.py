@@ -20,7 +20,7 @@ __all__ = ["run"]
 
 
 @click.command(cls=Command, short_help="Train a spec, or go on where it stopped.")
-@click.argument("spec_file", metavar="SPEC", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("spec_file", metavar="SPEC", type=click.Path(path_type=Path))
 @settings
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The run folder.  [runs/NAME/seed-S]")
 @click.option("--fresh", is_flag=True, help="Start the next run instead of going on with the last one.")

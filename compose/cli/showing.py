@@ -22,7 +22,7 @@ IN_BYTES = ("png", "pdf")  # what no terminal shows
 
 
 @click.command(cls=Command, short_help="Draw the composition.")
-@click.argument("spec_file", metavar="SPEC", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("spec_file", metavar="SPEC", type=click.Path(path_type=Path))
 @settings
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file to draw into.")
 @click.option(

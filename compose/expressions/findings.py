@@ -272,9 +272,13 @@ def leading_plus(span: Span) -> Finding:
 def misplaced_comma(span: Span) -> Finding:
     """A comma stands outside the brackets of a call or a list.
 
-    Wrong: `x, y`.   Right: `[x, y]`, or a line for each.
+    Wrong: `~flow, x`.   Right: a line for each, or `record(sample=~flow, data=x)`.
     """
-    return Finding(span=span, message="a comma stands outside brackets", help="write one line each, or a list `[x, y]`")
+    return Finding(
+        span=span,
+        message="a comma stands outside brackets",
+        help="write a line for each value, or `record(a=.., b=..)`",
+    )
 
 
 @finding("Y224", "error")

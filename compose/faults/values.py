@@ -187,7 +187,7 @@ def not_whole(span: Span | None, name: str, value: object) -> Finding:
     return Finding(
         span=span,
         message=f"`{name}` is a whole number of at least 1, not {given}",
-        help=f"write {name}=40",
+        help=f"write {name}={max(round(value), 1) if isinstance(value, int | float) else 40}",
     )
 
 
@@ -230,12 +230,11 @@ def not_a_sample(span: Span | None, value: object) -> Finding:
 
     Wrong: `default: vae`.   Right: `default: ~vae`.
     """
-    way = (
-        "draw it: put `~` before it"
-        if "model" in describe(value) or "distribution" in describe(value)
-        else "name a value"
+    return Finding(
+        span=span,
+        message=f"a sampler gives values, and this is {describe(value)}",
+        help="draw it, with `~` before it, or name a value",
     )
-    return Finding(span=span, message=f"a sampler gives values, and this is {describe(value)}", help=way)
 
 
 @fault("T246")

@@ -1,5 +1,7 @@
 """What is said about a text that is not YAML, or more YAML than the language takes (Y1xx)."""
 
+from pathlib import Path
+
 from compose.diagnostics import Finding, Note, Span, finding, nearest
 
 __all__: list[str] = []
@@ -11,7 +13,13 @@ def unreadable_file(file: str, reason: str) -> Finding:
 
     Wrong: `compose check gfl.yaml` where only `glf.yaml` exists.   Right: name a file that exists.
     """
-    return Finding(span=Span(file, 1, 1, 1, 1), message=f"`{file}` cannot be read: {reason}", help="check the path")
+    folder, name = Path(file).parent, Path(file).name
+    near = nearest(name, [each.name for each in folder.iterdir()] if folder.is_dir() else [])
+    return Finding(
+        span=Span(file, 1, 1, 1, 1),
+        message=f"`{file}` cannot be read: {reason}",
+        help=f"did you mean `{folder / near}`?" if near and near != name else "name a file that exists and may be read",
+    )
 
 
 @finding("Y102", "error")
@@ -235,7 +243,8 @@ def reserved_character(span: Span, character: str) -> Finding:
 
     Wrong: `root: @data`.   Right: `root: "@data"`.
     """
-    return Finding(span=span, message=f"in YAML no value can start with `{character}`", help="put the value in quotes")
+    sign = "a backtick" if character == "`" else f"`{character}`"
+    return Finding(span=span, message=f"in YAML no value can start with {sign}", help="remove it, or quote the value")
 
 
 @finding("Y125", "error")
@@ -255,12 +264,12 @@ def unexpected_colon(span: Span) -> Finding:
 def bad_alias(span: Span, sign: str) -> Finding:
     """A value starts with `*` or `&`, which YAML takes for an alias or an anchor, and no name follows.
 
-    Wrong: `x: * 2`.   Right: `x: "* 2"`, or the operand before it.
+    Wrong: `size: * energy(x)`.   Right: `size: 0.1 * energy(x)`.
     """
     return Finding(
         span=span,
         message=f"YAML takes `{sign}` here for an {'alias' if sign == '*' else 'anchor'}",
-        help="put the value in quotes",
+        help=f"write what stands before the `{sign}`; a text that starts with it needs quotes",
     )
 
 

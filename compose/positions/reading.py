@@ -172,6 +172,7 @@ class _Reader:
         node, count = self.anchors[anchor]
         if self.total + count > LARGEST:
             self.stop(say.too_large(self.source.span(start, end), LARGEST))
+        self.total += count
         self._place(node, None, count)
 
     def _scalar(self, event: ScalarEvent, start: int, end: int) -> None:
@@ -184,15 +185,17 @@ class _Reader:
             value = resolve(text) if style is None else text
         except UnicodeDecodeError:
             self.found.append(say.half_character(self.source.span(start, end)))
+            value = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\ufffd", "_")
         except ValueError:
             self.found.append(say.long_number(self.source.span(start, end)))
+            value = 1  # read on with any number
         self._place(Node(self.source, start, end, value, text, style), event.anchor, 1)
 
     def _undecorated(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, start: int) -> int:
         """Where the value itself starts, behind its anchor; a tag is refused."""
         if event.tag is not None:
-            length = len(self.source.text[start:].split(maxsplit=1)[0])
-            self.found.append(say.tag(self.source.span(start, start + length), str(event.tag)))
+            written = self.source.text[start:].split(maxsplit=1)[0]
+            self.found.append(say.tag(self.source.span(start, start + len(written)), written))
         if event.anchor is None and event.tag is None:
             return start
         decoration = ANCHOR.match(self.source.text, start)

@@ -26,7 +26,8 @@ def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
     span, here = written.value.span, (*chain, str(FilePath(document.file).resolve()))
     path = _find(written.value.value, FilePath(document.file).parent)
     if path is None:
-        raise SpecError([say.base_not_found(span, written.value.value, library())], document.sources)
+        beside = [each.stem for each in FilePath(document.file).parent.glob("*.yaml")]
+        raise SpecError([say.base_not_found(span, written.value.value, [*beside, *library()])], document.sources)
     if str(path.resolve()) in here:
         files = (*here[here.index(str(path.resolve())) :], str(path.resolve()))
         raise SpecError([say.base_cycle(span, tuple(FilePath(file).name for file in files))], document.sources)

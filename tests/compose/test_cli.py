@@ -56,7 +56,7 @@ def test_the_help_of_every_command_begins_with_an_example_of_it(command, capsys)
     assert shown.index("Usage:") > shown.index(f"compose {command}")
 
 
-@pytest.mark.parametrize("noun", ["blocks", "operators", "specs", "data", "metrics", "optimizers"])
+@pytest.mark.parametrize("noun", ["blocks", "operators", "specs", "data", "metrics", "optimizers", "codes"])
 def test_what_a_spec_may_name_is_listed(noun, capsys):
     assert main(["list", noun, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -139,7 +139,9 @@ def test_a_thing_that_there_is_none_of_gives_the_nearest(noun, name, near, capsy
     assert near in shown
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list", "blocks"], ["list", "blocks", "flow"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list", "blocks"], ["list", "blocks", "flow"], ["list", "codes"]], ids=" ".join
+)
 def test_help_and_lists_are_quick_and_import_neither_torch_nor_pydantic(words):
     heavy = "{'torch', 'pydantic'} & set(sys.modules)"
     code = f"import sys; from compose.cli import main; main({words!r}); print({heavy}, file=sys.stderr)"
