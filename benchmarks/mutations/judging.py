@@ -53,7 +53,8 @@ def library() -> dict[str, str]:
 def judge(mutant: Mutant) -> Verdict:
     """Check a mutant and weigh what is said."""
     try:
-        found = say(mutant.text, mutant.file)
+        before = {(each.code, each.message) for each in _before(mutant.file)}
+        found = tuple(each for each in say(mutant.text, mutant.file) if (each.code, each.message) not in before)
     except Exception:
         return Verdict(mutant, fault=traceback.format_exc())
     at = [each for each in found if any(_touches(span, mutant) for span in _places(each))]
@@ -95,8 +96,9 @@ def _touches(span: Span, mutant: Mutant) -> bool:
 
 
 @cache
-def _shared() -> Catalogue:
-    return catalogue_of(parse_spec("compose: 1\nname: empty\n"))
+def _before(file: str) -> tuple[Finding, ...]:
+    """What is found without the mistake."""
+    return say(Path(file).read_text(encoding="utf-8"), file)
 
 
 _CONTRACTS: dict = {}

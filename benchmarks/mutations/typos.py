@@ -27,7 +27,7 @@ SIGNS = "+-*/~=.,:()"
 class Mutant:
     """A text with one mistake.   `start` .. `end`: the place of the edit in the new text, as characters.
 
-    `kind` says what was done; `word` is the word that was meant ("" where a sign was changed), `made` what stands there.
+    `kind`: what was done; `word`: the word that was meant ("" where a sign was changed); `made`: what stands there.
     """
 
     file: str

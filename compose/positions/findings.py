@@ -1,6 +1,7 @@
 """What is said about a text that is not YAML, or more YAML than the language takes (Y1xx)."""
 
-from compose.diagnostics import Finding, Note, Span, finding, nearest
+from compose.diagnostics import Edit, Finding, Note, Span, finding
+from compose.suggestions import meant
 
 __all__: list[str] = []
 
@@ -115,6 +116,10 @@ def key_without_value(span: Span, key: str) -> Finding:
 
     Wrong: `{kind, latent: 20}`.   Right: `{kind: encoder.mlp, latent: 20}`.
     """
+    name, colon, value = key.partition(":")
+    if colon:
+        fix = (Edit(span, f"{name}: {value}", key),)
+        return Finding(span=span, message="no blank stands behind this colon", help=f"write `{name}: {value}`", fix=fix)
     return Finding(span=span, message=f"`{key}` stands in `{{ }}` without a value", help=f"write `{key}: ...`")
 
 
@@ -149,11 +154,10 @@ def unknown_alias(span: Span, anchor: str, known: tuple[str, ...]) -> Finding:
 
     Wrong: `prior: *net` without `&net`.   Right: declare the anchor first, or quote a text that starts with `*`.
     """
-    near = nearest(anchor, known)
     return Finding(
         span=span,
         message=f"no anchor `&{anchor}` stands before this",
-        help=f"did you mean `*{near}`?" if near else "declare the anchor, or quote a text that starts with `*`",
+        help=meant(f"*{anchor}", [f"*{each}" for each in known], "declare it, or quote a text that starts with `*`"),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from compose.diagnostics import Finding, SpecError
 from compose.positions import Document, Entry, Node, Source, loads, read_node, read_text
 from compose.spec import findings as say
+from compose.spec.slips import doubtful_keys, known_key, without_idle_removals
 
 __all__ = ["extended", "library", "merge", "override"]
 
@@ -27,7 +28,13 @@ def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
         files = (*here[here.index(str(path.resolve())) :], str(path.resolve()))
         raise SpecError([say.base_cycle(span, tuple(FilePath(file).name for file in files))], document.sources)
     base = extended(loads(read_text(path), str(path)), here)
-    return replace(document, root=merge(base.root, document.root))
+    over, found = without_idle_removals(base.root, document.root)
+    return replace(
+        document,
+        root=merge(base.root, over),
+        findings=(*document.findings, *found),
+        doubtful=(*base.doubtful, *doubtful_keys(base.root, over)),
+    )
 
 
 def library() -> list[str]:
@@ -45,7 +52,7 @@ def merge(base: Node, over: Node) -> Node:
         return over
     merged = dict(base.value)
     for key, entry in over.value.items():
-        known = _known_key(merged, key)
+        known = known_key(merged, key)
         if known is None:
             merged[key] = entry
         elif entry.value.value is None:
@@ -77,13 +84,6 @@ def override(document: Document, settings: Sequence[str], sections: Collection[s
 def _find(name: str, folder: FilePath) -> FilePath | None:
     tried = [root / f"{name}{ending}" for root in (folder, LIBRARY) for ending in ("", ".yaml", ".yml", ".json")]
     return next((path for path in tried if path.is_file()), None)
-
-
-def _known_key(entries: Mapping[str, Entry], key: str) -> str | None:
-    if key in entries:
-        return key
-    head = key.split("(")[0].strip()
-    return next((each for each in entries if ("(" in each or "(" in key) and each.split("(")[0].strip() == head), None)
 
 
 class _Setting:
@@ -123,7 +123,7 @@ class _Setting:
     def entries(
         self, entries: Mapping[str, Entry], step: Node, rest: list[Node], value: Node, where: str
     ) -> dict[str, Entry]:
-        known = _known_key(entries, step.text)
+        known = known_key(entries, step.text)
         if not rest and value.value is None:
             if known is None:
                 raise self.refuse(say.bad_path(step.span, step.text, where, _spelt(entries)))

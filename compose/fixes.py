@@ -1,0 +1,48 @@
+"""Fixes: the edits that findings carry, made in the text itself, so that comments and layout stay.
+
+text_at(span, sources)     what stands at a place
+mended(text, edits)        the text with every edit made that still fits and overlaps no other
+"""
+
+from collections.abc import Iterable, Mapping
+
+from compose.diagnostics import Edit, Span
+
+__all__ = ["mended", "text_at"]
+
+
+def text_at(span: Span, sources: Mapping[str, str]) -> str:
+    """The text at a span; nothing if its file is not there."""
+    text = sources.get(span.file)
+    if text is None:
+        return ""
+    starts = _starts(text)
+    return text[_offset(starts, span.line, span.column) : _offset(starts, span.end_line, span.end_column)]
+
+
+def mended(text: str, edits: Iterable[Edit]) -> tuple[str, int]:
+    """The text with the edits made, and how many were: each where its `old` text stands, the first of two that meet."""
+    starts = _starts(text)
+    placed: list[tuple[int, int, str]] = []
+    for edit in dict.fromkeys(edits):
+        start = _offset(starts, edit.span.line, edit.span.column)
+        end = _offset(starts, edit.span.end_line, edit.span.end_column)
+        fits = edit.old is None or text[start:end] == edit.old
+        if fits and not any((start < other_end and other < end) or start == other for other, other_end, _ in placed):
+            placed.append((start, end, edit.new))
+    for start, end, new in sorted(placed, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text, len(placed)
+
+
+def _starts(text: str) -> list[int]:
+    """The offset of the first character of every line; `\\r\\n`, `\\n` and `\\r` end one."""
+    starts = [0]
+    for at, character in enumerate(text):
+        if character == "\n" or (character == "\r" and text[at + 1 : at + 2] != "\n"):
+            starts.append(at + 1)
+    return starts
+
+
+def _offset(starts: list[int], line: int, column: int) -> int:
+    return starts[min(line, len(starts)) - 1] + column - 1
