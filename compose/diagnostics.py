@@ -149,15 +149,24 @@ def to_json(findings: Iterable[Finding]) -> dict[str, Any]:
     }
 
 
-def render(findings: Iterable[Finding], sources: Mapping[str, str], *, color: bool = False) -> str:
+def render(
+    findings: Iterable[Finding],
+    sources: Mapping[str, str],
+    *,
+    color: bool = False,
+    width: int | None = None,
+    encoding: str = "utf-8",
+) -> str:
     """The findings for a reader: headline, place, the lines with what is meant underlined, and the way out.
 
-    `sources` maps a file's name to its text; a finding in a file that is not there is shown without its lines.
+    `sources` maps a file's name to its text; a finding in a file that is not there is shown without its lines. `color`:
+    with ANSI colours, which change nothing else; `width`: columns of the terminal; `encoding`: what it can show.
     """
-    from compose.rendering import render_finding  # shown rarely: most runs have nothing to render
+    from compose.rendering import Look, render_finding  # shown rarely: most runs have nothing to render
 
+    look = Look(color, width, encoding)
     lines = {file: text_lines(text) for file, text in sources.items()}
-    return "\n\n".join(render_finding(found, lines, color) for found in sorted(findings, key=_order))
+    return "\n\n".join(render_finding(found, lines, look) for found in sorted(findings, key=_order))
 
 
 def text_lines(text: str) -> list[str]:

@@ -1,14 +1,33 @@
 """Fixes: the edits that findings carry, made in the text itself, so that comments and layout stay.
 
-text_at(span, sources)     what stands at a place
-mended(text, edits)        the text with every edit made that still fits and overlaps no other
+text_at(span, sources)          what stands at a place
+mended(text, edits)             the text with every edit made that still fits and overlaps no other
+settled(text, file, findings)   the text mended until nothing is left that is safe to mend
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from compose.diagnostics import Edit, Span
+from compose.diagnostics import Edit, Finding, Span
 
-__all__ = ["mended", "text_at"]
+__all__ = ["mended", "settled", "text_at"]
+
+ROUNDS = 20  # of mending and looking again: a syntax error hides what comes after it
+
+
+def settled(text: str, file: str, findings_of: Callable[[str], Iterable[Finding]]) -> tuple[str, int]:
+    """The text with all fixes of its own findings made, those that come up afterwards too, and how many there were.
+
+    Only edits in `file` are made, and a finding's edits are made together or not at all.
+    """
+    total, seen = 0, {text}
+    for _ in range(ROUNDS):
+        fixes = [found.fix for found in findings_of(text) if found.fix]
+        text, count = mended(text, (edit for fix in fixes if all(e.span.file == file for e in fix) for edit in fix))
+        if not count or text in seen:
+            break
+        total += count
+        seen.add(text)
+    return text, total
 
 
 def text_at(span: Span, sources: Mapping[str, str]) -> str:

@@ -26,10 +26,11 @@ def meant(name: str, known: Iterable[str], otherwise: str, others: Iterable[str]
     return otherwise
 
 
-def respelt(span: Span | None, name: str, known: Iterable[str]) -> tuple[Edit, ...]:
-    """The edit that writes what was meant, if one name alone is a slip of the finger or two away."""
-    near = sole(name, known)
-    return (Edit(span, near, name),) if span is not None and near is not None else ()
+def respelt(span: Span | None, name: str, known: Iterable[str], others: Iterable[str] = ()) -> tuple[Edit, ...]:
+    """The edit that writes what was meant, if one name alone is a slip of the finger or two away, and fits there."""
+    fit = list(known)
+    near = sole(name, [*fit, *others])
+    return (Edit(span, near, name),) if span is not None and near in fit else ()
 
 
 def _listed(names: list[str]) -> str:

@@ -1,6 +1,6 @@
 """What is said about the syntax of an expression (Y2xx)."""
 
-from compose.diagnostics import Finding, Note, Span, finding
+from compose.diagnostics import Edit, Finding, Note, Span, finding
 
 __all__: list[str] = []
 
@@ -47,7 +47,8 @@ def unexpected_character(span: Span, character: str) -> Finding:
     """
     like = LOOKALIKES.get(character)
     way_out = f"write `{like}`" if like else MEANT.get(character, "names are letters, digits and `_`; spell out others")
-    return Finding(span=span, message=f"`{character}` means nothing in an expression", help=way_out)
+    fix = (Edit(span, like, character),) if like else ()
+    return Finding(span=span, message=f"`{character}` means nothing in an expression", help=way_out, fix=fix)
 
 
 @finding("Y202", "error")
@@ -155,7 +156,8 @@ def caret(span: Span) -> Finding:
 
     Wrong: `x ^ 2`.   Right: `x ** 2`.
     """
-    return Finding(span=span, message="`^` is no operator", help="write a power as `**`")
+    fix = (Edit(span, "**", "^"),)
+    return Finding(span=span, message="`^` is no operator", help="write a power as `**`", fix=fix)
 
 
 @finding("Y211", "error")

@@ -32,7 +32,7 @@ def unknown_name(
         span=span,
         message=f"nothing is called `{name}`",
         help=meant(name, names, f"add a line `{name}: ..` under `graph`, or correct the name", unfit),
-        fix=respelt(span, name, [*names, *unfit]) if sure else (),
+        fix=respelt(span, name, names, unfit) if sure else (),
     )
 
 

@@ -130,10 +130,12 @@ def cut_expression(span: Span, whole: str) -> Finding:
     Wrong: `{value: squared_error(x_hat, x), every: 2}`.   Right: block style, one key a line, or quotes around it.
     """
     shown = " ".join(whole.split())
+    safe = not set(whole) & set("\"'\\\n")
     return Finding(
         span=span,
         message="YAML cuts this expression at its comma, because it stands within `{ }` or `[ ]`",
         help=f'write one key a line (block style), or quote it: "{shown}"',
+        fix=(Edit(span, f'"{whole}"', whole),) if safe else (),
     )
 
 
@@ -202,12 +204,14 @@ def long_number(span: Span) -> Finding:
 
 
 @finding("Y121", "error")
-def tab(span: Span) -> Finding:
+def tab(span: Span, fix: tuple[Edit, ...] = ()) -> Finding:
     """A line is indented with a tab; YAML allows blanks only.
 
     Wrong: a tab before `kind:`.   Right: two blanks.
     """
-    return Finding(span=span, message="this line is indented with a tab", help="indent with blanks, two a level")
+    return Finding(
+        span=span, message="this line is indented with a tab", help="indent with blanks, two a level", fix=fix
+    )
 
 
 @finding("Y122", "error")

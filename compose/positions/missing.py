@@ -86,7 +86,12 @@ def _comma(source: Source, at: int) -> Finding | None:
     word = re.match(r"[^\s,:{}\[\]]+|.", text[at:])
     if before == at or word is None or source.span(before, at).line != source.span(at, at).line:
         return None
-    return no_comma(source.span(at, at + word.end()), word[0], source.span(before - 1, before))
+    return no_comma(
+        source.span(at, at + word.end()),
+        word[0],
+        source.span(before - 1, before),
+        (Edit(source.span(before, before), ","),),
+    )
 
 
 def _unopened(source: Source, at: int) -> Finding | None:
@@ -121,7 +126,7 @@ def no_colon(span: Span, key: str, rest: str, fix: tuple[Edit, ...]) -> Finding:
 
 
 @finding("Y132", "error")
-def no_comma(span: Span, word: str, before: Span) -> Finding:
+def no_comma(span: Span, word: str, before: Span, fix: tuple[Edit, ...] = ()) -> Finding:
     """Two entries within `{ }` or `[ ]` are not divided by a comma.
 
     Wrong: `{kind: encoder.mlp latent: 8}`.   Right: `{kind: encoder.mlp, latent: 8}`.
@@ -131,6 +136,7 @@ def no_comma(span: Span, word: str, before: Span) -> Finding:
         message=f"a comma is missing before `{word}`",
         help="put `,` between the two",
         notes=(Note(before, "behind this"),),
+        fix=fix,
     )
 
 
