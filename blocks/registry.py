@@ -19,11 +19,11 @@ Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
 class UnknownName(LookupError):
-    """A name that a registry does not hold; carries the nearest one that it does."""
+    """A name that a registry does not hold; carries those that it does, and the nearest."""
 
-    def __init__(self, noun: str, name: str, nearest: str | None) -> None:
+    def __init__(self, noun: str, name: str, nearest: str | None, known: tuple[str, ...] = ()) -> None:
         super().__init__(f"no {noun} is called `{name}`" + (f"; the nearest is `{nearest}`" if nearest else ""))
-        self.name, self.nearest = name, nearest
+        self.name, self.nearest, self.known = name, nearest, known
 
 
 class Registry:
@@ -56,7 +56,7 @@ class Registry:
         """The thing called `name`, importing its file if need be.   Raises UnknownName."""
         if name not in self._declared:
             if name not in self._index:
-                raise UnknownName(self.noun, name, self.nearest(name))
+                raise UnknownName(self.noun, name, self.nearest(name), tuple(self.names()))
             importlib.import_module(self._index[name][0])
         return self._declared[name]
 

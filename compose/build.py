@@ -126,7 +126,8 @@ class GraphBuilder:
     ) -> World:
         """A new program's world.   `reader` is the sampler or evaluation that it is for: those have no clock."""
         seen = {key: held for key, held in self.spec.samplers.items() if samplers and not isinstance(held, Function)}
-        further = (*self.metrics, *self.spec.samplers) if samplers else ()
+        sources = tuple(filter(None, self.spec.data)) or ("data",)
+        further = (*self.spec.samplers, *sources, *self.metrics) if samplers else ()
         return World(
             self.spec, self.fields, self.blocks, Tracer(name), reader=reader, shared=shared or {}, samplers=seen,
             faulty=self.faulty, guessing="" in self.unread, further=further,

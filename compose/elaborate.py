@@ -6,7 +6,7 @@ evaluated when it is first asked for, and once. `Evaluator` evaluates one expres
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,9 +39,11 @@ from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
+from compose.scope import visible
 from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
+from compose.spelling import sole
 from compose.tracer import Tracer
 from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value, is_seed
 
@@ -107,8 +109,11 @@ class World:
     used: set[str] = field(default_factory=set)
     evaluated: dict[str, Value] = field(default_factory=dict)
 
-    def name(self, name: str, span: Span | None) -> Value:
-        """What a global name stands for.   Raises SpecError if there is none, Poisoned if its line is faulty."""
+    def name(self, name: str, span: Span | None, inner: Iterable[str] = (), called: bool = False) -> Value:
+        """What a global name stands for.   Raises SpecError if there is none, Poisoned if its line is faulty.
+
+        For suggestions: the names of the program around it are `inner`, and it may be `called`.
+        """
         self.used.add(name)
         if name in self.faulty:
             raise Poisoned(name)
@@ -140,17 +145,15 @@ class World:
             return StandardModel(name)
         if name in FORMS or name in OPERATORS.names():
             raise faults.bare_operator(span, name)
-        if self.guessing:
+        fit, unfit = visible(self, inner, called)
+        if self.guessing and not called and sole(name, fit) is None:  # a field of data that could not be read, perhaps
             raise Poisoned(name)
-        raise faults.unknown_name(span, name, self.known())
+        raise faults.unknown_name(span, name, fit, unfit, sure=not self.guessing)
 
-    def known(self) -> list[str]:
-        """Every name that an expression may use, for suggestions."""
-        spec = self.spec
-        return [
-            *spec.graph, *self.fields, *self.blocks, *spec.models, *spec.params, *CLOCK, *STANDARD_MODELS, *FORMS,
-            *OPERATORS.names(), *self.further,
-        ]  # fmt: skip
+    def line_of(self, expression: Expression) -> Span | None:
+        """Where the line stands whose name the expression is."""
+        lined = isinstance(expression, Name) and expression.name in self.spec.graph
+        return self.spec.span("graph", expression.name) if lined else None  # type: ignore[union-attr]
 
     def evaluator(self, line: str) -> Evaluator:
         """An evaluator for a line of its own, whose draws are named by it."""
@@ -220,15 +223,15 @@ class Evaluator:
 
     def operand(self, expression: Expression) -> Node | float | int | bool:
         """The value of an expression that must be a number or a tensor."""
-        return self.as_operand(self(expression), expression.span)
+        return self.as_operand(self(expression), expression.span, self.world.line_of(expression))
 
-    def as_operand(self, value: Value, span: Span | None) -> Node | float | int | bool:
-        """`value`, which must be a number or a tensor."""
+    def as_operand(self, value: Value, span: Span | None, place: Span | None = None) -> Node | float | int | bool:
+        """`value`, which must be a number or a tensor, and was made at `place`."""
         if isinstance(value, Node) and is_seed(value):
             raise faults.chain_noise(span, value)
         if (isinstance(value, Node) and value.family is None) or isinstance(value, int | float):
             return value
-        raise faults.not_a_number(span, value)
+        raise faults.not_a_number(span, value, place)
 
     def tensor(self, expression: Expression) -> Node:
         """The value of an expression that must be a tensor."""
@@ -237,7 +240,7 @@ class Evaluator:
             raise faults.chain_noise(expression.span, value)
         if isinstance(value, Node) and value.family is None:
             return value
-        raise faults.not_a_tensor(expression.span, value)
+        raise faults.not_a_tensor(expression.span, value, self.world.line_of(expression))
 
     def model(self, expression: Expression) -> Model:
         """The value of an expression that must be a model."""
@@ -303,7 +306,7 @@ class Evaluator:
     def _name(self, expression: Name) -> Value:
         if expression.name in self.locals:
             return self.locals[expression.name]
-        return self.world.name(expression.name, expression.span)
+        return self.world.name(expression.name, expression.span, self.locals)
 
     def _hole(self, expression: Hole) -> Value:
         raise faults.hole_outside_function(expression.span)
@@ -362,7 +365,9 @@ class Evaluator:
                 return FORMS[called.name](self, expression)
             if called.name in OPERATORS.names():
                 return call_operator(self, called.name, expression)
-        value = self(called)
+            value: Value = self.world.name(called.name, called.span, self.locals, called=True)
+        else:
+            value = self(called)
         if callable(value):  # a view such as `m.log_prob`, waiting for its arguments
             return value(self, expression)
         if isinstance(value, BlockValue):

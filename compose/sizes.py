@@ -173,8 +173,8 @@ class Sizes:
             return False
         if node.operation.kind == "input" and (node.leaf is not None or node.operation.target in ("state", "capture")):
             return self._know(node, Tensor(event, rows=rows))
-        if node.operation.target == "shared" and node.arguments[0] in self.shared:
-            return self._want(self.shared[node.arguments[0]], event, rows)
+        if node.origin is not None:
+            return self._want(node.origin, event, rows)
         if node.use is not None and self.blocks[node.use.block].role == "memory":
             return self.slots.bind(node.use.block, 0, Tensor(event), node.span)
         name = getattr(node.operation.target, "__name__", str(node.operation.target))

@@ -7,6 +7,7 @@ A sampler that reads no data is drawn as often as the test split has rows, or `c
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from compose.diagnostics import Finding, Span, finding
 from compose.evaluations import EvaluationGraph
 from compose.graph import Tensor as TensorType
 from compose.program import CompiledArgument, CompiledEvaluation
+from compose.suggestions import meant, respelt
 from runners.datasets import BadOption, Source, UnknownOption
 from runners.datasets.options import bind
 from runners.inputs import Inputs
@@ -145,7 +147,9 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
     options = {name: value for name, value in line.options.items() if name != COUNT}
     try:
         bind(f"metric `{line.metric}`", METRICS.find(line.metric), options)
-    except (UnknownOption, BadOption) as error:
+    except UnknownOption as error:
+        yield unknown_metric_option(line, error)
+    except BadOption as error:
         yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
 
 
@@ -176,6 +180,13 @@ def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) ->
         message=f"`{metric}` is given {got}",
         help=f"it takes ({signature}): a source is written `data`, a function `energy(_)`",
     )
+
+
+def unknown_metric_option(line: EvaluationGraph, error: UnknownOption) -> Finding:
+    """An option that the metric does not have: the same code as any option that it refuses."""
+    span, known = line.names.get(error.option), (*error.known, COUNT)
+    found = wrong_metric_option(span or line.span, f"the metric `{line.metric}` has no option `{error.option}`")
+    return replace(found, help=meant(error.option, known, found.help), fix=respelt(span, error.option, known))
 
 
 @finding("T243", "error")

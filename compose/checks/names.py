@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from blocks.registry import OPERATORS
 from compose.build import Composition
 from compose.catalogue import Catalogue
-from compose.diagnostics import Finding, Note, Span, finding, nearest
+from compose.diagnostics import Finding, Note, Span, finding
 from compose.elaborate import CLOCK, STANDARD_MODELS
 from compose.forms import FORMS
 from compose.spec import Function, Spec, Stage, Update
+from compose.suggestions import meant, respelt
 
 __all__ = ["check_blocks", "check_clashes", "updates"]
 
@@ -142,11 +143,11 @@ def unknown_block(span: Span, name: str, known: Iterable[str]) -> Finding:
     Wrong: `train: [encodr]`.   Right: `train: [encoder]`.
     """
     names = tuple(known)
-    near = nearest(name, names)
     return Finding(
         span=span,
         message=f"no block is called `{name}`",
-        help=f"write `{near}`" if near else f"the blocks are {', '.join(names)}",
+        help=meant(name, names, f"the blocks are {', '.join(names)}"),
+        fix=respelt(span, name, names),
     )
 
 
@@ -156,12 +157,11 @@ def unknown_part(span: Span, block: str, part: str, parts: list[str]) -> Finding
 
     Wrong: `train: [encoder.heads]`.   Right: `train: [encoder.head]`.
     """
-    near = nearest(part, parts)
     top = ", ".join(dict.fromkeys(name.split(".")[0] for name in parts))
     return Finding(
         span=span,
         message=f"`{block}` has no part `{part}`",
-        help=f"write `{block}.{near}`" if near else f"its parts are {top}",
+        help=meant(f"{block}.{part}", [f"{block}.{each}" for each in parts], f"its parts are {top}"),
     )
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compose.cli.checking import check, examined, settings, with_plugins
+from compose.cli.checking import check, settings, with_plugins
 from compose.cli.commands import Command, Settings
+from compose.cli.examining import examined
 
 if TYPE_CHECKING:
     from compose.diagnostics import Finding

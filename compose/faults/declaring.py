@@ -9,7 +9,7 @@ from typing import ParamSpec
 from compose.diagnostics import Finding, SpecError, finding
 from compose.graph import Node
 
-__all__ = ["describe", "fault", "write"]
+__all__ = ["describe", "fault"]
 
 Given = ParamSpec("Given")
 
@@ -55,8 +55,3 @@ def describe(value: object) -> str:
         (words.format(getattr(value, "name", "")) for ending, words in WORDS.items() if name.endswith(ending)),
         "something else",
     )
-
-
-def write(near: str | None, otherwise: str) -> str:
-    """The way out: the name that was meant, where there is one."""
-    return f"write `{near}`" if near else otherwise

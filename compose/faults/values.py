@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compose.diagnostics import Finding, Span
+from compose.diagnostics import Finding, Note, Span
 from compose.faults.declaring import describe, fault
 
 __all__ = [
@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 
+def _made(place: Span | None) -> tuple[Note, ...]:
+    return (Note(place, "it is made here"),) if place is not None else ()
+
+
 @fault("T201")
 def not_a_model(span: Span | None, value: object) -> Finding:
     """A draw, or a place that needs a model, has something that is not random.
@@ -43,7 +47,7 @@ def not_a_model(span: Span | None, value: object) -> Finding:
 
 
 @fault("T204")
-def not_a_number(span: Span | None, value: object) -> Finding:
+def not_a_number(span: Span | None, value: object, place: Span | None = None) -> Finding:
     """Arithmetic, or an operator, is given something that is not a number or a tensor.
 
     Wrong: `2 * q` of a distribution `q`.   Right: `2 * ~q`.
@@ -53,18 +57,23 @@ def not_a_number(span: Span | None, value: object) -> Finding:
         if "model" in describe(value) or "distribution" in describe(value)
         else "call it, or name a value"
     )
-    return Finding(span=span, message=f"a number or a tensor is needed here, and this is {describe(value)}", help=way)
+    return Finding(
+        span=span,
+        message=f"a number or a tensor is needed here, and this is {describe(value)}",
+        help=way,
+        notes=_made(place),
+    )
 
 
 @fault("T205")
-def not_a_tensor(span: Span | None, value: object) -> Finding:
+def not_a_tensor(span: Span | None, value: object, place: Span | None = None) -> Finding:
     """A tensor is needed, and something else is given.
 
     Wrong: `grad(energy(x), energy)`.   Right: `grad(energy(x), x)`.
     """
-    return Finding(
-        span=span, message=f"a tensor is needed here, and this is {describe(value)}", help="name a tensor of the graph"
-    )
+    way = "draw it with `~`" if "model" in describe(value) else "name a tensor of the graph"
+    message = f"a tensor is needed here, and this is {describe(value)}"
+    return Finding(span=span, message=message, help=way, notes=_made(place))
 
 
 @fault("T206")

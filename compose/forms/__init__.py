@@ -109,7 +109,8 @@ def _whole(site: Evaluator, expression: Expression, name: str) -> int:
 
 def _flag(site: Evaluator, expression: Expression, name: str) -> bool:
     if not isinstance(expression, Boolean):
-        raise faults.unknown_word(expression.span, "this", ("true", "false"))
+        word = expression.name if isinstance(expression, Name) else "this"
+        raise faults.unknown_word(expression.span, word, ("true", "false"))
     return expression.value
 
 

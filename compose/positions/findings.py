@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from compose.diagnostics import Finding, Note, Span, finding, nearest
+from compose.diagnostics import Edit, Finding, Note, Span, finding
+from compose.suggestions import meant
 
 __all__: list[str] = []
 
@@ -14,11 +15,11 @@ def unreadable_file(file: str, reason: str) -> Finding:
     Wrong: `compose check gfl.yaml` where only `glf.yaml` exists.   Right: name a file that exists.
     """
     folder, name = Path(file).parent, Path(file).name
-    near = nearest(name, [each.name for each in folder.iterdir()] if folder.is_dir() else [])
+    beside = [str(folder / each.name) for each in folder.iterdir() if each.name != name] if folder.is_dir() else []
     return Finding(
         span=Span(file, 1, 1, 1, 1),
         message=f"`{file}` cannot be read: {reason}",
-        help=f"did you mean `{folder / near}`?" if near and near != name else "name a file that exists and may be read",
+        help=meant(str(folder / name), beside, "name a file that exists and may be read"),
     )
 
 
@@ -123,6 +124,10 @@ def key_without_value(span: Span, key: str) -> Finding:
 
     Wrong: `{kind, latent: 20}`.   Right: `{kind: encoder.mlp, latent: 20}`.
     """
+    name, colon, value = key.partition(":")
+    if colon:
+        fix = (Edit(span, f"{name}: {value}", key),)
+        return Finding(span=span, message="no blank stands behind this colon", help=f"write `{name}: {value}`", fix=fix)
     return Finding(span=span, message=f"`{key}` stands in `{{ }}` without a value", help=f"write `{key}: ...`")
 
 
@@ -133,10 +138,12 @@ def cut_expression(span: Span, whole: str) -> Finding:
     Wrong: `{value: squared_error(x_hat, x), every: 2}`.   Right: block style, one key a line, or quotes around it.
     """
     shown = " ".join(whole.split())
+    safe = not set(whole) & set("\"'\\\n")
     return Finding(
         span=span,
         message="YAML cuts this expression at its comma, because it stands within `{ }` or `[ ]`",
         help=f'write one key a line (block style), or quote it: "{shown}"',
+        fix=(Edit(span, f'"{whole}"', whole),) if safe else (),
     )
 
 
@@ -157,11 +164,10 @@ def unknown_alias(span: Span, anchor: str, known: tuple[str, ...]) -> Finding:
 
     Wrong: `prior: *net` without `&net`.   Right: declare the anchor first, or quote a text that starts with `*`.
     """
-    near = nearest(anchor, known)
     return Finding(
         span=span,
         message=f"no anchor `&{anchor}` stands before this",
-        help=f"did you mean `*{near}`?" if near else "declare the anchor, or quote a text that starts with `*`",
+        help=meant(f"*{anchor}", [f"*{each}" for each in known], "declare it, or quote a text that starts with `*`"),
     )
 
 
@@ -206,12 +212,14 @@ def long_number(span: Span) -> Finding:
 
 
 @finding("Y121", "error")
-def tab(span: Span) -> Finding:
+def tab(span: Span, fix: tuple[Edit, ...] = ()) -> Finding:
     """A line is indented with a tab; YAML allows blanks only.
 
     Wrong: a tab before `kind:`.   Right: two blanks.
     """
-    return Finding(span=span, message="this line is indented with a tab", help="indent with blanks, two a level")
+    return Finding(
+        span=span, message="this line is indented with a tab", help="indent with blanks, two a level", fix=fix
+    )
 
 
 @finding("Y122", "error")

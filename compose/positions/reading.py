@@ -19,9 +19,10 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from compose.diagnostics import Finding, SpecError
+from compose.diagnostics import Finding, Span, SpecError
 from compose.positions import findings as say
 from compose.positions.faults import syntax_finding
+from compose.positions.missing import no_comma
 from compose.positions.nodes import Document, Entry, Node, Source
 from compose.positions.scalars import resolve
 
@@ -29,6 +30,7 @@ __all__ = ["load", "loads", "read_node", "read_text", "survey"]
 
 DEEPEST = 64  # mappings and lists within each other; no spec comes near
 LARGEST = 100_000  # nodes, with every alias written out
+NUMBERS = re.compile(r"([-+.\deE\s]*\d\s+)([-+.]?\d[-+.\deE]*)")  # numbers with blanks between them, and the last
 ANCHOR = re.compile(r"(?:[&!]\S*\s+)*")
 
 
@@ -189,6 +191,10 @@ class _Reader:
         except ValueError:
             self.found.append(say.long_number(self.source.span(start, end)))
             value = 1  # read on with any number
+        if style is None and self.stack and self.stack[-1].flow and (words := NUMBERS.fullmatch(text)):
+            at = start + words.start(2)
+            before = start + len(words[1].rstrip())
+            self.found.append(no_comma(self.source.span(at, end), words[2], self.source.span(before - 1, before)))
         self._place(Node(self.source, start, end, value, text, style), event.anchor, 1)
 
     def _undecorated(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, start: int) -> int:
@@ -233,7 +239,10 @@ class _Reader:
         elif isinstance(key.value, dict | tuple):
             self.found.append(say.key_not_text(key.span, "a list" if isinstance(key.value, tuple) else "a mapping"))
         elif not isinstance(key.value, str):
-            self.found.append(say.key_not_text(key.span, f"the value `{key.text or 'null'}`", key.text))
+            empty = key.start == key.end and self.source.text[key.start - 1 : key.start] == ":"
+            span = self.source.span(key.start - 1, key.end) if empty else key.span
+            what = "missing" if empty else f"the value `{key.text or 'null'}`"
+            self.found.append(say.key_not_text(span, what, key.text))
         elif key.value in entries:
             self.found.append(say.duplicate_key(key.span, key.value, entries[key.value].key.span))
         else:
@@ -266,4 +275,12 @@ class _Reader:
 
     def stop(self, found: Finding) -> NoReturn:
         """Nothing after this can be read."""
-        raise SpecError([*self.found, found], {self.source.file: self.source.text})
+        before = [each for each in self.found if not _within(each.span, found.span)]  # a consequence of this
+        raise SpecError([*before, found], {self.source.file: self.source.text})
+
+
+def _within(inner: Span | None, outer: Span | None) -> bool:
+    if inner is None or outer is None:
+        return False
+    starts = (outer.line, outer.column) <= (inner.line, inner.column)
+    return starts and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)

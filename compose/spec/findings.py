@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from compose.diagnostics import Finding, Note, Span, finding, nearest
+from compose.diagnostics import Finding, Note, Span, finding
+from compose.suggestions import meant, respelt
 
 __all__: list[str] = []
 
@@ -14,11 +15,11 @@ def unknown_key(span: Span, key: str, where: str, known: Iterable[str]) -> Findi
     Wrong: `stage:`.   Right: `stages:`.
     """
     known = tuple(known)
-    near = nearest(key, known)
     return Finding(
         span=span,
         message=f"`{key}` is no key of {where}",
-        help=f"did you mean `{near}`?" if near else f"it may have {', '.join(known)}",
+        help=meant(key, known, f"it may have {', '.join(known)}"),
+        fix=respelt(span, key, known),
     )
 
 
@@ -140,11 +141,11 @@ def unknown_param(span: Span, name: str, known: Iterable[str]) -> Finding:
     Wrong: `steps: TT` with `params: {T: 4}`.   Right: `steps: T`.
     """
     known = tuple(known)
-    near = nearest(name, known)
     return Finding(
         span=span,
         message=f"no param is called `{name}`, and a number is needed here",
-        help=f"did you mean `{near}`?" if near else f"declare it: `params: {{{name}: ...}}`",
+        help=meant(name, known, f"declare it: `params: {{{name}: ...}}`"),
+        fix=respelt(span, name, known),
     )
 
 
@@ -211,11 +212,11 @@ def not_a_choice(span: Span, what: str, got: str, choices: Iterable[str]) -> Fin
     Wrong: `batch: other`.   Right: `batch: next`.
     """
     choices = tuple(choices)
-    near = nearest(got, choices)
     return Finding(
         span=span,
         message=f"{what} cannot be `{got}`",
-        help=(f"did you mean `{near}`? " if near else "") + f"it is one of {', '.join(choices)}",
+        help=meant(got, choices, f"it is one of {', '.join(choices)}"),
+        fix=respelt(span, got, choices),
     )
 
 
@@ -240,11 +241,10 @@ def base_not_found(span: Span, name: str, known: Iterable[str]) -> Finding:
 
     Wrong: `extends: gfl.yaml`.   Right: `extends: glf.yaml`.
     """
-    near = nearest(name, known)
     return Finding(
         span=span,
         message=f"there is no spec `{name}` to extend",
-        help=f"did you mean `{near}`?" if near else "give a path relative to this file, or a spec of the library",
+        help=meant(name, known, "give a path relative to this file, or a spec of the library"),
     )
 
 
@@ -266,12 +266,26 @@ def unknown_item(span: Span, name: str, noun: str, known: Iterable[str]) -> Find
     Wrong: `stages: {enregy: {steps: 10}}`.   Right: `stages: {energy: {steps: 10}}`.
     """
     known = tuple(known)
-    near = nearest(name, known)
-    listed = f"it has {', '.join(known)}; to add one, write the whole list"
     return Finding(
         span=span,
         message=f"the spec that is extended has no {noun} `{name}`",
-        help=f"did you mean `{near}`?" if near else listed,
+        help=meant(name, known, f"it has {', '.join(known)}; to add one, write the whole list"),
+        fix=respelt(span, name, known),
+    )
+
+
+@finding("Y324", "error")
+def idle_removal(span: Span, key: str, known: Iterable[str]) -> Finding:
+    """A key without a value takes away what the extended spec does not have; a similar key is there.
+
+    Wrong: `samplers: {defualt: }` over a spec with the sampler `default`.   Right: `samplers: {default: }`.
+    """
+    known = tuple(known)
+    return Finding(
+        span=span,
+        message=f"this takes away `{key}`, which is not in the spec that is extended",
+        help=meant(key, known, "remove the key"),
+        fix=respelt(span, key, known),
     )
 
 
@@ -291,8 +305,5 @@ def bad_path(span: Span, step: str, where: str, known: Iterable[str]) -> Finding
     Wrong: `--set params.TT=8` with `params: {T: 4}`.   Right: `--set params.T=8`.
     """
     known = tuple(known)
-    near = nearest(step, known)
     listed = f"it has {', '.join(known)}" if known else "set the whole of it instead"
-    return Finding(
-        span=span, message=f"{where} has no `{step}` to set", help=f"did you mean `{near}`?" if near else listed
-    )
+    return Finding(span=span, message=f"{where} has no `{step}` to set", help=meant(step, known, listed))

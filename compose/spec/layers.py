@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from compose.diagnostics import Finding, SpecError
 from compose.positions import Document, Entry, Node, Path, Source, loads, read_node, read_text
 from compose.spec import findings as say
+from compose.spec.slips import doubtful_keys, known_key, without_idle_removals
 
 __all__ = ["extended", "library", "merge", "override"]
 
@@ -34,9 +35,10 @@ def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
     base = extended(loads(read_text(path), str(path)), here)
     if base.findings:
         raise SpecError(base.findings, base.sources)
-    found: list[Finding] = []
-    root = merge(base.root, document.root, found)
-    return replace(document, root=root, findings=(*document.findings, *found))
+    over, found = without_idle_removals(base.root, document.root)
+    root = merge(base.root, over, found)
+    doubtful = (*base.doubtful, *doubtful_keys(base.root, over))
+    return replace(document, root=root, findings=(*document.findings, *found), doubtful=doubtful)
 
 
 def library() -> list[str]:
@@ -57,7 +59,7 @@ def merge(base: Node, over: Node, found: list[Finding], path: Path = ()) -> Node
         return over
     merged = dict(base.value)
     for key, entry in over.value.items():
-        known = _known_key(merged, key)
+        known = known_key(merged, key)
         if known is None:
             merged[key] = entry
         elif entry.value.value is None:
@@ -128,13 +130,6 @@ def _find(name: str, folder: FilePath) -> FilePath | None:
     return next((path for path in tried if path.is_file()), None)
 
 
-def _known_key(entries: Mapping[str, Entry], key: str) -> str | None:
-    if key in entries:
-        return key
-    head = key.split("(")[0].strip()
-    return next((each for each in entries if ("(" in each or "(" in key) and each.split("(")[0].strip() == head), None)
-
-
 class _Setting:
     """One `path=value`, which stands at start .. end of the source."""
 
@@ -172,7 +167,7 @@ class _Setting:
     def entries(
         self, entries: Mapping[str, Entry], step: Node, rest: list[Node], value: Node, where: str
     ) -> dict[str, Entry]:
-        known = _known_key(entries, step.text)
+        known = known_key(entries, step.text)
         if not rest and value.value is None:
             if known is None:
                 raise self.refuse(say.bad_path(step.span, step.text, where, _spelt(entries)))

@@ -183,6 +183,7 @@ def test_findings_as_json_have_the_shape_of_the_diagnostics(faulty, capsys):
         "end_column",
         "message",
         "help",
+        "fix",
         "related",
     }
 
