@@ -123,7 +123,14 @@ def _blocks(console: Console, composition: Composition) -> None:
         takes = ", ".join(_size(taken) for taken in slot.takes)
         makes = _size(slot.makes) if slot.makes else ""
         fixed = "" if declared.trainable else " (not trainable)"
-        made.add_row(name, declared.kind + fixed, options_of(written.options), takes, makes, f"{counts.get(name, 0):,}")
+        made.add_row(
+            name,
+            declared.kind + fixed,
+            options_of({key: declared.options[key] for key in written.options}),
+            takes,
+            makes,
+            f"{counts.get(name, 0):,}",
+        )
     _close(console, made)
 
 

@@ -22,7 +22,7 @@ from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
-from runners.catalogue import catalogue_of, open_sources
+from runners.catalogue import catalogue_of, check_files, open_sources
 from runners.datasets import Source
 from runners.evaluate import check_evaluations, evaluate, rows_of
 from runners.folder import RunFolder, check_folder, choose_folder, identity
@@ -51,10 +51,16 @@ class Order:
     picture: bytes | None = None
 
 
-def examine(spec: Spec, fields: Mapping[str, Field] | None = None) -> tuple[Composition, list[Finding]]:
-    """The composition of `spec` and all that is wrong with it.   `fields`: of data that the user hands over."""
+def examine(
+    spec: Spec, fields: Mapping[str, Field] | None = None, *, to_run: bool = False
+) -> tuple[Composition, list[Finding]]:
+    """The composition of `spec` and all that is wrong with it.   `fields`: of data that the user hands over.
+
+    Files of data that are not there are a warning, and an error if the spec is `to_run`.
+    """
     composition, findings = check(spec, catalogue_of(spec, fields))
-    return composition, [*findings, *check_evaluations(composition)]
+    absent = [] if fields is not None else check_files(spec, needed=to_run)
+    return composition, [*findings, *absent, *check_evaluations(composition)]
 
 
 def assemble(composition: Composition, seed: int) -> Executable:

@@ -68,7 +68,8 @@ def sample(
     chosen = seed if seed is not None else run.seed
     count = min(count, *map(len, rows.values())) if rows else count
     made = out or folder / "samples" / f"{name}-seed{chosen}-{count}"
-    beneath = rows or (rows_of(opened.sources, split, DATA) if opened.sources else {})
+    here = opened.sources and all(source.missing is None for source in opened.sources.values())
+    beneath = rows or (rows_of(opened.sources, split, DATA) if here else {})
     for path in _write(name, values, made, opened, beneath):
         click.echo(path)
     return 0
@@ -116,6 +117,8 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
         )  # fmt: skip
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
+    except ValueError as error:
+        raise SpecError([bad_request(str(error), "name a file of such rows by `--data`")]) from None
     for cause in refused:
         tell(cause)
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}

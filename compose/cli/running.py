@@ -49,7 +49,7 @@ def run(
     spec = load_spec(spec_file, [*settings, *([] if seed is None else [f"run.seed={seed}"])])
     from runners.launch import Order, examine, shortened
 
-    composition, findings = examine(shortened(spec) if smoke else spec)
+    composition, findings = examine(shortened(spec) if smoke else spec, to_run=True)
     complain(findings, spec.sources)
     if errors := count_errors(findings):
         tell(f"{spec_file}: {errors} error{'s' * (errors > 1)}; nothing was run")

@@ -314,3 +314,33 @@ def test_importing_compose_imports_no_torch():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.startswith("False")
+
+
+IMAGES = GOOD.replace("{source: toy.moons, batch_size: 32, size: 200}", "{source: idx, batch_size: 32, root: nowhere}")
+
+
+def test_a_spec_is_checked_without_its_files_and_run_with_them_only(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "images.yaml"
+    path.write_text(IMAGES)
+    assert main(["check", str(path)]) == 0
+    shown = capsys.readouterr().err
+    assert "warning[R140]" in shown
+    assert "no errors, 1 warning" in shown
+    assert main(["explain", str(path)]) == 0
+    assert "1 x 28 x 28" in capsys.readouterr().out
+    assert main(["run", str(path)]) == 2
+    shown = capsys.readouterr().err
+    assert "error[R141]" in shown
+    assert "R140" not in shown
+    assert "images.yaml:4:" in shown
+    assert "train-images-idx3-ubyte" in shown
+    assert "--set data.root=FOLDER" in shown
+    assert [one.name for one in tmp_path.iterdir()] == ["images.yaml"]
+
+
+def test_what_is_wrong_with_a_spec_is_told_without_its_files_too(tmp_path, capsys):
+    path = tmp_path / "images.yaml"
+    path.write_text(IMAGES.replace("flow.log_prob(x)", "flo.log_prob(x)"))
+    assert main(["check", str(path)]) == 2
+    assert "`flow`" in capsys.readouterr().err
