@@ -39,7 +39,7 @@ from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
-from compose.scope import visible
+from compose.scope import line_of, visible
 from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
@@ -150,11 +150,6 @@ class World:
             raise Poisoned(name)
         raise faults.unknown_name(span, name, fit, unfit, sure=not self.guessing)
 
-    def line_of(self, expression: Expression) -> Span | None:
-        """Where the line stands whose name the expression is."""
-        lined = isinstance(expression, Name) and expression.name in self.spec.graph
-        return self.spec.span("graph", expression.name) if lined else None  # type: ignore[union-attr]
-
     def evaluator(self, line: str) -> Evaluator:
         """An evaluator for a line of its own, whose draws are named by it."""
         return Evaluator(self, self.tracer, {}, FreshDraws(line))
@@ -223,7 +218,7 @@ class Evaluator:
 
     def operand(self, expression: Expression) -> Node | float | int | bool:
         """The value of an expression that must be a number or a tensor."""
-        return self.as_operand(self(expression), expression.span, self.world.line_of(expression))
+        return self.as_operand(self(expression), expression.span, line_of(self.world, expression))
 
     def as_operand(self, value: Value, span: Span | None, place: Span | None = None) -> Node | float | int | bool:
         """`value`, which must be a number or a tensor, and was made at `place`."""
@@ -240,7 +235,7 @@ class Evaluator:
             raise faults.chain_noise(expression.span, value)
         if isinstance(value, Node) and value.family is None:
             return value
-        raise faults.not_a_tensor(expression.span, value, self.world.line_of(expression))
+        raise faults.not_a_tensor(expression.span, value, line_of(self.world, expression))
 
     def model(self, expression: Expression) -> Model:
         """The value of an expression that must be a model."""

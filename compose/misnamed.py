@@ -30,11 +30,13 @@ def misnamed(
     uses: Mapping[str, Sequence[Span]],
     unused: Mapping[str, Span],
     sources: Mapping[str, str],
+    own: str,
 ) -> list[Finding]:
     """The findings in which a name that was declared with a slip, and is used as it was meant, is one cause.
 
     What is unused besides is not told while a name is wrong, which may stand for it. `uses`: every place at which an
-    expression names something; `unused`: what is declared and named nowhere.
+    expression names something; `unused`: what is declared and named nowhere; `own`: the file that is checked, which
+    is more likely to be wrong than one that it extends.
     """
     wrong: dict[str, list[Finding]] = {}
     for found in findings:
@@ -46,7 +48,7 @@ def misnamed(
         near = _declared(name, free)
         if near is not None:
             places = sorted({*uses.get(name, ()), *(found.span for found in group if found.span)})
-            told[told.index(group[0])] = _one(group[0], name, near, free.pop(near), places)
+            told[told.index(group[0])] = _one(group[0], name, near, free.pop(near), places, own)
             told = [found for found in told if not any(found is each for each in group)]
     return [found for found in told if found.code != IDLE or not wrong]
 
@@ -58,13 +60,14 @@ def _declared(name: str, free: Mapping[str, Span]) -> str | None:
     return next((found[0] for found in (slips, short) if len(found) == 1), None)
 
 
-def _one(first: Finding, name: str, near: str, declared: Span, places: Sequence[Span]) -> Finding:
-    if len(places) == 1:  # which of the two is wrong cannot be known
+def _one(first: Finding, name: str, near: str, declared: Span, places: Sequence[Span], own: str) -> Finding:
+    below = declared.file != own
+    if below or (len(places) == 1 and places[0].file == own):  # else it is wrong where it is declared
         return replace(
             first,
-            help=f"did you mean `{near}` here, or `{name}` there?",
+            help=f"did you mean `{near}`?" if below else f"did you mean `{near}` here, or `{name}` there?",
             notes=(Note(declared, "this is declared, and nothing uses it"),),
-            fix=(Edit(places[0], near, name),),
+            fix=tuple(Edit(place, near, name) for place in places if place.file == own),
         )
     return replace(
         first,

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from blocks.registry import OPERATORS
+from compose.diagnostics import Span
+from compose.expressions import Expression, Name
 from compose.forms import FORMS
 from compose.spec import Function
 
 if TYPE_CHECKING:
     from compose.elaborate import World
 
-__all__ = ["visible"]
+__all__ = ["line_of", "visible"]
 
 WORDS = ("normal", "uniform", "step", "epoch", "progress", "run_step")  # models and the clock, which need no arguments
 
@@ -29,3 +31,10 @@ def visible(world: World, inner: Iterable[str], called: bool) -> tuple[list[str]
     values = [*inner, *spec.graph, *world.fields, *world.blocks, *spec.models, *spec.params, *world.further, *WORDS]
     fit, unfit = (callable_, values) if called else (values, callable_)
     return fit, [name for name in unfit if name not in fit]
+
+
+def line_of(world: World, expression: Expression) -> Span | None:
+    """Where the line of `graph` stands whose name the expression is."""
+    if not isinstance(expression, Name) or expression.name not in world.spec.graph:
+        return None
+    return world.spec.span("graph", expression.name)

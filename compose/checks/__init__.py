@@ -41,10 +41,14 @@ def check(spec: Spec, catalogue: Catalogue) -> tuple[Composition, list[Finding]]
         findings += [found for found in one(composition, catalogue) if found not in findings]
     named = uses(spec)
     unused = {name: span for _, name, span in unused_names(spec)}
-    unused |= {name: span for name, span, _ in lines_of_programs(spec)}
+    unused |= {name: span for name, span, _ in lines_of_programs(spec) if name not in fields}
     unused |= {name: spec.span("samplers", name, key=True) for name in spec.samplers if name not in named}
-    findings = misnamed(sorted(findings, key=_order), named, unused, spec.sources)
+    findings = misnamed(sorted(findings, key=_order), named, unused, spec.sources, _own(spec))
     return composition, _told_once(sorted(blamed_on_layer(findings, spec), key=_order))
+
+
+def _own(spec: Spec) -> str:
+    return spec.document.file if spec.document is not None else NOWHERE.file
 
 
 def _order(found: Finding) -> tuple[bool, Span, str, str]:

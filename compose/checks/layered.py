@@ -8,6 +8,7 @@ from compose.spec import Spec
 
 __all__ = ["blamed_on_layer"]
 
+IDLE = "N130"  # what is unused is so by the same slip
 SHOWN = 3
 
 
@@ -25,7 +26,7 @@ def blamed_on_layer(findings: Sequence[Finding], spec: Spec) -> list[Finding]:
         return list(findings)
     blamed = [spans for spans in doubtful if not any(found.span == spans[0] for found in findings)] or doubtful
     span, key, near = blamed[0]
-    rest = [found for found in findings if found not in below and found.span != span]
+    rest = [found for found in findings if found not in below and found.span != span and found.code != IDLE]
     return [*rest, stray_key(span, key, near, below)]
 
 

@@ -129,7 +129,7 @@ def missing_operator(span: Span, found: str, note: Note, listed: bool = False) -
 
 
 @finding("Y208", "error")
-def misplaced_comparison(span: Span) -> Finding:
+def misplaced_comparison(span: Span, name: str | None = None) -> Finding:
     """A comparison stands elsewhere than as the first argument of `where`.
 
     Wrong: `loss: energy(x) < 0`.   Right: `loss: where(energy(x) < 0, 1, 0)`.
@@ -137,7 +137,7 @@ def misplaced_comparison(span: Span) -> Finding:
     return Finding(
         span=span,
         message="a comparison may only be the first argument of `where(c, a, b)`",
-        help="write `where(..., 1, 0)` around it",
+        help=f"name an argument with one `=`: `{name}=..`" if name else "write `where(..., 1, 0)` around it",
     )
 
 

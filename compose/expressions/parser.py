@@ -40,10 +40,16 @@ def parse(text: str, locate: Locate | None = None, nesting: int = 0) -> Expressi
     parser = _Parser(text, locate)
     expression = parser.expression(nesting)[0]
     parser.expect_end()
-    misplaced = [say.misplaced_comparison(each.span) for each in _misplaced(expression)]
+    misplaced = [say.misplaced_comparison(each.span, _named(each)) for each in _misplaced(expression)]
     if misplaced:
         raise SpecError(misplaced)
     return expression
+
+
+def _named(comparison: Compare) -> str | None:
+    """The argument that `name == value` was meant to name, perhaps."""
+    left = comparison.left
+    return left.name if comparison.operator == "==" and isinstance(left, Name) else None
 
 
 def _misplaced(expression: Expression) -> list[Compare]:
@@ -271,14 +277,12 @@ class _Parser:
 
     def never_opened(self) -> Finding | None:
         """The finding for the first bracket that closes nothing, with what it may have been meant to close."""
-        text, depth, start = self.text, 0, 0
+        text, depth = self.text, 0
         for at, sign in enumerate(text):
             depth += (sign in "([") - (sign in ")]")
             if depth < 0:
-                note = Note(self.locate(start, max(at, start + 1)), "no bracket is opened in this")
+                note = Note(self.locate(0, max(at, 1)), "no bracket is left open in this")
                 return say.unopened(self.locate(at, at + 1), sign, note)
-            if depth == 0 and sign in "+-*/~":
-                start = at + 1 + len(text[at + 1 :]) - len(text[at + 1 :].lstrip())
         return None
 
     def expected(self, opening: Token, closing: str) -> None:

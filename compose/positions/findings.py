@@ -125,7 +125,7 @@ def key_without_value(span: Span, key: str) -> Finding:
     Wrong: `{kind, latent: 20}`.   Right: `{kind: encoder.mlp, latent: 20}`.
     """
     name, colon, value = key.partition(":")
-    if colon:
+    if colon and name.isidentifier():
         fix = (Edit(span, f"{name}: {value}", key),)
         return Finding(span=span, message="no blank stands behind this colon", help=f"write `{name}: {value}`", fix=fix)
     return Finding(span=span, message=f"`{key}` stands in `{{ }}` without a value", help=f"write `{key}: ...`")

@@ -275,12 +275,11 @@ class _Reader:
 
     def stop(self, found: Finding) -> NoReturn:
         """Nothing after this can be read."""
-        before = [each for each in self.found if not _within(each.span, found.span)]  # a consequence of this
+        before = [
+            each for each in self.found if _start(each.span) < _start(found.span)
+        ]  # what is later follows from it
         raise SpecError([*before, found], {self.source.file: self.source.text})
 
 
-def _within(inner: Span | None, outer: Span | None) -> bool:
-    if inner is None or outer is None:
-        return False
-    starts = (outer.line, outer.column) <= (inner.line, inner.column)
-    return starts and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
+def _start(span: Span | None) -> tuple[int, int]:
+    return (span.line, span.column) if span else (0, 0)

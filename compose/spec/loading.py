@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from compose.diagnostics import Edit, Finding, SpecError
+from compose.diagnostics import Edit, Finding, Span, SpecError, text_lines
 from compose.misnamed import misnamed
 from compose.positions import Document, read_text, survey
 from compose.spec.layers import extended, override
@@ -36,6 +36,7 @@ RECORDS: tuple[type[BaseModel], ...] = (
     Gradients,
 )
 WORD = re.compile(r"[A-Za-z_]\w*")
+COMMENT = re.compile(r"(^|\s)#.*")
 SECTIONS = frozenset(part.alias or name for record in RECORDS for name, part in record.model_fields.items())
 
 
@@ -73,9 +74,23 @@ def _mistakes(reading: Reading, document: Document) -> SpecError:
     parts = [*(part for key, part in data.items() if key != "params"), *declared.values()]
     used = {word for part in parts for word in WORD.findall(str(part))}
     unused = {name: document.span(("params", name), True) for name in declared if name not in used}
-    told = misnamed(reading.findings, {}, unused, document.sources)
+    keys = {edit.new: found for found in reading.findings if found.code == "Y301" for edit in found.fix}
+    lost = [keys["extends"]] if "extends" in keys else reading.findings  # without it nothing else is as it was meant
+    told = [found for found in lost if not ("params" in keys and found.code == "Y312")]
+    told = misnamed(told, _words(document), unused, document.sources, document.file)
     meant_by = {span: (key, near) for span, key, near in document.doubtful}
     return SpecError([_doubted(found, *meant_by.get(found.span, ("", ""))) for found in told], document.sources)
+
+
+def _words(document: Document) -> dict[str, list[Span]]:
+    """Every word of the text outside of comments and keys, and where it stands."""
+    found: dict[str, list[Span]] = {}
+    for number, line in enumerate(text_lines(document.source), 1):
+        for word in WORD.finditer(COMMENT.sub("", line)):
+            if not line[word.end() :].startswith(":"):
+                place = Span(document.file, number, word.start() + 1, number, word.end() + 1)
+                found.setdefault(word[0], []).append(place)
+    return found
 
 
 def _doubted(found: Finding, key: str, near: str) -> Finding:

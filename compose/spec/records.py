@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAt
 from compose.diagnostics import NOWHERE, Finding, Span, nearest
 from compose.positions import Document, Node, Path
 from compose.spec import findings as say
+from compose.spelling import sole
 
 __all__ = [
     "Given",
@@ -209,7 +210,9 @@ class Record(BaseModel):
                     f"write `{cls._example()}`",
                 ),
             )
-        cls.check(value, info)
+        known = cls.keys()
+        if not any(sole(key, known) for key in value if key not in known):  # else it is not what it seems
+            cls.check(value, info)
         return handler(cls._known(value, info)).at(value.place)
 
     @classmethod

@@ -261,7 +261,7 @@ REFUSED = {  # text -> code, what is underlined, what the notes underline
     "f(a = b = c)": ("Y211", "=", ("(",)),
     "x if y": ("Y207", "if", ("x",)),
     "energyx) - energy(y)": ("Y203", ")", ("energyx",)),
-    "a - tiltgan, c(_))": ("Y203", ")", ("tiltgan, c(_)",)),
+    "a - tiltgan, c(_))": ("Y203", ")", ("a - tiltgan, c(_)",)),
     "f(x]": ("Y204", "]", ("(",)),
 }
 
