@@ -1,5 +1,6 @@
 """`c`: every word of the language as an attribute, and the parts of a spec beside them."""
 
+from compose.builder import values
 from compose.builder.drafts import Draft
 from compose.builder.parts import Block, Data, Optimizer, Stage, Term, Update
 from compose.builder.places import here
@@ -17,21 +18,21 @@ class Words:
     Block = staticmethod(Block)
 
     @staticmethod
-    def Word(name: str) -> Value:  # noqa: N802  a part, as `Block` is
+    def Word(name: str) -> values.Value:  # noqa: N802  a part, as `Block` is
         """Any word, also one that Python keeps for itself: `c.Word("lambda")`."""
         return value_of(Name(name, here()))
 
     @staticmethod
-    def Text(text: str) -> Value:  # noqa: N802  a part, as `Block` is
+    def Text(text: str) -> values.Value:  # noqa: N802  a part, as `Block` is
         """A text in quotes, where a bare text would be a word."""
         return value_of(TextOf(text, here()))
 
     @staticmethod
-    def Line(text: str) -> Value:  # noqa: N802  a part, as `Block` is
+    def Line(text: str) -> values.Value:  # noqa: N802  a part, as `Block` is
         """An expression, written as a spec writes it: `c.Line("-prior.log_prob(sg(z))")`.   Raises SpecError."""
         return value_of(parse(text))
 
-    def __getattr__(self, name: str) -> Value:
+    def __getattr__(self, name: str) -> values.Value:
         if name.startswith("__"):
             raise AttributeError(name)
         return value_of(Hole(here()) if name == "_" else Name(name, here()))

@@ -10,6 +10,8 @@ import click
 
 from compose.cli.checking import check
 from compose.cli.commands import Commands
+from compose.cli.comparing import diff
+from compose.cli.completing import completion
 from compose.cli.creating import new, schema
 from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
@@ -35,7 +37,7 @@ def commands() -> None:
     """
 
 
-for command in (new, run, check, explain, show, sample, evaluate, listing, schema, version):
+for command in (new, run, check, explain, show, diff, sample, evaluate, listing, schema, completion, version):
     commands.add_command(command)
 
 

@@ -8,6 +8,7 @@ import click
 
 from compose.cli.checking import with_plugins
 from compose.cli.commands import Command
+from compose.cli.completing import library_names
 
 __all__ = ["new", "schema"]
 
@@ -17,7 +18,10 @@ FIRST = "tutorial/glf_digits"
 
 @click.command(cls=Command, short_help="A commented spec to start from.")
 @click.argument("name", required=False)
-@click.option("base", "--from", default=FIRST, show_default=True, metavar="SPEC", help="A spec of the library.")
+@click.option(
+    "base", "--from", default=FIRST, show_default=True, metavar="SPEC", shell_complete=library_names,
+    help="A spec of the library.",
+)  # fmt: skip
 @click.option("--full", is_flag=True, help="Show every default, as comments.")
 @click.option("as_python", "--python", is_flag=True, help="Write NAME.py, which builds the spec.")
 @click.option("listed", "--list", is_flag=True, help="The library.")

@@ -9,6 +9,7 @@ import click
 
 from compose.cli.checking import with_plugins
 from compose.cli.commands import Command
+from compose.cli.completing import run_folders, samplers_of_run
 from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ ARRAYS = (".npy", ".npz")
 
 
 @click.command(cls=Command, short_help="Draw from a run.")
-@click.argument("folder", metavar="RUN", type=RUN)
-@click.argument("sampler", required=False)
+@click.argument("folder", metavar="RUN", type=RUN, shell_complete=run_folders)
+@click.argument("sampler", required=False, shell_complete=samplers_of_run)
 @click.option("--count", type=click.IntRange(min=1), help="How many rows.  [as many as fill a picture]")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of the noise.  [the run's]")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A .png, .npy or .pt file.")
@@ -80,7 +81,7 @@ DATA = 2000
 
 
 @click.command("eval", cls=Command, short_help="Measure a run.")
-@click.argument("folder", metavar="RUN", type=RUN)
+@click.argument("folder", metavar="RUN", type=RUN, shell_complete=run_folders)
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of the noise.  [the run's]")
 @click.option(
     "split", "--data", metavar="SPLIT|FILE", default="test", show_default=True,

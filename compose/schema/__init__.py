@@ -22,7 +22,10 @@ Kinds = Mapping[str, Callable[..., Any]]
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 HEAD = r"^[A-Za-z_][A-Za-z0-9_]*\s*(\(.*\))?$"
-CHOICES = {(RunOptions, "precision"): PRECISIONS, (RunOptions, "device"): DEVICES}
+CHOICES: Mapping[tuple[type[Record], str], tuple[str, ...]] = {
+    (RunOptions, "precision"): PRECISIONS,
+    (RunOptions, "device"): DEVICES,
+}
 BY_NAME = "In a spec that extends another: parts of its list by name, or by number from 0."
 
 

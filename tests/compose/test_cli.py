@@ -24,7 +24,9 @@ stages:
 samplers: {default: ~flow}
 """
 FAULTY = GOOD.replace("flow.log_prob(x)}", "flo.log_prob(x)}")
-COMMANDS = ("new", "run", "check", "explain", "show", "sample", "eval", "list", "schema", "version")
+COMMANDS = (
+    "new", "run", "check", "explain", "show", "diff", "sample", "eval", "list", "schema", "completion", "version",
+)  # fmt: skip
 
 
 @pytest.fixture
