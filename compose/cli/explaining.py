@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,13 +64,14 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
 def _page(subject: str, as_json: bool) -> int:
     """The page of a code; what is said of its wrong spec is found by checking that spec now."""
     from compose.cli.messages import in_colour, unknown_code
-    from compose.diagnostics import SpecError, nearest, to_json
+    from compose.diagnostics import SpecError, to_json
     from compose.pages import page, summaries
 
     code, codes = subject.upper(), summaries()
     if code not in codes:
-        family = [each for each in codes if each[0] == code[:1]]
-        raise SpecError([unknown_code(subject, nearest(code, family) or nearest(code, codes))])
+        family = [each for each in codes if each[0] == code[:1] and code[1:2].isdigit()]
+        near = max(family, key=lambda each: sum(map(eq, each, code)), default=None)  # most characters in their places
+        raise SpecError([unknown_code(subject, near)])
     from compose.explanation import WIDTH, every_code, headline, page_of
     from runners import launch
 

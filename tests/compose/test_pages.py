@@ -106,9 +106,9 @@ def test_explain_as_json_holds_the_page(capsys):
 
 
 def test_a_misspelt_code_is_answered_with_the_nearest(capsys):
-    for wrong, right in {"G110": "G10", "t2o2": "T2", "Y12": "Y1"}.items():
+    for wrong, right in {"G110": "G101", "t2o2": "T202", "Y12": "Y121"}.items():
         assert main(["explain", wrong]) == 2
-        assert f"compose explain {right}" in capsys.readouterr().err
+        assert f"`compose explain {right}`" in capsys.readouterr().err
 
 
 def test_codes_are_listed_with_what_they_say(capsys):
