@@ -50,6 +50,11 @@ class Declared:
         return getattr(self.block, "is_model", False)
 
     @property
+    def cheap(self) -> str:
+        """Which side of a bijection costs one pass: "forward" (noise to data), "inverse", or "both"."""
+        return getattr(self.block, "cheap", "both")
+
+    @property
     def returns(self) -> str:
         """What a call gives: "tensor", "scalar", or the family of a distribution."""
         return str(self.options.get("output", getattr(self.block, "returns", "tensor")))

@@ -89,8 +89,8 @@ class FreshDraws:
 class World:
     """What one program can see.
 
-    `shared` are values given by the stage's shared program, with the chain of a time step. `reader` is the sampler or
-    evaluation that it is for, in which no clock ticks. `guessing`: the data's fields are not known, so that a name that
+    `shared` are the values of the stage's shared program. `reader` is the sampler or evaluation that it is for, in
+    which no clock ticks. `guessing`: the data's fields are not known, so that a name that
     nothing has may be one. `further` are names that may be meant here, for suggestions.
     """
 
@@ -99,7 +99,7 @@ class World:
     blocks: Mapping[str, Declared]
     tracer: Tracer
     reader: Span | None = None
-    shared: Mapping[str, str | None] = field(default_factory=dict)
+    shared: Mapping[str, Node] = field(default_factory=dict)
     samplers: Mapping[str, Any] = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
     guessing: bool = False
@@ -113,7 +113,8 @@ class World:
         if name in self.faulty:
             raise Poisoned(name)
         if name in self.shared:
-            return self.tracer.given("shared", name, span, self.shared[name])
+            held = self.shared[name]
+            return self.tracer.given("shared", name, span, held.chain, origin=held)
         if name in self.fields:
             return self.tracer.given("data", name, span)
         if name in self.blocks:

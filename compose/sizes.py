@@ -34,7 +34,6 @@ class Sizes:
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self.slots = Slots(blocks, self.mode)
         self.lines: dict[str, Node] = {}
-        self.shared: dict[str, Node] = {}
         self.findings = self.slots.findings
         self.failed: set[int] = set()
         self.told: set[int] = set()  # leaves whose size is that of an example, whatever they meet
@@ -129,8 +128,8 @@ class Sizes:
             return self._know(node, Tensor(held.event, dtype=kind_of, classes=held.classes))
         if node.operation.target in ("clock", "option"):
             return self._know(node, Tensor((), batched=False))
-        if node.operation.target == "shared" and name in self.shared:
-            return self._copy(self.shared[name], node)
+        if node.origin is not None:
+            return self._copy(node.origin, node)
         if node.leaf is not None and node.leaf.law == "seed":
             self.fakes[id(node)] = 0
             return True

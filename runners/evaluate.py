@@ -92,6 +92,8 @@ def _value(  # what names an argument's noise, and what it may read
     line: str,
 ) -> Tensor | Source | Callable[[Tensor], Tensor]:
     if given.sampler is None:
+        if given.name not in sources:
+            raise ValueError(f"it needs the source of the data, `{given.name or 'data'}`, and there is none here")
         return sources[given.name]
     if given.kind == "function":
         return _function(executable, given, seed, line)

@@ -61,6 +61,7 @@ def _upstream(ends: list[Node], cut: str | None = None) -> list[Node]:
         live[id(node)] = node
         if cut is None or node.operation.target != cut:
             waiting += [edge.source for edge, through in node.gradient_edges if through and not edge.stop_gradient]
+            waiting += [node.origin] if node.origin is not None else []
     return list(live.values())
 
 

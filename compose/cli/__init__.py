@@ -10,6 +10,7 @@ import click
 
 from compose.cli.checking import check
 from compose.cli.commands import Commands
+from compose.cli.creating import new, schema
 from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
 from compose.cli.listing import listing, version
@@ -34,7 +35,7 @@ def commands() -> None:
     """
 
 
-for command in (run, check, explain, show, sample, evaluate, listing, version):
+for command in (new, run, check, explain, show, sample, evaluate, listing, schema, version):
     commands.add_command(command)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "not_a_sample",
     "not_a_tensor",
     "not_callable",
+    "not_shareable",
     "not_whole",
     "option_without_default",
     "too_many_arguments",
@@ -67,13 +68,15 @@ def not_a_tensor(span: Span | None, value: object) -> Finding:
 
 
 @fault("T206")
-def model_as_argument(span: Span | None, block: str) -> Finding:
+def model_as_argument(span: Span | None, block: str, value: object) -> Finding:
     """A block is given a model where it takes a value.
 
     Wrong: `decoder(normal)`.   Right: `decoder(~normal)`.
     """
     return Finding(
-        span=span, message=f"`{block}` takes a value, and is given a model", help="draw the model: put `~` before it"
+        span=span,
+        message=f"`{block}` takes a value, and is given {describe(value)}",
+        help="draw the model: put `~` before it",
     )
 
 
@@ -231,6 +234,19 @@ def not_a_sample(span: Span | None, value: object) -> Finding:
         span=span,
         message=f"a sampler gives values, and this is {describe(value)}",
         help="draw it, with `~` before it, or name a value",
+    )
+
+
+@fault("T246")
+def not_shareable(span: Span | None, name: str, value: object) -> Finding:
+    """The updates of a stage share tensors: a model, a distribution or a record cannot be kept for a step.
+
+    Wrong: `shared: [q]` with `q: encoder(x)`, a distribution.   Right: `shared: [z]` with `z: ~q`.
+    """
+    return Finding(
+        span=span,
+        message=f"the updates of a stage share tensors, and `{name}` is {describe(value)}",
+        help="share tensors that are drawn or read from it, each on a line of its own",
     )
 
 

@@ -219,6 +219,21 @@ def not_a_choice(span: Span, what: str, got: str, choices: Iterable[str]) -> Fin
     )
 
 
+@finding("Y319", "error")
+def idle_keys(span: Span, keys: Iterable[str], what: str) -> Finding:
+    """Keys that only training gives a meaning stand where nothing is trained.
+
+    Wrong: `steps: 100` in a stage that only has `copy`.   Right: no `steps`, or a `minimize` beside it.
+    """
+    keys = tuple(keys)
+    listed = ", ".join(f"`{key}`" for key in keys)
+    return Finding(
+        span=span,
+        message=f"{listed} {'does' if len(keys) == 1 else 'do'} nothing in {what}",
+        help=f"remove {'it' if len(keys) == 1 else 'them'}, or add `minimize:` with a term below it",
+    )
+
+
 @finding("Y321", "error")
 def base_not_found(span: Span, name: str, known: Iterable[str]) -> Finding:
     """The spec that `extends` names is neither a file beside this one nor a spec of the library.
@@ -241,6 +256,22 @@ def base_cycle(span: Span, files: tuple[str, ...]) -> Finding:
     """
     return Finding(
         span=span, message=f"specs extend each other in a circle: {' -> '.join(files)}", help="remove one `extends`"
+    )
+
+
+@finding("Y323", "error")
+def unknown_item(span: Span, name: str, noun: str, known: Iterable[str]) -> Finding:
+    """A spec changes a stage or an update that the spec it extends has not.
+
+    Wrong: `stages: {enregy: {steps: 10}}`.   Right: `stages: {energy: {steps: 10}}`.
+    """
+    known = tuple(known)
+    near = nearest(name, known)
+    listed = f"it has {', '.join(known)}; to add one, write the whole list"
+    return Finding(
+        span=span,
+        message=f"the spec that is extended has no {noun} `{name}`",
+        help=f"did you mean `{near}`?" if near else listed,
     )
 
 

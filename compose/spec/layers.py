@@ -5,17 +5,21 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 
 from compose.diagnostics import Finding, SpecError
-from compose.positions import Document, Entry, Node, Source, loads, read_node, read_text
+from compose.positions import Document, Entry, Node, Path, Source, loads, read_node, read_text
 from compose.spec import findings as say
 
 __all__ = ["extended", "library", "merge", "override"]
 
 LIBRARY = FilePath(__file__).resolve().parents[2] / "specs"
+LISTS = {"stages": "stage", "updates": "update"}  # lists whose items have names, and what an item is called
 SETTINGS = "--set"  # the name of the file that a command line is
 
 
 def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
-    """The document merged over what it extends.   Raises SpecError: a base that is not there, a circle."""
+    """The document merged over what it extends; stages that the base has not are among its findings.
+
+    Raises SpecError: a base that is not there or is wrong itself, a circle.
+    """
     written = document.root.value.get("extends") if isinstance(document.root.value, Mapping) else None
     if written is None or not isinstance(written.value.value, str):
         return document
@@ -28,7 +32,11 @@ def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
         files = (*here[here.index(str(path.resolve())) :], str(path.resolve()))
         raise SpecError([say.base_cycle(span, tuple(FilePath(file).name for file in files))], document.sources)
     base = extended(loads(read_text(path), str(path)), here)
-    return replace(document, root=merge(base.root, document.root))
+    if base.findings:
+        raise SpecError(base.findings, base.sources)
+    found: list[Finding] = []
+    root = merge(base.root, document.root, found)
+    return replace(document, root=root, findings=(*document.findings, *found))
 
 
 def library() -> list[str]:
@@ -37,11 +45,14 @@ def library() -> list[str]:
     return sorted(found)
 
 
-def merge(base: Node, over: Node) -> Node:
+def merge(base: Node, over: Node, found: list[Finding], path: Path = ()) -> Node:
     """`over` on `base`: mappings key by key, everything else replaced; nothing (`key:`) takes the base's key away.
 
-    A function's key replaces the one of the same name, whatever its parameters.
+    A function's key replaces the one of the same name, whatever its parameters. A mapping on the list of stages, or on
+    the updates of a stage, changes the items that its keys name; what it cannot name is `found`.
     """
+    if isinstance(base.value, tuple) and isinstance(over.value, Mapping) and _has_named_items(path):
+        return _merge_items(base, over, found, path)
     if not isinstance(base.value, Mapping) or not isinstance(over.value, Mapping):
         return over
     merged = dict(base.value)
@@ -52,9 +63,46 @@ def merge(base: Node, over: Node) -> Node:
         elif entry.value.value is None:
             del merged[known]
         else:
-            made = Entry(entry.key, merge(merged[known].value, entry.value))
+            made = Entry(entry.key, merge(merged[known].value, entry.value, found, (*path, key)))
             merged = {key if each == known else each: made if each == known else old for each, old in merged.items()}
     return replace(over, value=merged)
+
+
+def _has_named_items(path: Path) -> bool:
+    """Whether `stages` or `stages.NAME.updates` stands at `path`."""
+    return path == ("stages",) or (len(path) == 3 and path[::2] == ("stages", "updates"))
+
+
+def _merge_items(base: Node, over: Node, found: list[Finding], path: Path) -> Node:
+    """The list `base`, each item that a key of `over` names merged with what stands there."""
+    assert isinstance(base.value, tuple)
+    assert isinstance(over.value, Mapping)
+    noun = LISTS[str(path[-1])]
+    items: list[Node | None] = list(base.value)
+    for key, entry in over.value.items():
+        at = _item(base.value, key, noun)
+        item = None if at is None else items[at]
+        if at is None or item is None:
+            found.append(say.unknown_item(entry.key.span, key, noun, _item_names(base.value, noun)))
+        else:
+            items[at] = None if entry.value.value is None else merge(item, entry.value, found, (*path, key))
+    return replace(over, value=tuple(item for item in items if item is not None))
+
+
+def _item(items: tuple[Node, ...], text: str, noun: str) -> int | None:
+    """The place of the item that a text means: its name, else its position, from 0."""
+    names = _item_names(items, noun)
+    if text in names:
+        return names.index(text)
+    return int(text) if text.isascii() and text.isdecimal() and int(text) < len(items) else None
+
+
+def _item_names(items: tuple[Node, ...], noun: str) -> list[str]:
+    """What the items are called: by their `name`, else by their number (`stage1`)."""
+    return [
+        str(node.data.get("name", f"{noun}{at + 1}")) if isinstance(node.value, Mapping) else f"{noun}{at + 1}"
+        for at, node in enumerate(items)
+    ]
 
 
 def override(document: Document, settings: Sequence[str], sections: Collection[str]) -> Document:
@@ -137,16 +185,12 @@ class _Setting:
         return {**entries, known or step.text: Entry(key, made)}
 
     def index(self, items: tuple[Node, ...], step: Node, where: str) -> int:
-        """The place in a list that a step means: its number, or the `name` of the item."""
-        names = [
-            node.data.get("name", str(at)) if isinstance(node.value, Mapping) else str(at)
-            for at, node in enumerate(items)
-        ]
-        if step.text in names:
-            return names.index(step.text)
-        if step.text.isdecimal() and int(step.text) < len(items):
-            return int(step.text)
-        raise self.refuse(say.bad_path(step.span, step.text, where, names))
+        """The place in a list that a step means: the name of the item, or its number."""
+        noun = LISTS.get(where.strip("`"), "item")
+        at = _item(items, step.text, noun)
+        if at is None:
+            raise self.refuse(say.bad_path(step.span, step.text, where, _item_names(items, noun)))
+        return at
 
     def refuse(self, found: Finding) -> SpecError:
         return SpecError([found])
