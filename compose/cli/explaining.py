@@ -2,6 +2,7 @@
 
 import io
 import json
+import runpy
 import shlex
 import shutil
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from blocks.registry import BLOCKS
 from compose.cli.checking import check, examined, settings, with_plugins
 from compose.cli.commands import Command, Settings
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from compose.diagnostics import Finding
     from compose.pages import Case
 
-__all__ = ["explain", "said_of"]
+__all__ = ["explain", "said_of", "typed"]
 
 
 @click.command(cls=Command, short_help="What a spec means; what a code means.")
@@ -90,21 +92,34 @@ def _page(subject: str, as_json: bool) -> int:
 
 def said_of(case: "Case") -> "tuple[Sequence[Finding], Mapping[str, str]]":
     """What a user is told who has these files and types this command, and the texts that it is told of."""
-    from compose.cli import commands, main
     from compose.cli.plugins import load_plugins
     from compose.diagnostics import SpecError
 
     silent = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, chdir(folder), redirect_stdout(silent), redirect_stderr(silent):
         case.write(Path())
-        main(shlex.split(case.before)[1:]) if case.before else None
+        if case.before:
+            typed(case.before)
         _, command, *words = shlex.split(case.command)
         try:
-            if command == "check":
+            if command != "check":
+                typed(case.command)
+                return [], {}
+            with BLOCKS.forgetting():
                 asked = check.make_context("check", words).params
                 load_plugins(asked["plugins"])
                 return examined(asked["specs"][0], asked["settings"])
-            commands.main([command, *words], standalone_mode=False)
         except SpecError as error:
             return error.findings, error.sources
-    return [], {}
+
+
+def typed(command: str) -> int:
+    """The exit status of a command, `compose ..` or `python FILE`, given in this process.   Raises SpecError."""
+    from compose.cli import commands
+
+    program, first, *words = shlex.split(command)
+    with BLOCKS.forgetting():
+        if program == "python":
+            runpy.run_path(first, run_name="__main__")
+            return 0
+        return commands.main([first, *words], standalone_mode=False) or 0
