@@ -137,7 +137,7 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
             yield not_per_sample(line.span, line.name, str(kind))
         return
     expected = list(arguments(line.metric).items())
-    signature = ", ".join(f"{name}: {kind}" for name, kind in expected)
+    signature = " and ".join(WRITTEN[kind] for _, kind in expected)
     if len(expected) != len(line.arguments):
         yield wrong_arguments(line.span, line.metric, signature, f"{len(line.arguments)} arguments")
         return
@@ -153,6 +153,7 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
         yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
 
 
+WRITTEN = {"samples": "values (a sampler, an expression)", "function": "a function (`energy(_)`)", "source": "`data`"}
 WORDS = {"samples": "values", "function": "a function", "source": "the source of the data"}
 
 
@@ -178,7 +179,7 @@ def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) ->
     return Finding(
         span=span,
         message=f"`{metric}` is given {got}",
-        help=f"it takes ({signature}): a source is written `data`, a function `energy(_)`",
+        help=f"it takes {signature}",
     )
 
 

@@ -2,17 +2,20 @@
 
 import io
 import json
+import runpy
 import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from blocks.registry import BLOCKS
 from compose.cli.checking import check, settings, with_plugins
 from compose.cli.commands import Command, Settings
 from compose.cli.examining import examined
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from compose.diagnostics import Finding
     from compose.pages import Case
 
-__all__ = ["explain", "said_of"]
+__all__ = ["explain", "said_of", "typed"]
 
 
 @click.command(cls=Command, short_help="What a spec means; what a code means.")
@@ -64,13 +67,14 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
 def _page(subject: str, as_json: bool) -> int:
     """The page of a code; what is said of its wrong spec is found by checking that spec now."""
     from compose.cli.messages import in_colour, unknown_code
-    from compose.diagnostics import SpecError, nearest, to_json
+    from compose.diagnostics import SpecError, to_json
     from compose.pages import page, summaries
 
     code, codes = subject.upper(), summaries()
     if code not in codes:
-        family = [each for each in codes if each[0] == code[:1]]
-        raise SpecError([unknown_code(subject, nearest(code, family) or nearest(code, codes))])
+        family = [each for each in codes if each[0] == code[:1] and code[1:2].isdigit()]
+        near = max(family, key=lambda each: sum(map(eq, each, code)), default=None)  # most characters in their places
+        raise SpecError([unknown_code(subject, near)])
     from compose.explanation import WIDTH, every_code, headline, page_of
     from runners import launch
 
@@ -89,21 +93,34 @@ def _page(subject: str, as_json: bool) -> int:
 
 def said_of(case: "Case") -> "tuple[Sequence[Finding], Mapping[str, str]]":
     """What a user is told who has these files and types this command, and the texts that it is told of."""
-    from compose.cli import commands, main
     from compose.cli.plugins import load_plugins
     from compose.diagnostics import SpecError
 
     silent = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, chdir(folder), redirect_stdout(silent), redirect_stderr(silent):
         case.write(Path())
-        main(shlex.split(case.before)[1:]) if case.before else None
+        if case.before:
+            typed(case.before)
         _, command, *words = shlex.split(case.command)
         try:
-            if command == "check":
+            if command != "check":
+                typed(case.command)
+                return [], {}
+            with BLOCKS.forgetting():
                 asked = check.make_context("check", words).params
                 load_plugins(asked["plugins"])
                 return examined(asked["specs"][0], asked["settings"])
-            commands.main([command, *words], standalone_mode=False)
         except SpecError as error:
             return error.findings, error.sources
-    return [], {}
+
+
+def typed(command: str) -> int:
+    """The exit status of a command, `compose ..` or `python FILE`, given in this process.   Raises SpecError."""
+    from compose.cli import commands
+
+    program, first, *words = shlex.split(command)
+    with BLOCKS.forgetting():
+        if program == "python":
+            runpy.run_path(first, run_name="__main__")
+            return 0
+        return commands.main([first, *words], standalone_mode=False) or 0

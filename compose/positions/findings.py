@@ -1,5 +1,6 @@
 """What is said about a text that is not YAML, or more YAML than the language takes (Y1xx)."""
 
+import difflib
 from pathlib import Path
 
 from compose.diagnostics import Edit, Finding, Note, Span, finding
@@ -14,12 +15,13 @@ def unreadable_file(file: str, reason: str) -> Finding:
 
     Wrong: `compose check gfl.yaml` where only `glf.yaml` exists.   Right: name a file that exists.
     """
-    folder, name = Path(file).parent, Path(file).name
-    beside = [str(folder / each.name) for each in folder.iterdir() if each.name != name] if folder.is_dir() else []
+    folder = Path(file).parent
+    beside = {each.stem: each for each in folder.iterdir()} if folder.is_dir() else {}
+    near = [beside[name] for name in difflib.get_close_matches(Path(file).stem, beside) if beside[name] != Path(file)]
     return Finding(
         span=Span(file, 1, 1, 1, 1),
         message=f"`{file}` cannot be read: {reason}",
-        help=meant(str(folder / name), beside, "name a file that exists and may be read"),
+        help=f"did you mean `{near[0]}`?" if near else "name a file that exists and may be read",
     )
 
 
