@@ -8,7 +8,8 @@ import ast
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +20,11 @@ Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
 class UnknownName(LookupError):
-    """A name that a registry does not hold; carries the nearest one that it does."""
+    """A name that a registry does not hold; carries those that it does, and the nearest."""
 
-    def __init__(self, noun: str, name: str, nearest: str | None) -> None:
+    def __init__(self, noun: str, name: str, nearest: str | None, known: tuple[str, ...] = ()) -> None:
         super().__init__(f"no {noun} is called `{name}`" + (f"; the nearest is `{nearest}`" if nearest else ""))
-        self.name, self.nearest = name, nearest
+        self.name, self.nearest, self.known = name, nearest, known
 
 
 class Registry:
@@ -52,11 +53,20 @@ class Registry:
         """Declare `thing` under `name`, whatever had the name before: for what a user hands over from Python."""
         self._declared[name] = thing
 
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """What is declared within, by a plugin or by hand, is forgotten afterwards."""
+        before = set(self._declared)
+        try:
+            yield
+        finally:
+            self._declared = {n: thing for n, thing in self._declared.items() if n in before or n in self._index}
+
     def find(self, name: str) -> Any:  # noqa: ANN401  what is registered is the caller's business
         """The thing called `name`, importing its file if need be.   Raises UnknownName."""
         if name not in self._declared:
             if name not in self._index:
-                raise UnknownName(self.noun, name, self.nearest(name))
+                raise UnknownName(self.noun, name, self.nearest(name), tuple(self.names()))
             importlib.import_module(self._index[name][0])
         return self._declared[name]
 

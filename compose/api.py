@@ -77,7 +77,7 @@ def run(
 
     loader = _loader(data, fields)
     spec = with_blocks(_loaded(spec), blocks or {})
-    composition, findings = examine(spec, loader.contract.fields if loader else None)
+    composition, findings = examine(spec, loader.contract.fields if loader else None, to_run=True)
     _refuse(findings, spec)
     order = Order(Path(out) if out is not None else None, fresh, quiet, picture=draw(composition))
     return train(spec, composition, order, loader)

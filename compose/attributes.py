@@ -30,7 +30,8 @@ def attribute_of(site: Evaluator, value: Value, expression: Attribute) -> Any:  
         found = look(site, value, name)
         if found is not None:
             return found
-    raise faults.no_attribute(expression.name_span or expression.span, value, name, _known(site, value))
+    place = expression.name_span or expression.span
+    raise faults.no_attribute(place, value, name, _known(site, value), expression.value.span)
 
 
 def _record_field(site: Evaluator, value: Value, name: str) -> Value | None:

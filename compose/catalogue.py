@@ -5,21 +5,24 @@ The language imports no data set and no optimizer; whoever runs it hands them ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blocks.types import Field, SourceContract
 from compose.diagnostics import Finding, Span, finding
 from compose.spec import DataSource, Spec
+from compose.suggestions import meant, respelt
 
 __all__ = ["Catalogue", "read_fields"]
 
 FieldsOf = Callable[[str, Mapping[str, Any]], SourceContract]
 """(source, options) -> its contract.
 
-Raises LookupError for an unknown source, whose attribute `nearest`, if there is one, is the closest known name;
-ValueError for its options, whose attribute `option`, if there is one, names the culprit.
+Raises LookupError for an unknown source, whose attribute `known`, if there is one, holds the names that there are (or
+`nearest` the closest of them);
+ValueError for its options, whose attribute `option`, if there is one, names the culprit, and whose `known` those that
+there are, if it is none of them.
 """
 
 
@@ -46,30 +49,44 @@ def read_fields(spec: Spec, catalogue: Catalogue) -> tuple[dict[str, Field], lis
         try:
             contract = catalogue.fields_of(source.source, source.options)
         except LookupError as error:
-            findings.append(unknown_source(source.span("source"), source.source, getattr(error, "nearest", None)))
+            known = getattr(error, "known", ()) or filter(None, [getattr(error, "nearest", None)])
+            findings.append(unknown_source(source.span("source"), source.source, tuple(known)))
             failed.add(name)
         except (ValueError, TypeError) as error:
-            findings.append(refused_source(_place(source, getattr(error, "option", None)), source.source, str(error)))
+            findings.append(_refused(source, getattr(error, "option", None), getattr(error, "known", ()), str(error)))
             failed.add(name)
         else:
             fields |= {f"{name}.{key}" if name else key: held for key, held in contract.fields.items()}
     return fields, findings, frozenset(failed)
 
 
-def _place(source: DataSource, option: str | None) -> Span:
-    if option is None:
-        return source.span("source")
-    return source.span(option, key=True) if option in source.options else source.span("source")
+def _refused(source: DataSource, option: str | None, known: Iterable[str], cause: str) -> Finding:
+    written = option is not None and option in source.options
+    span = source.span(option, key=True) if written else source.span("source")
+    if option is not None and written and known:
+        return unknown_source_option(span, source.source, option, (*known, *DataSource.keys()))
+    return refused_source(span, source.source, cause)
 
 
 @finding("N113", "error")
-def unknown_source(span: Span, name: str, near: str | None) -> Finding:
+def unknown_source(span: Span, name: str, known: tuple[str, ...]) -> Finding:
     """The data come from a source that is not registered.   `compose list data` shows them all.
 
     Wrong: `data: {source: toy.moon}`.   Right: `data: {source: toy.moons}`.
     """
-    way = f"write `{near}`" if near else "`compose list data` shows every source"
-    return Finding(span=span, message=f"no data source is called `{name}`", help=way)
+    return Finding(
+        span=span,
+        message=f"no data source is called `{name}`",
+        help=meant(name, known, "`compose list data` shows every source"),
+        fix=respelt(span, name, known),
+    )
+
+
+def unknown_source_option(span: Span, name: str, option: str, known: tuple[str, ...]) -> Finding:
+    """An option that the source does not have: the same code as any option that it refuses."""
+    cause = refused_source(span, name, f"it has no option `{option}`")
+    listed = f"its options are {', '.join(known)}"
+    return replace(cause, help=meant(option, known, listed), fix=respelt(span, option, known))
 
 
 @finding("N114", "error")
@@ -80,6 +97,6 @@ def refused_source(span: Span, name: str, cause: str) -> Finding:
     """
     return Finding(
         span=span,
-        message=f"the data source `{name}` refuses this: {cause}",
-        help=f"`compose list data` shows the options of `{name}`",
+        message=cause if f"`{name}`" in cause else f"the data source `{name}` refuses this: {cause}",
+        help="change what stands beside `source`",
     )

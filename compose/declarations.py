@@ -7,6 +7,7 @@ ones are the options a spec may write.
 from __future__ import annotations
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +18,14 @@ from torch import nn
 
 from blocks.registry import BLOCKS, UnknownName
 from blocks.types import Field, Size
-from compose.diagnostics import Finding, Span, SpecError, finding, nearest
+from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.expressions import parse
-from compose.spec import Spec, evaluate_constant
+from compose.spec import BlockDeclaration, Spec, evaluate_constant
+from compose.suggestions import meant, respelt
 
 __all__ = ["Declared", "bind_options", "declare_blocks", "unknown_likes"]
 
+LARGEST_WHOLE = 2**63  # what an index or a size may be
 REQUIRED = inspect.Parameter.empty
 LIKES = ("data", "input")
 
@@ -48,6 +51,11 @@ class Declared:
     def is_model(self) -> bool:
         """Whether the block is itself a model, such as a flow."""
         return getattr(self.block, "is_model", False)
+
+    @property
+    def cheap(self) -> str:
+        """Which side of a bijection costs one pass: "forward" (noise to data), "inverse", or "both"."""
+        return getattr(self.block, "cheap", "both")
 
     @property
     def returns(self) -> str:
@@ -87,9 +95,8 @@ def declare_blocks(spec: Spec) -> tuple[dict[str, Declared], list[Finding]]:
         try:
             kind = BLOCKS.find(block.kind)
             options = bind_options(kind, block.options, spec, ("blocks", name), f"`{block.kind}`")
-        except UnknownName as error:
-            near = nearest(block.kind, BLOCKS.names()) or error.nearest
-            findings.append(unknown_kind(spec.span("blocks", name, "kind"), block.kind, near))
+        except UnknownName:
+            findings.append(unknown_kind(spec.span("blocks", name, "kind"), block.kind, BLOCKS.names()))
         except SpecError as error:
             findings += error.findings
         else:
@@ -123,12 +130,14 @@ def bind_options(
     for name, value in written.items():
         place = (*path, name)
         if name not in parameters:
-            findings.append(unknown_option(spec.span(*place, key=True), name, noun, tuple(parameters)))
+            known = (*parameters, *(BlockDeclaration.keys() if path[0] == "blocks" else ()))
+            findings.append(unknown_option(spec.span(*place, key=True), name, noun, known))
             continue
         try:
             options[name] = convert(value, hints.get(name, Any), spec, place)
         except TypeError as error:
-            findings.append(wrong_option(spec.span(*place), name, noun, str(error)))
+            choices = _choices(hints.get(name, Any))
+            findings.append(wrong_option(spec.span(*place), name, noun, str(error), value, choices))
         except SpecError as error:
             findings += error.findings
     for name, parameter in parameters.items():
@@ -147,9 +156,7 @@ def convert(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
     if origin is Literal:
         if value in inner:
             return value
-        close = nearest(str(value), [str(word) for word in inner])
-        hint_text = f"; did you mean `{close}`?" if close else ""
-        raise TypeError(f"one of {', '.join(f'`{word}`' for word in inner)}, not `{value}`{hint_text}")
+        raise TypeError(f"one of {', '.join(f'`{word}`' for word in inner)}, not `{value}`")
     if origin in (list, tuple, Sequence) or (isinstance(origin, type) and issubclass(origin, Sequence)):
         if not isinstance(value, list | tuple):
             raise TypeError(f"a list such as [64, 64], not `{value}`")
@@ -174,8 +181,10 @@ def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
         raise TypeError(f"nothing, not `{value}`")
     if hint in (int, float):
         number = _number(value, spec, place)
-        if hint is int and number != int(number):
-            raise TypeError(f"a whole number, not `{value}`")
+        if math.isnan(number) or (hint is int and (math.isinf(number) or number != int(number))):
+            raise TypeError(f"a {'whole ' * (hint is int)}number, not `{value}`")
+        if hint is int and abs(number) >= LARGEST_WHOLE:
+            raise TypeError(f"a whole number of at most 63 bits, not `{value}`")
         return hint(number)
     if hint in (bool, str):
         if isinstance(value, hint):
@@ -193,18 +202,30 @@ def _number(value: Any, spec: Spec, place: tuple[str | int, ...]) -> float | int
     return evaluate_constant(expression, spec.values)
 
 
+def _choices(hint: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """The words that an annotation lists."""
+    inner = typing.get_args(hint)
+    if typing.get_origin(hint) is Literal:
+        return tuple(word for word in inner if isinstance(word, str))
+    return tuple(word for part in inner for word in _choices(part))
+
+
 def _parameters(owner: Any) -> Mapping[str, inspect.Parameter]:  # noqa: ANN401
     return inspect.signature(owner).parameters
 
 
 @finding("N110", "error")
-def unknown_kind(span: Span, kind: str, near: str | None) -> Finding:
+def unknown_kind(span: Span, kind: str, known: list[str]) -> Finding:
     """A block's `kind` is none that is registered.   `compose list blocks` shows them all.
 
     Wrong: `kind: encoder.mpl`.   Right: `kind: encoder.mlp`.
     """
-    way = f"write `{near}`" if near else "`compose list blocks` shows every kind"
-    return Finding(span=span, message=f"no block kind is called `{kind}`", help=way)
+    return Finding(
+        span=span,
+        message=f"no block kind is called `{kind}`",
+        help=meant(kind, known, "`compose list blocks` shows every kind"),
+        fix=respelt(span, kind, known),
+    )
 
 
 @finding("N111", "error")
@@ -213,9 +234,12 @@ def unknown_option(span: Span, name: str, noun: str, options: tuple[str, ...]) -
 
     Wrong: `{kind: encoder.mlp, laten: 8}`.   Right: `{kind: encoder.mlp, latent: 8}`.
     """
-    near = nearest(name, options)
-    way = f"write `{near}`" if near else f"its options are {', '.join(options) or 'none'}"
-    return Finding(span=span, message=f"{noun} has no option `{name}`", help=way)
+    return Finding(
+        span=span,
+        message=f"{noun} has no option `{name}`",
+        help=meant(name, options, f"its options are {', '.join(options) or 'none'}"),
+        fix=respelt(span, name, options),
+    )
 
 
 @finding("N112", "error")
@@ -228,13 +252,19 @@ def missing_option(span: Span, name: str, noun: str) -> Finding:
 
 
 @finding("T110", "error")
-def wrong_option(span: Span, name: str, noun: str, expected: str) -> Finding:
+def wrong_option(
+    span: Span, name: str, noun: str, expected: str, value: object = None, choices: tuple[str, ...] = ()
+) -> Finding:
     """An option has a value of the wrong type.
 
     Wrong: `hidden: wide`.   Right: `hidden: [64, 64]`.
     """
+    wanted = expected.partition(", not `")[0]
     return Finding(
-        span=span, message=f"the option `{name}` of {noun} is {expected}", help=f"change the value of `{name}`"
+        span=span,
+        message=f"the option `{name}` of {noun} is {expected}",
+        help=meant(str(value), choices, f"write {wanted}"),
+        fix=respelt(span, str(value), choices),
     )
 
 
@@ -244,7 +274,10 @@ def unknown_like(span: Span, name: str, known: Iterable[str]) -> Finding:
 
     Wrong: `like: y_hat`.   Right: `like: x`.
     """
-    near = nearest(name, known)
+    names = tuple(known)
     return Finding(
-        span=span, message=f"`like:` names a value, and nothing is called `{name}`", help=f"write `like: {near or 'x'}`"
+        span=span,
+        message=f"`like:` names a value, and nothing is called `{name}`",
+        help=meant(name, names, "write `like: x`"),
+        fix=respelt(span, name, names),
     )

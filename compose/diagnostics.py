@@ -5,16 +5,18 @@ Finding   a code, a severity, a place, one cause, one way out, and notes at othe
 CODES     every code that the program can give, with the page that explains it (the docstring of its wording)
 """
 
-import difflib
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, ParamSpec
 
+from compose.spelling import nearest
+
 __all__ = [
     "CODES",
     "NOWHERE",
     "Code",
+    "Edit",
     "Finding",
     "Note",
     "Severity",
@@ -29,72 +31,6 @@ __all__ = [
 
 Severity = Literal["error", "warning", "hint"]
 Given = ParamSpec("Given")
-
-HABITS = {  # what the field calls it -> what the language calls it
-    "detach": "sg",
-    "stop_gradient": "sg",
-    "stopgrad": "sg",
-    "no_grad": "sg",
-    "requires_grad": "trainable",
-    "frozen": "freeze",
-    "critic": "discriminator.mlp",
-    "discriminator": "discriminator.mlp",
-    "kl_divergence": "kl",
-    "kld": "kl",
-    "kl_div": "kl",
-    "mse_loss": "mse",
-    "l1_loss": "l1",
-    "l2": "squared_error",
-    "sum_squared_error": "squared_error",
-    "nll": "log_prob",
-    "logp": "log_prob",
-    "logprob": "log_prob",
-    "logsumexp": "logmeanexp",
-    "gaussian": "normal",
-    "randn": "normal",
-    "rand": "uniform",
-    "sgld": "langevin",
-    "ula": "langevin",
-    "mcmc": "langevin",
-    "nuts": "hmc",
-    "gradient_descent": "descend",
-    "dataset": "data",
-    "datasets": "data",
-    "modules": "blocks",
-    "networks": "blocks",
-    "model": "models",
-    "stage": "stages",
-    "training": "stages",
-    "losses": "minimize",
-    "loss": "minimize",
-    "objective": "minimize",
-    "iterations": "steps",
-    "max_steps": "steps",
-    "max_epochs": "epochs",
-    "num_epochs": "epochs",
-    "batch": "batch_size",
-    "bs": "batch_size",
-    "learning_rate": "lr",
-    "optim": "optimizer",
-    "type": "kind",
-    "class": "kind",
-    "variables": "params",
-    "parameters": "params",
-    "vars": "params",
-    "metrics": "evaluate",
-    "sample": "samplers",
-    "logs": "monitor",
-    "clip": "gradients",
-    "grad_clip": "gradients",
-    "polyak": "ema",
-    "device": "run",
-    "random_seed": "seed",
-    "base": "extends",
-    "inherit": "extends",
-    "version": "compose",
-    "pretrained": "weights",
-    "checkpoint": "weights",
-}
 
 
 @dataclass(frozen=True, order=True)
@@ -125,8 +61,20 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """What to write in place of the text at `span`; it stands there only if that text is `old` (None: whatever is)."""
+
+    span: Span
+    new: str
+    old: str | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One cause, told once: `message` says what is wrong at `span`, `help` the way out, `notes` the other places."""
+    """One cause, told once: `message` says what is wrong at `span`, `help` the way out, `notes` the other places.
+
+    `fix` is the way out as edits, where it is the only one and cannot make another spec than the one that was meant.
+    """
 
     code: str = ""
     severity: Severity = "error"
@@ -134,6 +82,7 @@ class Finding:
     message: str = ""
     help: str = ""
     notes: tuple[Note, ...] = ()
+    fix: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,31 +130,6 @@ class SpecError(Exception):
         super().__init__("\n".join(_headline(found) for found in self.findings))
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that `name` most resembles, or None.
-
-    In turn: the same but for case; the last part of a dotted name (`realnvp` finds `flow.realnvp`), or the same family
-    and a close last part; the field's habits (`detach` finds `sg`); the closest spelling.
-    """
-    known = list(dict.fromkeys(candidates))
-    if name in known:
-        return name
-    for wanted in (name.lower(), HABITS.get(name.lower(), "").lower()):
-        same = [each for each in known if each.lower() == wanted] if wanted else []
-        ends = [each for each in known if wanted and each.lower().split(".")[-1] == wanted]
-        if same or ends:
-            return (same or ends)[0]
-    family, _, last = name.rpartition(".")
-    if family:
-        kin = {each.split(".")[-1]: each for each in known if each.rpartition(".")[0] == family}
-        close = difflib.get_close_matches(last, kin, n=1, cutoff=0.5)
-        close_or_any = [kin[close[0]]] if close else [each for each in known if each.split(".")[-1] == last]
-        if close_or_any:
-            return close_or_any[0]
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return close[0] if close else None
-
-
 def to_json(findings: Iterable[Finding]) -> dict[str, Any]:
     """The findings as plain data, version 1; the shape does not change within a version."""
     return {
@@ -218,21 +142,31 @@ def to_json(findings: Iterable[Finding]) -> dict[str, Any]:
                 "message": found.message,
                 "help": found.help,
                 "related": [{**_place(note.span), "message": note.message} for note in found.notes],
+                "fix": [{**_place(edit.span), "replacement": edit.new} for edit in found.fix],
             }
             for found in sorted(findings, key=_order)
         ],
     }
 
 
-def render(findings: Iterable[Finding], sources: Mapping[str, str], *, color: bool = False) -> str:
+def render(
+    findings: Iterable[Finding],
+    sources: Mapping[str, str],
+    *,
+    color: bool = False,
+    width: int | None = None,
+    encoding: str = "utf-8",
+) -> str:
     """The findings for a reader: headline, place, the lines with what is meant underlined, and the way out.
 
-    `sources` maps a file's name to its text; a finding in a file that is not there is shown without its lines.
+    `sources` maps a file's name to its text; a finding in a file that is not there is shown without its lines. `color`:
+    with ANSI colours, which change nothing else; `width`: columns of the terminal; `encoding`: what it can show.
     """
-    from compose.rendering import render_finding  # shown rarely: most runs have nothing to render
+    from compose.rendering import Look, render_finding  # shown rarely: most runs have nothing to render
 
+    look = Look(color, width, encoding)
     lines = {file: text_lines(text) for file, text in sources.items()}
-    return "\n\n".join(render_finding(found, lines, color) for found in sorted(findings, key=_order))
+    return "\n\n".join(render_finding(found, lines, look) for found in sorted(findings, key=_order))
 
 
 def text_lines(text: str) -> list[str]:

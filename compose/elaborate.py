@@ -6,7 +6,7 @@ evaluated when it is first asked for, and once. `Evaluator` evaluates one expres
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,9 +39,12 @@ from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
+from compose.scope import line_of, visible
 from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
+from compose.spec.numbers import arithmetic as arithmetic_of_numbers
+from compose.spelling import sole
 from compose.tracer import Tracer
 from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value, is_seed
 
@@ -89,8 +92,8 @@ class FreshDraws:
 class World:
     """What one program can see.
 
-    `shared` are values given by the stage's shared program, with the chain of a time step. `reader` is the sampler or
-    evaluation that it is for, in which no clock ticks. `guessing`: the data's fields are not known, so that a name that
+    `shared` are the values of the stage's shared program. `reader` is the sampler or evaluation that it is for, in
+    which no clock ticks. `guessing`: the data's fields are not known, so that a name that
     nothing has may be one. `further` are names that may be meant here, for suggestions.
     """
 
@@ -99,7 +102,7 @@ class World:
     blocks: Mapping[str, Declared]
     tracer: Tracer
     reader: Span | None = None
-    shared: Mapping[str, str | None] = field(default_factory=dict)
+    shared: Mapping[str, Node] = field(default_factory=dict)
     samplers: Mapping[str, Any] = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
     guessing: bool = False
@@ -107,13 +110,17 @@ class World:
     used: set[str] = field(default_factory=set)
     evaluated: dict[str, Value] = field(default_factory=dict)
 
-    def name(self, name: str, span: Span | None) -> Value:
-        """What a global name stands for.   Raises SpecError if there is none, Poisoned if its line is faulty."""
+    def name(self, name: str, span: Span | None, inner: Iterable[str] = (), called: bool = False) -> Value:
+        """What a global name stands for.   Raises SpecError if there is none, Poisoned if its line is faulty.
+
+        For suggestions: the names of the program around it are `inner`, and it may be `called`.
+        """
         self.used.add(name)
         if name in self.faulty:
             raise Poisoned(name)
         if name in self.shared:
-            return self.tracer.given("shared", name, span, self.shared[name])
+            held = self.shared[name]
+            return self.tracer.given("shared", name, span, held.chain, origin=held)
         if name in self.fields:
             return self.tracer.given("data", name, span)
         if name in self.blocks:
@@ -139,17 +146,10 @@ class World:
             return StandardModel(name)
         if name in FORMS or name in OPERATORS.names():
             raise faults.bare_operator(span, name)
-        if self.guessing:
+        fit, unfit = visible(self, inner, called)
+        if self.guessing and not called and sole(name, fit) is None:  # a field of data that could not be read, perhaps
             raise Poisoned(name)
-        raise faults.unknown_name(span, name, self.known())
-
-    def known(self) -> list[str]:
-        """Every name that an expression may use, for suggestions."""
-        spec = self.spec
-        return [
-            *spec.graph, *self.fields, *self.blocks, *spec.models, *spec.params, *CLOCK, *STANDARD_MODELS, *FORMS,
-            *OPERATORS.names(), *self.further,
-        ]  # fmt: skip
+        raise faults.unknown_name(span, name, fit, unfit, sure=not self.guessing)
 
     def evaluator(self, line: str) -> Evaluator:
         """An evaluator for a line of its own, whose draws are named by it."""
@@ -219,15 +219,15 @@ class Evaluator:
 
     def operand(self, expression: Expression) -> Node | float | int | bool:
         """The value of an expression that must be a number or a tensor."""
-        return self.as_operand(self(expression), expression.span)
+        return self.as_operand(self(expression), expression.span, line_of(self.world, expression))
 
-    def as_operand(self, value: Value, span: Span | None) -> Node | float | int | bool:
-        """`value`, which must be a number or a tensor."""
+    def as_operand(self, value: Value, span: Span | None, place: Span | None = None) -> Node | float | int | bool:
+        """`value`, which must be a number or a tensor, and was made at `place`."""
         if isinstance(value, Node) and is_seed(value):
             raise faults.chain_noise(span, value)
         if (isinstance(value, Node) and value.family is None) or isinstance(value, int | float):
             return value
-        raise faults.not_a_number(span, value)
+        raise faults.not_a_number(span, value, place)
 
     def tensor(self, expression: Expression) -> Node:
         """The value of an expression that must be a tensor."""
@@ -236,7 +236,7 @@ class Evaluator:
             raise faults.chain_noise(expression.span, value)
         if isinstance(value, Node) and value.family is None:
             return value
-        raise faults.not_a_tensor(expression.span, value)
+        raise faults.not_a_tensor(expression.span, value, line_of(self.world, expression))
 
     def model(self, expression: Expression) -> Model:
         """The value of an expression that must be a model."""
@@ -302,7 +302,7 @@ class Evaluator:
     def _name(self, expression: Name) -> Value:
         if expression.name in self.locals:
             return self.locals[expression.name]
-        return self.world.name(expression.name, expression.span)
+        return self.world.name(expression.name, expression.span, self.locals)
 
     def _hole(self, expression: Hole) -> Value:
         raise faults.hole_outside_function(expression.span)
@@ -314,7 +314,9 @@ class Evaluator:
         function = ARITHMETIC[expression.operator]
         left, right = self.operand(expression.left), self.operand(expression.right)
         if not isinstance(left, Node) and not isinstance(right, Node):
-            return function(left, right)
+            if isinstance(expression, Compare):
+                return function(left, right)
+            return arithmetic_of_numbers(expression.operator, left, right, expression.span)
         chain = self._chain(expression.operator, left, right)
         sides = (placed(left, expression.left.span), placed(right, expression.right.span))
         return self.tracer.call(function, *sides, span=expression.span, chain=chain)
@@ -323,11 +325,13 @@ class Evaluator:
         """The chain of which the sum or difference is a level at any t = 1 .. T (`t - 1`, `T - t`); else None."""
         time = next((side for side in (left, right) if isinstance(side, Node) and side.chain), None)
         other = right if left is time else left
-        if time is None or time.chain is None or time.operation.kind != "input" or isinstance(other, Node):
+        if operator not in ("+", "-") or time is None or time.chain is None or isinstance(other, Node):
+            return None
+        if time.operation.kind != "input":
             return None
         last = self.world.blocks[time.chain].options["steps"]
         ends = [ARITHMETIC[operator](*(at if side is time else side for side in (left, right))) for at in (1, last)]
-        fits = operator in ("+", "-") and all(0 <= end <= last and end == int(end) for end in ends)
+        fits = all(0 <= end <= last and end == int(end) for end in ends)
         return time.chain if fits else None
 
     def _negative(self, expression: Negative) -> Value:
@@ -361,7 +365,9 @@ class Evaluator:
                 return FORMS[called.name](self, expression)
             if called.name in OPERATORS.names():
                 return call_operator(self, called.name, expression)
-        value = self(called)
+            value: Value = self.world.name(called.name, called.span, self.locals, called=True)
+        else:
+            value = self(called)
         if callable(value):  # a view such as `m.log_prob`, waiting for its arguments
             return value(self, expression)
         if isinstance(value, BlockValue):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from compose import faults
 from compose.diagnostics import Finding, Span, finding
+from compose.elaborate import Poisoned
 from compose.expressions import Call, Expression, Hole, Name, walk
 from compose.graph import Node
 from compose.spec import Function as FunctionDeclaration
@@ -40,13 +41,17 @@ class Argument:
 
 @dataclass(eq=False)
 class EvaluationGraph:
-    """One line of `evaluate`.   `metric` is None for the mean of a value, which is then the only argument."""
+    """One line of `evaluate`.   `metric` is None for the mean of a value, which is then the only argument.
+
+    `spans` are the places of the values of its options, `names` those of their names.
+    """
 
     name: str
     metric: str | None
     arguments: list[Argument]
     options: Mapping[str, Any] = field(default_factory=dict)
     spans: Mapping[str, Span | None] = field(default_factory=dict)
+    names: Mapping[str, Span | None] = field(default_factory=dict)
     span: Span | None = None
 
 
@@ -70,7 +75,8 @@ def build_evaluation(builder: GraphBuilder, name: str, expression: Expression) -
     complete = [argument for argument in arguments if argument is not None]
     if len(complete) < len(arguments):
         return None
-    return EvaluationGraph(name, metric, complete, options, spans, expression.span)
+    names = {argument.name: argument.name_span for argument in call.arguments if argument.name}
+    return EvaluationGraph(name, metric, complete, options, spans, names, expression.span)
 
 
 def _argument(builder: GraphBuilder, name: str, line: str, expression: Expression) -> Argument | None:
@@ -99,6 +105,8 @@ def _applied(builder: GraphBuilder, site: Any, expression: Expression) -> Value:
     if not isinstance(called, BlockValue | Function):
         raise faults.needs_function(expression.span, called)
     first = next((name for name, held in builder.fields.items() if held.dtype.startswith("float")), None)
+    if first is None and builder.unread:  # which is told
+        raise Poisoned("x")
     if first is None:
         raise faults.unknown_name(expression.span, "x", builder.fields)
     value = site.apply(called, [site.tracer.given("data", first, expression.span)], expression.span)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compose.build import Composition, SamplerGraph, build
-from compose.diagnostics import Finding, SpecError, finding, nearest
+from compose.diagnostics import Finding, SpecError, finding
 from compose.expressions import parse
 from compose.spec import Function, Spec
+from compose.suggestions import meant
 
-__all__ = ["sampler_with", "with_options"]
+__all__ = ["sampler_with", "unknown_sampler_option", "with_options"]
 
 
 def sampler_with(composition: Composition, name: str, options: Mapping[str, float | int | bool]) -> SamplerGraph:
@@ -42,6 +43,5 @@ def unknown_sampler_option(name: str, option: str, known: tuple[str, ...]) -> Fi
 
     Wrong: `compose sample RUN strokes --option begin=3`.   Right: `compose sample RUN strokes --option start=3`.
     """
-    near = nearest(option, known)
-    way = f"write `{near}`" if near else f"its options are {', '.join(f'`{each}`' for each in known) or 'none'}"
-    return Finding(message=f"the sampler `{name}` has no option `{option}`", help=way)
+    listed = f"its options are {', '.join(f'`{each}`' for each in known) or 'none'}"
+    return Finding(message=f"the sampler `{name}` has no option `{option}`", help=meant(option, known, listed))

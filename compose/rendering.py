@@ -1,39 +1,86 @@
 """How one finding is drawn: its headline, its lines between a gutter and carets, its notes, its help."""
 
+import re
+import textwrap
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from compose.diagnostics import Finding, Span
 
-__all__ = ["render_finding"]
+__all__ = ["Look", "render_finding"]
 
+NARROWEST = 40  # columns: a terminal that is narrower has to wrap by itself
+DOTS = "..."
 WIDEST = 140  # columns of a source line that are shown; a longer one is cut around what is underlined
 TALLEST = 6  # lines of one span that are shown before the rest is left out
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # controls, turned order
 PAINT = {"error": "1;31", "warning": "1;33", "hint": "1;36", "note": "1;34", "bold": "1", "help": "1;32"}
 
 Paint = Callable[[str, str], str]
 """From a style and a text to the text in that style."""
 
+
+class Look(NamedTuple):
+    """How text is to look: with ANSI colours, in so many columns (None: as long as it is), in what a stream encodes."""
+
+    color: bool = False
+    width: int | None = None
+    encoding: str = "utf-8"
+
+
 Mark = tuple[int, int, str, str]
 """What is underlined on one line: first column, end column (from 0, in characters), label, "primary" or "note"."""
 
 
-def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], color: bool) -> str:
-    """One finding as text.   `lines` holds the lines of each file by its name; `color` adds ANSI colours."""
-    paint = _painter(color)
-    head = paint(found.severity, f"{found.severity}[{found.code}]") + paint("bold", f": {found.message}")
-    shown = [head]
+def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], look: Look) -> str:
+    """One finding as text.   `lines` holds the lines of each file by its name."""
+    paint, found = _painter(look.color), _harmless(found)
+    label = f"{found.severity}[{found.code}]"
+    first, *rest = _wrapped(f"{label}: {found.message}", look.width, "  ")
+    shown = [paint(found.severity, label) + paint("bold", first[len(label) :]), *(paint("bold", line) for line in rest)]
     marks = _marks(found)
     width = max((len(str(line)) for _, line in marks), default=1)
     files = ([found.span.file] if found.span else []) + [note.span.file for note in found.notes]
     for file in dict.fromkeys(files):
         shown.append(_arrow(found, file, width, paint))
         here = {line: marks[name, line] for name, line in sorted(marks) if name == file}
-        shown += _snippet(here, lines.get(file), width, found.severity, paint)
+        most = min(WIDEST, max((look.width or WIDEST) - width - 3, NARROWEST))
+        shown += _snippet(here, lines.get(file), width, found.severity, paint, most)
     if found.help:
-        shown.append(f"{' ' * width} {paint('note', '=')} {paint('help', 'help')}: {found.help}")
-    return "\n".join(shown)
+        start = f"{' ' * width} = help: "
+        first, *rest = _wrapped(f"{start}{found.help}", look.width, " " * len(start))
+        shown += [f"{' ' * width} {paint('note', '=')} {paint('help', 'help')}{first[len(start) - 2 :]}", *rest]
+    return "\n".join(_encodable(line, look.encoding) for line in shown)
+
+
+def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
+    """The text in lines of at most `width` columns, of which all but the first are indented; words stay whole."""
+    if width is None or len(text) <= width:
+        return [text]
+    head = text[: len(text) - len(text.lstrip())]  # `textwrap` would drop the blanks that a line begins with
+    made = textwrap.wrap(
+        text, max(width, NARROWEST), initial_indent=head, subsequent_indent=indent, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return [head + made[0].lstrip(), *made[1:]]
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """The text with `?` for what the encoding has not, so that everything stays below what it belongs to."""
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def _harmless(found: Finding) -> Finding:
+    """The same finding without characters that a terminal would obey; texts in quotes may hold any."""
+    notes = tuple(replace(note, message=_plain(note.message)) for note in found.notes)
+    return replace(found, message=_plain(found.message), help=_plain(found.help), notes=notes)
+
+
+def _plain(text: str) -> str:
+    return UNSAFE.sub("\ufffd", text)
 
 
 def _painter(color: bool) -> Paint:
@@ -65,7 +112,7 @@ def _marks(found: Finding) -> dict[tuple[str, int], list[Mark]]:
 
 
 def _snippet(
-    here: Mapping[int, list[Mark]], lines: Sequence[str] | None, width: int, severity: str, paint: Paint
+    here: Mapping[int, list[Mark]], lines: Sequence[str] | None, width: int, severity: str, paint: Paint, most: int
 ) -> list[str]:
     if not lines:
         return [
@@ -78,9 +125,9 @@ def _snippet(
     for before, line in pairwise([0, *here]):
         if before and line > before + 1:
             shown.append(paint("note", "..."))
-        text = lines[line - 1] if line <= len(lines) else ""
+        text = _plain(lines[line - 1]) if line <= len(lines) else ""
         marks = [_closed(mark, text) for mark in here[line]]
-        text, marks = _cut(text, marks)
+        text, marks = _cut(text, marks, most)
         shown.append(f"{paint('note', f'{line:>{width}}')} {bar} {text.expandtabs(4)}".rstrip())
         for start, end, label, style in sorted(marks, key=lambda mark: (mark[3] != "primary", mark[0])):
             pad, long = _columns(text, 0, start), max(_columns(text, start, end), 1)
@@ -99,16 +146,19 @@ def _closed(mark: Mark, text: str) -> Mark:
     return start, end, label, style
 
 
-def _cut(text: str, marks: list[Mark]) -> tuple[str, list[Mark]]:
-    """A line that is too long, cut around its first mark, and the marks moved along."""
-    if len(text) <= WIDEST:
+def _cut(text: str, marks: list[Mark], most: int) -> tuple[str, list[Mark]]:
+    """A line of more than `most` characters, cut around what it is about, and the marks moved along."""
+    if len(text) <= most:
         return text, marks
-    first = max(min(start for start, *_ in marks) - WIDEST // 3, 0)
-    left, right = ("..." if first else ""), ("..." if first + WIDEST < len(text) else "")
+    room = most - 2 * len(DOTS)
+    primary = [start for start, *_, style in marks if style == "primary"]
+    first = max(min(primary or [start for start, *_ in marks]) - room // 3, 0)
+    left, right = (DOTS if first else ""), (DOTS if first + room < len(text) else "")
     moved = len(left) - first
-    piece = left + text[first : first + WIDEST] + right
+    piece = left + text[first : first + room] + right
     return piece, [
-        (min(s + moved, len(piece)), min(e + moved, len(piece)), label, style) for s, e, label, style in marks
+        (min(max(s + moved, 0), len(piece)), min(max(e + moved, 0), len(piece)), label, style)
+        for s, e, label, style in marks
     ]
 
 

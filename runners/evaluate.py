@@ -7,6 +7,7 @@ A sampler that reads no data is drawn as often as the test split has rows, or `c
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from compose.diagnostics import Finding, Span, finding
 from compose.evaluations import EvaluationGraph
 from compose.graph import Tensor as TensorType
 from compose.program import CompiledArgument, CompiledEvaluation
+from compose.suggestions import meant, respelt
 from runners.datasets import BadOption, Source, UnknownOption
 from runners.datasets.options import bind
 from runners.inputs import Inputs
@@ -92,6 +94,8 @@ def _value(  # what names an argument's noise, and what it may read
     line: str,
 ) -> Tensor | Source | Callable[[Tensor], Tensor]:
     if given.sampler is None:
+        if given.name not in sources:
+            raise ValueError(f"it needs the source of the data, `{given.name or 'data'}`, and there is none here")
         return sources[given.name]
     if given.kind == "function":
         return _function(executable, given, seed, line)
@@ -133,7 +137,7 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
             yield not_per_sample(line.span, line.name, str(kind))
         return
     expected = list(arguments(line.metric).items())
-    signature = ", ".join(f"{name}: {kind}" for name, kind in expected)
+    signature = " and ".join(WRITTEN[kind] for _, kind in expected)
     if len(expected) != len(line.arguments):
         yield wrong_arguments(line.span, line.metric, signature, f"{len(line.arguments)} arguments")
         return
@@ -143,10 +147,13 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
     options = {name: value for name, value in line.options.items() if name != COUNT}
     try:
         bind(f"metric `{line.metric}`", METRICS.find(line.metric), options)
-    except (UnknownOption, BadOption) as error:
+    except UnknownOption as error:
+        yield unknown_metric_option(line, error)
+    except BadOption as error:
         yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
 
 
+WRITTEN = {"samples": "values (a sampler, an expression)", "function": "a function (`energy(_)`)", "source": "`data`"}
 WORDS = {"samples": "values", "function": "a function", "source": "the source of the data"}
 
 
@@ -172,8 +179,15 @@ def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) ->
     return Finding(
         span=span,
         message=f"`{metric}` is given {got}",
-        help=f"it takes ({signature}): a source is written `data`, a function `energy(_)`",
+        help=f"it takes {signature}",
     )
+
+
+def unknown_metric_option(line: EvaluationGraph, error: UnknownOption) -> Finding:
+    """An option that the metric does not have: the same code as any option that it refuses."""
+    span, known = line.names.get(error.option), (*error.known, COUNT)
+    found = wrong_metric_option(span or line.span, f"the metric `{line.metric}` has no option `{error.option}`")
+    return replace(found, help=meant(error.option, known, found.help), fix=respelt(span, error.option, known))
 
 
 @finding("T243", "error")
@@ -183,5 +197,5 @@ def wrong_metric_option(span: Span | None, cause: str) -> Finding:
     Wrong: `modes: mode_coverage(default, data, sigma=3)`.   Right: `modes: mode_coverage(default, data, sigmas=3)`.
     """
     return Finding(
-        span=span, message=cause, help="`compose list metrics` shows what each takes; `count=` may be given to any"
+        span=span, message=cause, help="correct the option; beside its own each metric has `count=`, how many to draw"
     )

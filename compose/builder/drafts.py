@@ -175,7 +175,7 @@ def _drawn_twice(written: Mapping[Path, Written], document: Document) -> list[Fi
     return found
 
 
-@finding("L120", "error")
+@finding("L122", "error")
 def draw_used_twice(span: Span, text: str, where: str) -> Finding:
     """In Python a draw is written once and used at two places; in the spec it would be two draws, unlike each other.
 

@@ -10,21 +10,23 @@ from dataclasses import replace
 
 from compose.build import Composition, build
 from compose.catalogue import Catalogue, read_fields
-from compose.checks.cost import cost
+from compose.checks.cost import check_sides, cost
 from compose.checks.gradients import check_gradients, gradient_matrix
+from compose.checks.layered import blamed_on_layer
 from compose.checks.names import check_blocks, check_clashes
 from compose.checks.optimizers import check_optimizers
 from compose.checks.training import resolve_training
 from compose.checks.traps import check_batch_norm, check_collapse, check_ranges, check_scales, check_weights
-from compose.checks.unused import check_unused
+from compose.checks.unused import check_unused, lines_of_programs, unused_names, uses
 from compose.diagnostics import NOWHERE, Finding, Note, Span
+from compose.misnamed import misnamed
 from compose.spec import Spec
 
 __all__ = ["CHECKS", "Catalogue", "check", "cost", "gradient_matrix"]
 
 CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
-    check_scales, check_batch_norm, check_ranges, check_weights,
+    check_scales, check_batch_norm, check_ranges, check_weights, check_sides,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 
@@ -37,7 +39,16 @@ def check(spec: Spec, catalogue: Catalogue) -> tuple[Composition, list[Finding]]
     resolve_training(composition)
     for one in CHECKS:
         findings += [found for found in one(composition, catalogue) if found not in findings]
-    return composition, _told_once(sorted(findings, key=_order))
+    named = uses(spec)
+    unused = {name: span for _, name, span in unused_names(spec)}
+    unused |= {name: span for name, span, _ in lines_of_programs(spec) if name not in fields}
+    unused |= {name: spec.span("samplers", name, key=True) for name in spec.samplers if name not in named}
+    findings = misnamed(sorted(findings, key=_order), named, unused, spec.sources, _own(spec))
+    return composition, _told_once(sorted(blamed_on_layer(findings, spec), key=_order))
+
+
+def _own(spec: Spec) -> str:
+    return spec.document.file if spec.document is not None else NOWHERE.file
 
 
 def _order(found: Finding) -> tuple[bool, Span, str, str]:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from blocks.registry import OPERATORS
 from compose.build import Composition
 from compose.catalogue import Catalogue
-from compose.diagnostics import Finding, Note, Span, finding, nearest
+from compose.diagnostics import Finding, Note, Span, finding
 from compose.elaborate import CLOCK, STANDARD_MODELS
 from compose.forms import FORMS
 from compose.spec import Function, Spec, Stage, Update
+from compose.suggestions import meant, respelt
 
 __all__ = ["check_blocks", "check_clashes", "updates"]
 
@@ -53,6 +54,7 @@ def check_blocks(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
                 yield from _part(composition, name, span)
         yield from _memories(composition, stage)
         yield from _copies(composition, stage)
+        yield from _fits(composition, stage)
     yield from _idle(composition)
 
 
@@ -96,6 +98,13 @@ def _memories(composition: Composition, stage: Stage) -> Iterator[Finding]:
                 yield not_a_memory(part.span("write", name, key=True), name, declared.kind)
 
 
+def _fits(composition: Composition, stage: Stage) -> Iterator[Finding]:
+    for name in stage.fit:
+        declared = composition.blocks.get(name.split(".")[0])
+        if declared is not None:
+            yield not_fitted(stage.span("fit", name, key=True), name, declared.kind, declared.is_model)
+
+
 def _copies(composition: Composition, stage: Stage) -> Iterator[Finding]:
     """Weights are copied between blocks that are built alike."""
     for target, source in stage.copies.items():
@@ -134,11 +143,11 @@ def unknown_block(span: Span, name: str, known: Iterable[str]) -> Finding:
     Wrong: `train: [encodr]`.   Right: `train: [encoder]`.
     """
     names = tuple(known)
-    near = nearest(name, names)
     return Finding(
         span=span,
         message=f"no block is called `{name}`",
-        help=f"write `{near}`" if near else f"the blocks are {', '.join(names)}",
+        help=meant(name, names, f"the blocks are {', '.join(names)}"),
+        fix=respelt(span, name, names),
     )
 
 
@@ -148,12 +157,11 @@ def unknown_part(span: Span, block: str, part: str, parts: list[str]) -> Finding
 
     Wrong: `train: [encoder.heads]`.   Right: `train: [encoder.head]`.
     """
-    near = nearest(part, parts)
     top = ", ".join(dict.fromkeys(name.split(".")[0] for name in parts))
     return Finding(
         span=span,
         message=f"`{block}` has no part `{part}`",
-        help=f"write `{block}.{near}`" if near else f"its parts are {top}",
+        help=meant(f"{block}.{part}", [f"{block}.{each}" for each in parts], f"its parts are {top}"),
     )
 
 
@@ -168,6 +176,16 @@ def not_a_memory(span: Span, name: str, kind: str) -> Finding:
         message=f"`{name}` is a `{kind}`, which stores nothing",
         help="write to a block of kind memory.replay",
     )
+
+
+@finding("N124", "error")
+def not_fitted(span: Span, name: str, kind: str, is_model: bool) -> Finding:
+    """`fit` names a block of a kind that knows no fit in closed form or by EM; none of the kinds here does so far.
+
+    Wrong: `fit: {prior: z}` of a flow.   Right: `minimize: {prior_nll: -prior.log_prob(sg(z))}`.
+    """
+    way = f"minimize -{name}.log_prob(..)" if is_model else "train it with a term under `minimize`"
+    return Finding(span=span, message=f"`{name}` is a `{kind}`, which cannot be fitted at once", help=way)
 
 
 @finding("N119", "error")

@@ -10,11 +10,12 @@ from compose.catalogue import Catalogue
 from compose.checks.names import updates
 from compose.declarations import unknown_option
 from compose.dependencies import mentions
-from compose.diagnostics import Finding, Span, SpecError, finding, nearest
+from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.elaborate import CLOCK
 from compose.expressions import Expression
 from compose.faults import unknown_name
-from compose.spec import Optimizer
+from compose.spec import Optimizer, OptimizerOverride
+from compose.suggestions import meant, respelt
 
 __all__ = ["check_optimizers"]
 
@@ -39,11 +40,12 @@ def _options(optimizer: Optimizer, catalogue: Catalogue) -> Iterator[Finding]:
     noun = f"the optimizer `{optimizer.kind}`"
     for name in optimizer.options:
         if name not in known:
-            yield unknown_option(optimizer.span(name, key=True), name, noun, known)
+            yield unknown_option(optimizer.span(name, key=True), name, noun, (*known, *Optimizer.keys()))
     for block, override in optimizer.blocks.items():
         for name in override.options:
             if name not in known:
-                yield unknown_option(optimizer.span("blocks", block, name, key=True), name, noun, known)
+                place = optimizer.span("blocks", block, name, key=True)
+                yield unknown_option(place, name, noun, (*known, *OptimizerOverride.keys()))
 
 
 def _rates(composition: Composition, optimizer: Optimizer) -> Iterator[Finding]:
@@ -66,9 +68,9 @@ def unknown_optimizer(span: Span, kind: str, known: Iterable[str]) -> Finding:
     Wrong: `optimizer: {kind: adm}`.   Right: `optimizer: {kind: adam}`.
     """
     names = tuple(known)
-    near = nearest(kind, names)
     return Finding(
         span=span,
         message=f"no optimizer is called `{kind}`",
-        help=f"write `{near}`" if near else f"it is one of {', '.join(names)}",
+        help=meant(kind, names, f"it is one of {', '.join(names)}"),
+        fix=respelt(span, kind, names),
     )

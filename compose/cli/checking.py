@@ -1,16 +1,10 @@
 """`compose check`: proves specs, runs nothing."""
 
-import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from compose.cli.commands import Command, Settings
-
-if TYPE_CHECKING:
-    from compose.diagnostics import Finding
 
 __all__ = ["check", "settings", "with_plugins"]
 
@@ -30,49 +24,63 @@ with_plugins = click.option(
 
 
 @click.command(cls=Command, short_help="Prove specs; run nothing.")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(exists=True, path_type=Path))
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
 @settings
 @with_plugins
-@click.option("as_json", "--json", is_flag=True, help="Findings as JSON on stdout.")
-def check(specs: tuple[Path, ...], settings: Settings, plugins: tuple[Path, ...], as_json: bool) -> int:
+@click.option(
+    "form",
+    "--format",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="How findings are written: text on stderr, the others on stdout.",
+)
+@click.option("form", "--json", flag_value="json", help="Short for --format json.")
+@click.option("mend", "--fix", is_flag=True, help="Mend what is safe to mend, in the files themselves, and look again.")
+@click.option("differ", "--diff", is_flag=True, help="Show what --fix would change; change nothing.")
+def check(
+    specs: tuple[Path, ...], settings: Settings, plugins: tuple[Path, ...], form: str, mend: bool, differ: bool
+) -> int:
     """\b
     compose check specs/tutorial/glf_digits.yaml
     compose check specs/                                     every spec of a folder
     compose check spec.yaml --set data.batch_size=64 --json
+    compose check spec.yaml --fix                            correct misspellings and the like
+    compose check specs/ --format github                     notes beside the lines, in a workflow
 
-    Findings go to stderr (or as JSON to stdout). Exit status 2 if there are errors, 0 with warnings only.
+    Findings go to stderr (in other formats to stdout). Exit status 2 if there are errors, 0 with warnings only.
     """
+    from compose.cli.examining import examined
     from compose.cli.messages import complain, count_errors, tell
     from compose.cli.plugins import load_plugins
-    from compose.diagnostics import to_json
 
     load_plugins(plugins)
     findings, failed = [], 0
     for path in _files(specs):
-        found, sources = _examined(path, settings)
+        mended = _fixes(path, settings, differ) if mend or differ else 0
+        found, sources = examined(path, settings)
         errors = count_errors(found)
         findings += found
         failed += bool(errors)
-        if not as_json:
+        if form == "text":
             complain(found, sources)
-            tell(f"{path}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
-    if as_json:
-        click.echo(json.dumps(to_json(findings), indent=1))
+            fixed = f", {_counted(mended, 'fix')} made" if mended else ""
+            tell(f"{path}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}{fixed}")
+    if form != "text":
+        from compose.formats import FORMATS
+
+        click.echo(FORMATS[form](dict.fromkeys(findings)))
     return 2 if failed else 0
 
 
-def _examined(path: Path, settings: Settings) -> "tuple[Sequence[Finding], Mapping[str, str]]":
-    """The findings of one file, and the texts they stand in."""
-    from compose.diagnostics import SpecError
-    from compose.spec import load_spec
+def _fixes(path: Path, settings: Settings, differ: bool) -> int:
+    """Mend the file, or only show how; gives the number of edits made."""
+    from compose.cli.fixing import fix, show_fixes
 
-    try:
-        spec = load_spec(path, settings)
-        from runners.launch import examine
-
-        return examine(spec)[1], spec.sources
-    except SpecError as error:
-        return list(error.findings), error.sources
+    if not differ:
+        return fix(path, settings)
+    show_fixes(path, settings)
+    return 0
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
@@ -88,4 +96,5 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+    ending = "" if count == 1 else "es" if noun.endswith("x") else "s"
+    return f"{count or 'no'} {noun}{ending}"

@@ -1,6 +1,7 @@
-"""What the command line says: findings on stderr, in colour on a terminal unless NO_COLOR is set."""
+"""What the command line says: findings on stderr, as the terminal there can show them."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TextIO
@@ -14,7 +15,10 @@ __all__ = ["complain", "count_errors", "in_colour", "tell"]
 
 def complain(findings: Iterable[Finding], sources: Mapping[str, str]) -> None:
     """Show findings on stderr."""
-    shown = render(findings, sources, color=in_colour(sys.stderr))
+    stream = sys.stderr
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
+    encoding = getattr(stream, "encoding", None) or "utf-8"  # a stream that a test put there may have none
+    shown = render(findings, sources, color=in_colour(stream), width=width, encoding=encoding)
     if shown:
         click.echo(f"{shown}\n", err=True, color=True)
 
@@ -30,8 +34,13 @@ def tell(text: str) -> None:
 
 
 def in_colour(stream: TextIO) -> bool:
-    """Whether a stream takes colours: a terminal, and NO_COLOR is not set (no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    """Whether a stream takes colours: not if NO_COLOR is set (no-color.org), else if CLICOLOR_FORCE is
+    (bixense.com/clicolors), else if it is a terminal that is not dumb."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @finding("L101", "error")
@@ -86,4 +95,16 @@ def unknown_code(code: str, near: str | None) -> Finding:
     return Finding(
         message=f"`{code}` is neither a file nor a code",
         help=f"write `compose explain {near}`" if near else "name a spec, or a code such as N101",
+    )
+
+
+@finding("L120", "error")
+def unknown_thing(noun: str, name: str, near: str | None) -> Finding:
+    """`compose list` is asked for a thing, or a family of things, that there is none of.
+
+    Wrong: `compose list blocks realnpv`.   Right: `compose list blocks flow.realnvp`.
+    """
+    return Finding(
+        message=f"none of the {noun} is called `{name}`, and no family of them",
+        help=f"write `compose list {noun} {near}`" if near else f"`compose list {noun}` shows them all",
     )

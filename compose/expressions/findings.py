@@ -1,6 +1,6 @@
 """What is said about the syntax of an expression (Y2xx)."""
 
-from compose.diagnostics import Finding, Note, Span, finding
+from compose.diagnostics import Edit, Finding, Note, Span, finding
 
 __all__: list[str] = []
 
@@ -47,7 +47,8 @@ def unexpected_character(span: Span, character: str) -> Finding:
     """
     like = LOOKALIKES.get(character)
     way_out = f"write `{like}`" if like else MEANT.get(character, "names are letters, digits and `_`; spell out others")
-    return Finding(span=span, message=f"`{character}` means nothing in an expression", help=way_out)
+    fix = (Edit(span, like, character),) if like else ()
+    return Finding(span=span, message=f"`{character}` means nothing in an expression", help=way_out, fix=fix)
 
 
 @finding("Y202", "error")
@@ -65,12 +66,18 @@ def unclosed_bracket(span: Span, opening: str, closing: str, note: Note) -> Find
 
 
 @finding("Y203", "error")
-def unopened(span: Span, closing: str) -> Finding:
+def unopened(span: Span, closing: str, note: Note) -> Finding:
     """A bracket is closed that was never opened.
 
     Wrong: `energy(x))`.   Right: `energy(x)`.
     """
-    return Finding(span=span, message=f"this `{closing}` closes nothing", help="remove it, or open a bracket before")
+    opening = "(" if closing == ")" else "["
+    return Finding(
+        span=span,
+        message=f"this `{closing}` closes nothing",
+        help=f"add the `{opening}` that is missing, or remove this `{closing}`",
+        notes=(note,),
+    )
 
 
 @finding("Y204", "error")
@@ -106,18 +113,23 @@ def empty_expression(span: Span) -> Finding:
 
 
 @finding("Y207", "error")
-def missing_operator(span: Span, found: str) -> Finding:
+def missing_operator(span: Span, found: str, note: Note, listed: bool = False) -> Finding:
     """Two values stand side by side with nothing between them.
 
     Wrong: `2 energy(x)`.   Right: `2 * energy(x)`.
     """
     words = {"and": "multiply two conditions", "or": "add two conditions", "if": "write `where(c, a, b)`"}
-    way_out = words.get(found, "put an operator, such as `*`, or a comma between them")
-    return Finding(span=span, message=f"`{found}` follows a value without an operator between them", help=way_out)
+    sign = "a comma or an operator" if listed else "an operator"
+    return Finding(
+        span=span,
+        message=f"{sign} is missing before `{found}`",
+        help=words.get(found, "put `,` or, for a product, `*` between them" if listed else "put `*` between them"),
+        notes=(note,),
+    )
 
 
 @finding("Y208", "error")
-def misplaced_comparison(span: Span) -> Finding:
+def misplaced_comparison(span: Span, name: str | None = None) -> Finding:
     """A comparison stands elsewhere than as the first argument of `where`.
 
     Wrong: `loss: energy(x) < 0`.   Right: `loss: where(energy(x) < 0, 1, 0)`.
@@ -125,7 +137,7 @@ def misplaced_comparison(span: Span) -> Finding:
     return Finding(
         span=span,
         message="a comparison may only be the first argument of `where(c, a, b)`",
-        help="write `where(..., 1, 0)` around it",
+        help=f"name an argument with one `=`: `{name}=..`" if name else "write `where(..., 1, 0)` around it",
     )
 
 
@@ -144,11 +156,12 @@ def caret(span: Span) -> Finding:
 
     Wrong: `x ^ 2`.   Right: `x ** 2`.
     """
-    return Finding(span=span, message="`^` is no operator", help="write a power as `**`")
+    fix = (Edit(span, "**", "^"),)
+    return Finding(span=span, message="`^` is no operator", help="write a power as `**`", fix=fix)
 
 
 @finding("Y211", "error")
-def misplaced_equals(span: Span) -> Finding:
+def misplaced_equals(span: Span, *notes: Note) -> Finding:
     """An `=` stands outside the arguments of a call.
 
     Wrong: `z = encoder(x)`.   Right: a line `z: encoder(x)`; in a condition, `==`.
@@ -157,6 +170,7 @@ def misplaced_equals(span: Span) -> Finding:
         span=span,
         message="`=` only names an argument of a call",
         help="name a value by a line of its own (`z: ...`); compare with `==` within `where(...)`",
+        notes=notes,
     )
 
 
@@ -272,9 +286,13 @@ def leading_plus(span: Span) -> Finding:
 def misplaced_comma(span: Span) -> Finding:
     """A comma stands outside the brackets of a call or a list.
 
-    Wrong: `x, y`.   Right: `[x, y]`, or a line for each.
+    Wrong: `~flow, x`.   Right: a line for each, or `record(sample=~flow, data=x)`.
     """
-    return Finding(span=span, message="a comma stands outside brackets", help="write one line each, or a list `[x, y]`")
+    return Finding(
+        span=span,
+        message="a comma stands outside brackets",
+        help="write a line for each value, or `record(a=.., b=..)`",
+    )
 
 
 @finding("Y224", "error")
@@ -286,6 +304,19 @@ def too_deep(span: Span, most: int) -> Finding:
     return Finding(
         span=span,
         message=f"this expression is more than {most} levels deep",
+        help="name parts of it on lines of their own",
+    )
+
+
+@finding("Y225", "error")
+def too_long(span: Span, most: int) -> Finding:
+    """An expression is longer than anybody could read, mostly because a program wrote it.
+
+    Wrong: a call with ten thousand arguments.   Right: a list in `params`, or parts on lines of their own.
+    """
+    return Finding(
+        span=span,
+        message=f"this expression has more than {most} characters",
         help="name parts of it on lines of their own",
     )
 

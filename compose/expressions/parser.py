@@ -24,6 +24,7 @@ from compose.expressions.syntax import (
 __all__ = ["DEEPEST", "parse"]
 
 DEEPEST = 64  # levels of an expression; every later pass may then use recursion
+LONGEST = 10_000  # characters of an expression
 COMPARISONS = ("<", "<=", ">", ">=", "==")
 POWER = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}  # binding powers; 0 is a comparison, 3 a minus, 4 a power, 5 a draw
 
@@ -37,13 +38,21 @@ def parse(text: str, locate: Locate | None = None, nesting: int = 0) -> Expressi
     Raises SpecError with placed findings: one for broken syntax, all of them for misplaced comparisons.
     """
     locate = locate or (lambda start, end: Span("<expression>", 1, start + 1, 1, end + 1))
+    if len(text) > LONGEST:
+        raise SpecError([say.too_long(locate(0, 1), LONGEST)])
     parser = _Parser(text, locate)
     expression = parser.expression(nesting)[0]
     parser.expect_end()
-    misplaced = [say.misplaced_comparison(each.span) for each in _misplaced(expression)]
+    misplaced = [say.misplaced_comparison(each.span, _named(each)) for each in _misplaced(expression)]
     if misplaced:
         raise SpecError(misplaced)
     return expression
+
+
+def _named(comparison: Compare) -> str | None:
+    """The argument that `name == value` was meant to name, perhaps."""
+    left = comparison.left
+    return left.name if comparison.operator == "==" and isinstance(left, Name) else None
 
 
 def _misplaced(expression: Expression) -> list[Compare]:
@@ -62,9 +71,10 @@ class _Parser:
     """Reads the tokens once, from left to right; every method takes what it parses."""
 
     def __init__(self, text: str, locate: Locate) -> None:
-        self.text, self.locate, self.open = text, locate, 0
+        self.text, self.locate = text, locate
         self.tokens = tokenize(text, locate)
         self.token, self.before = next(self.tokens), 0
+        self.last = self.token
 
     def expression(self, nesting: int) -> Placed:
         """A sum, or a comparison of two."""
@@ -171,7 +181,8 @@ class _Parser:
         if self.at(","):
             comma = self.take()
             if self.at(closing):
-                raise SpecError([say.missing_operand(self.place(comma), "after this comma")])
+                span = self.locate(comma.start, self.token.end)
+                raise SpecError([say.missing_operand(span, "after this comma")])
         elif not self.at(closing):
             self.expected(opening, closing)
 
@@ -226,7 +237,8 @@ class _Parser:
 
     def take(self) -> Token:
         """The next token; the one after it becomes the next."""
-        taken, self.before = self.token, self.token.end
+        taken = self.last = self.token
+        self.before = taken.end
         if taken.kind != "end":
             self.token = next(self.tokens)
         return taken
@@ -254,13 +266,27 @@ class _Parser:
         if self.token.kind == "end":
             return
         span = self.place(self.token)
-        if self.token.text in (")", "]"):
-            raise SpecError([say.unopened(span, self.token.text)])
+        if self.token.text in (")", "]", ",", "=") and (found := self.never_opened()):
+            raise SpecError([found])
         if self.at("="):
             raise SpecError([say.misplaced_equals(span)])
         if self.at(","):
             raise SpecError([say.misplaced_comma(span)])
-        raise SpecError([say.missing_operator(span, self.token.text)])
+        raise SpecError([say.missing_operator(span, self.token.text, self.after())])
+
+    def after(self) -> Note:
+        """The word before the next one."""
+        return Note(self.locate(self.last.start, self.last.end), "after this")
+
+    def never_opened(self) -> Finding | None:
+        """The finding for the first bracket that closes nothing, with what it may have been meant to close."""
+        text, depth = self.text, 0
+        for at, sign in enumerate(text):
+            depth += (sign in "([") - (sign in ")]")
+            if depth < 0:
+                note = Note(self.locate(0, max(at, 1)), "no bracket is left open in this")
+                return say.unopened(self.locate(at, at + 1), sign, note)
+        return None
 
     def expected(self, opening: Token, closing: str) -> None:
         """Refuse what stands where a comma or the closing bracket of `opening` should."""
@@ -269,10 +295,10 @@ class _Parser:
         if self.token.kind == "end":
             raise SpecError([say.unclosed_bracket(span, opening.text, closing, note)])
         if self.at("="):
-            raise SpecError([say.misplaced_equals(span)])
+            raise SpecError([say.misplaced_equals(span, Note(note.span, "within this bracket, which is no call"))])
         if self.token.text in (")", "]") or self.at(","):
             raise SpecError([say.wrong_closing(span, self.token.text, closing, note)])
-        raise SpecError([say.missing_operator(span, self.token.text)])
+        raise SpecError([say.missing_operator(span, self.token.text, self.after(), listed=True)])
 
     def no_operand(self) -> Finding:
         """The finding for a sign, or the end, where a value should stand."""

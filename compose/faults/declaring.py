@@ -9,7 +9,7 @@ from typing import ParamSpec
 from compose.diagnostics import Finding, SpecError, finding
 from compose.graph import Node
 
-__all__ = ["describe", "fault", "write"]
+__all__ = ["describe", "fault"]
 
 Given = ParamSpec("Given")
 
@@ -20,6 +20,7 @@ WORDS = {  # by the end of the class's name; `{}` is what the value is called
     "tuple": "a list",
     "function": "a method without its arguments",
     "Bijection": "a bijection",
+    "DescentModel": "a model (a descent that draws its start: write `~descend(..)`, or `init=` a value)",
     "Model": "a model",
 }
 
@@ -54,8 +55,3 @@ def describe(value: object) -> str:
         (words.format(getattr(value, "name", "")) for ending, words in WORDS.items() if name.endswith(ending)),
         "something else",
     )
-
-
-def write(near: str | None, otherwise: str) -> str:
-    """The way out: the name that was meant, where there is one."""
-    return f"write `{near}`" if near else otherwise

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compose.diagnostics import Finding, Note, Span, nearest
-from compose.faults.declaring import describe, fault, write
+from compose.diagnostics import Finding, Note, Span
+from compose.faults.declaring import describe, fault
+from compose.suggestions import meant, respelt
 
 __all__ = [
     "bare_operator",
@@ -19,30 +20,39 @@ __all__ = [
 
 
 @fault("N101")
-def unknown_name(span: Span | None, name: str, known: Iterable[str]) -> Finding:
+def unknown_name(
+    span: Span | None, name: str, known: Iterable[str], others: Iterable[str] = (), sure: bool = True
+) -> Finding:
     """An expression uses a name that nothing in the spec, the data or the language has.
 
     Wrong: `squared_error(x_hut, x)`.   Right: `squared_error(x_hat, x)`.
     """
-    near = nearest(name, known)
+    names, unfit = list(known), list(others)
     return Finding(
         span=span,
         message=f"nothing is called `{name}`",
-        help=write(near, f"add a line `{name}: ..` under `graph`, or correct the name"),
+        help=meant(name, names, f"add a line `{name}: ..` under `graph`, or correct the name", unfit),
+        fix=respelt(span, name, names, unfit) if sure else (),
     )
 
 
 @fault("N102")
-def no_attribute(span: Span | None, value: object, name: str, known: Iterable[str]) -> Finding:
+def no_attribute(
+    span: Span | None, value: object, name: str, known: Iterable[str], place: Span | None = None
+) -> Finding:
     """What stands before the dot has no such field, view or method.
 
     Wrong: `neg.stat`.   Right: `neg.state`.
     """
     names = list(known)
-    near = nearest(name, names)
-    listed = ", ".join(dict.fromkeys(names))
-    way = write(near, f"it has {listed}" if listed else f"remove `.{name}`")
-    return Finding(span=span, message=f"{describe(value)} has no `{name}`", help=way)
+    listed = ", ".join(f"`.{each}`" for each in dict.fromkeys(names))
+    return Finding(
+        span=span,
+        message=f"{describe(value)} has no `.{name}`",
+        help=meant(name, names, f"it has {listed}" if listed else f"remove `.{name}`, or name something that has it"),
+        notes=(Note(place, f"this is {describe(value)}"),) if place is not None else (),
+        fix=respelt(span, name, names),
+    )
 
 
 @fault("N103")
@@ -67,8 +77,12 @@ def unknown_argument(span: Span | None, name: str, function: str, known: Iterabl
     Wrong: `langevin(vaebm, stepsize=0.01)`.   Right: `langevin(vaebm, step_size=0.01)`.
     """
     names = list(known)
-    way = write(nearest(name, names), f"its arguments are {', '.join(names)}")
-    return Finding(span=span, message=f"`{function}` has no argument `{name}`", help=way)
+    return Finding(
+        span=span,
+        message=f"`{function}` has no argument `{name}`",
+        help=meant(name, names, f"its arguments are {', '.join(names)}"),
+        fix=respelt(span, name, names),
+    )
 
 
 @fault("N105")
@@ -78,8 +92,12 @@ def unknown_word(span: Span | None, word: str, words: Iterable[str]) -> Finding:
     Wrong: `space=latent`.   Right: `space=noise`.
     """
     known = list(words)
-    way = write(nearest(word, known), f"write one of {', '.join(known)}")
-    return Finding(span=span, message=f"`{word}` is not a choice here", help=way)
+    return Finding(
+        span=span,
+        message=f"`{word}` is not a choice here",
+        help=meant(word, known, f"write one of {', '.join(known)}"),
+        fix=respelt(span, word, known),
+    )
 
 
 @fault("N106")
@@ -89,11 +107,13 @@ def no_such_line(span: Span | None, model: str, name: str, lines: Iterable[str])
     Wrong: `vae.log_prob(w=z, x=x)`.   Right: `vae.log_prob(z=z, x=x)`.
     """
     known = list(lines)
-    way = write(
-        nearest(name, known),
-        f"its lines are {', '.join(known)}" if known else "give its observed value, without a name",
+    listed = f"its lines are {', '.join(known)}" if known else "give its observed value, without a name"
+    return Finding(
+        span=span,
+        message=f"the model `{model}` has no line `{name}`",
+        help=meant(name, known, listed),
+        fix=respelt(span, name, known),
     )
-    return Finding(span=span, message=f"the model `{model}` has no line `{name}`", help=way)
 
 
 @fault("N107")

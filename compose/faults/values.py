@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compose.diagnostics import Finding, Span
+from compose.diagnostics import Finding, Note, Span
 from compose.faults.declaring import describe, fault
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "not_a_sample",
     "not_a_tensor",
     "not_callable",
+    "not_shareable",
     "not_whole",
     "option_without_default",
     "too_many_arguments",
@@ -26,6 +27,10 @@ __all__ = [
     "wrong_arguments",
     "wrong_count",
 ]
+
+
+def _made(place: Span | None) -> tuple[Note, ...]:
+    return (Note(place, "it is made here"),) if place is not None else ()
 
 
 @fault("T201")
@@ -42,7 +47,7 @@ def not_a_model(span: Span | None, value: object) -> Finding:
 
 
 @fault("T204")
-def not_a_number(span: Span | None, value: object) -> Finding:
+def not_a_number(span: Span | None, value: object, place: Span | None = None) -> Finding:
     """Arithmetic, or an operator, is given something that is not a number or a tensor.
 
     Wrong: `2 * q` of a distribution `q`.   Right: `2 * ~q`.
@@ -52,28 +57,35 @@ def not_a_number(span: Span | None, value: object) -> Finding:
         if "model" in describe(value) or "distribution" in describe(value)
         else "call it, or name a value"
     )
-    return Finding(span=span, message=f"a number or a tensor is needed here, and this is {describe(value)}", help=way)
+    return Finding(
+        span=span,
+        message=f"a number or a tensor is needed here, and this is {describe(value)}",
+        help=way,
+        notes=_made(place),
+    )
 
 
 @fault("T205")
-def not_a_tensor(span: Span | None, value: object) -> Finding:
+def not_a_tensor(span: Span | None, value: object, place: Span | None = None) -> Finding:
     """A tensor is needed, and something else is given.
 
     Wrong: `grad(energy(x), energy)`.   Right: `grad(energy(x), x)`.
     """
-    return Finding(
-        span=span, message=f"a tensor is needed here, and this is {describe(value)}", help="name a tensor of the graph"
-    )
+    way = "draw it with `~`" if "model" in describe(value) else "name a tensor of the graph"
+    message = f"a tensor is needed here, and this is {describe(value)}"
+    return Finding(span=span, message=message, help=way, notes=_made(place))
 
 
 @fault("T206")
-def model_as_argument(span: Span | None, block: str) -> Finding:
+def model_as_argument(span: Span | None, block: str, value: object) -> Finding:
     """A block is given a model where it takes a value.
 
     Wrong: `decoder(normal)`.   Right: `decoder(~normal)`.
     """
     return Finding(
-        span=span, message=f"`{block}` takes a value, and is given a model", help="draw the model: put `~` before it"
+        span=span,
+        message=f"`{block}` takes a value, and is given {describe(value)}",
+        help="draw the model: put `~` before it",
     )
 
 
@@ -184,7 +196,7 @@ def not_whole(span: Span | None, name: str, value: object) -> Finding:
     return Finding(
         span=span,
         message=f"`{name}` is a whole number of at least 1, not {given}",
-        help=f"write {name}=40",
+        help=f"write {name}={max(round(value), 1) if isinstance(value, int | float) else 40}",
     )
 
 
@@ -227,12 +239,24 @@ def not_a_sample(span: Span | None, value: object) -> Finding:
 
     Wrong: `default: vae`.   Right: `default: ~vae`.
     """
-    way = (
-        "draw it: put `~` before it"
-        if "model" in describe(value) or "distribution" in describe(value)
-        else "name a value"
+    return Finding(
+        span=span,
+        message=f"a sampler gives values, and this is {describe(value)}",
+        help="draw it, with `~` before it, or name a value",
     )
-    return Finding(span=span, message=f"a sampler gives values, and this is {describe(value)}", help=way)
+
+
+@fault("T246")
+def not_shareable(span: Span | None, name: str, value: object) -> Finding:
+    """The updates of a stage share tensors: a model, a distribution or a record cannot be kept for a step.
+
+    Wrong: `shared: [q]` with `q: encoder(x)`, a distribution.   Right: `shared: [z]` with `z: ~q`.
+    """
+    return Finding(
+        span=span,
+        message=f"the updates of a stage share tensors, and `{name}` is {describe(value)}",
+        help="share tensors that are drawn or read from it, each on a line of its own",
+    )
 
 
 @fault("T235")

@@ -1,12 +1,18 @@
 """What a YAML syntax error is called, by the signs around its place."""
 
+import re
+from dataclasses import replace
+
 from ruamel.yaml.error import MarkedYAMLError
 
-from compose.diagnostics import Finding, Span
+from compose.diagnostics import Edit, Finding, Note, Span
 from compose.positions import findings as say
+from compose.positions.missing import end_of_content, missing_sign
 from compose.positions.nodes import Source
 
 __all__ = ["syntax_finding"]
+
+INDENT = re.compile(r"[ \t]*")
 
 
 def syntax_finding(source: Source, offset: int, problem: MarkedYAMLError, flow: int | None, cut: int | None) -> Finding:
@@ -25,12 +31,33 @@ def syntax_finding(source: Source, offset: int, problem: MarkedYAMLError, flow: 
         end = _balanced(text, cut)
         return say.cut_expression(source.span(cut, end), text[cut:end])
     if "\t" in line and not line.strip():
-        return say.tab(place)
+        return say.tab(place, _without_tabs(source))
+    across = flow is not None and source.span(flow, at).line < place.line
+    ended = flow is not None and at >= len(text.rstrip())
+    if not across and not ended and (found := missing_sign(source, at, flow is not None, problem, offset)):
+        return found
+    if flow is not None and (across or ended):
+        end = end_of_content(source, max(_line_before(source, place.line), source.span(flow, flow).line))
+        note = Note(source.span(end - 1, end), "perhaps it was to be closed behind this")
+        return replace(say.unclosed(source.span(flow, flow + 1), text[flow]), notes=(note,))
     if at >= len(text.rstrip()) and opened < at:
         return say.unclosed(source.span(opened, opened + 1), text[opened : opened + 1])
-    if flow is not None and source.span(flow, at).line < place.line:
-        return say.unclosed(source.span(flow, flow + 1), text[flow])
     return _at_sign(source, at, place, line) or say.other_syntax(place, problem.problem or "it cannot be read")
+
+
+def _without_tabs(source: Source) -> tuple[Edit, ...]:
+    """Every indentation that holds a tab, written with two blanks for each."""
+    indents = [(start, INDENT.match(source.text, start)) for start in source.starts]
+    return tuple(
+        Edit(source.span(start, found.end()), found[0].replace("\t", "  "), found[0])
+        for start, found in indents
+        if found is not None and "\t" in found[0]
+    )
+
+
+def _line_before(source: Source, line: int) -> int:
+    """The number of the last line before `line` that holds more than a comment."""
+    return next((n for n in range(line - 1, 1, -1) if end_of_content(source, n) > source.starts[n - 1]), 1)
 
 
 def _at_sign(source: Source, at: int, place: Span, line: str) -> Finding | None:

@@ -99,13 +99,15 @@ class Entry:
 class Document:
     """A text as data; `span` and `text_span` say where each part stands, in the file that it came from.
 
-    `findings` are mistakes that did not keep the text from being read, such as a key that stands twice.
+    `findings` are mistakes that did not keep the text from being read, such as a key that stands twice. `doubtful` are
+    keys that are new beside those of an extended file and look like one of them: place, key, the one they look like.
     """
 
     file: str
     source: str
     root: Node
     findings: tuple[Finding, ...] = ()
+    doubtful: tuple[tuple[Span, str, str], ...] = ()
 
     @property
     def data(self) -> Any:  # noqa: ANN401  as the text says

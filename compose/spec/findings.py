@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from compose.diagnostics import Finding, Note, Span, finding, nearest
+from compose.diagnostics import Finding, Note, Span, finding
+from compose.suggestions import meant, respelt
 
 __all__: list[str] = []
 
@@ -14,11 +15,11 @@ def unknown_key(span: Span, key: str, where: str, known: Iterable[str]) -> Findi
     Wrong: `stage:`.   Right: `stages:`.
     """
     known = tuple(known)
-    near = nearest(key, known)
     return Finding(
         span=span,
         message=f"`{key}` is no key of {where}",
-        help=f"did you mean `{near}`?" if near else f"it may have {', '.join(known)}",
+        help=meant(key, known, f"it may have {', '.join(known)}"),
+        fix=respelt(span, key, known),
     )
 
 
@@ -140,11 +141,11 @@ def unknown_param(span: Span, name: str, known: Iterable[str]) -> Finding:
     Wrong: `steps: TT` with `params: {T: 4}`.   Right: `steps: T`.
     """
     known = tuple(known)
-    near = nearest(name, known)
     return Finding(
         span=span,
         message=f"no param is called `{name}`, and a number is needed here",
-        help=f"did you mean `{near}`?" if near else f"declare it: `params: {{{name}: ...}}`",
+        help=meant(name, known, f"declare it: `params: {{{name}: ...}}`"),
+        fix=respelt(span, name, known),
     )
 
 
@@ -211,11 +212,26 @@ def not_a_choice(span: Span, what: str, got: str, choices: Iterable[str]) -> Fin
     Wrong: `batch: other`.   Right: `batch: next`.
     """
     choices = tuple(choices)
-    near = nearest(got, choices)
     return Finding(
         span=span,
         message=f"{what} cannot be `{got}`",
-        help=(f"did you mean `{near}`? " if near else "") + f"it is one of {', '.join(choices)}",
+        help=meant(got, choices, f"it is one of {', '.join(choices)}"),
+        fix=respelt(span, got, choices),
+    )
+
+
+@finding("Y319", "error")
+def idle_keys(span: Span, keys: Iterable[str], what: str) -> Finding:
+    """Keys that only training gives a meaning stand where nothing is trained.
+
+    Wrong: `steps: 100` in a stage that only has `copy`.   Right: no `steps`, or a `minimize` beside it.
+    """
+    keys = tuple(keys)
+    listed = ", ".join(f"`{key}`" for key in keys)
+    return Finding(
+        span=span,
+        message=f"{listed} {'does' if len(keys) == 1 else 'do'} nothing in {what}",
+        help=f"remove {'it' if len(keys) == 1 else 'them'}, or add `minimize:` with a term below it",
     )
 
 
@@ -225,11 +241,10 @@ def base_not_found(span: Span, name: str, known: Iterable[str]) -> Finding:
 
     Wrong: `extends: gfl.yaml`.   Right: `extends: glf.yaml`.
     """
-    near = nearest(name, known)
     return Finding(
         span=span,
         message=f"there is no spec `{name}` to extend",
-        help=f"did you mean `{near}`?" if near else "give a path relative to this file, or a spec of the library",
+        help=meant(name, known, "give a path relative to this file, or a spec of the library"),
     )
 
 
@@ -241,6 +256,47 @@ def base_cycle(span: Span, files: tuple[str, ...]) -> Finding:
     """
     return Finding(
         span=span, message=f"specs extend each other in a circle: {' -> '.join(files)}", help="remove one `extends`"
+    )
+
+
+@finding("Y323", "error")
+def unknown_item(span: Span, name: str, noun: str, known: Iterable[str]) -> Finding:
+    """A spec changes a stage or an update that the spec it extends has not.
+
+    Wrong: `stages: {enregy: {steps: 10}}`.   Right: `stages: {energy: {steps: 10}}`.
+    """
+    known = tuple(known)
+    return Finding(
+        span=span,
+        message=f"the spec that is extended has no {noun} `{name}`",
+        help=meant(name, known, f"it has {', '.join(known)}; to add one, write the whole list"),
+        fix=respelt(span, name, known),
+    )
+
+
+@finding("Y324", "error")
+def idle_removal(span: Span, key: str, known: Iterable[str]) -> Finding:
+    """A key without a value takes away what the extended spec does not have; a similar key is there.
+
+    Wrong: `samplers: {defualt: }` over a spec with the sampler `default`.   Right: `samplers: {default: }`.
+    """
+    known = tuple(known)
+    return Finding(
+        span=span,
+        message=f"this takes away `{key}`, which is not in the spec that is extended",
+        help=meant(key, known, "remove the key"),
+        fix=respelt(span, key, known),
+    )
+
+
+@finding("Y325", "error")
+def long_chain(span: Span, most: int) -> Finding:
+    """Specs extend each other in a chain that nobody could follow.
+
+    Wrong: a hundred files, each of which extends the one before.   Right: one base, and what differs from it.
+    """
+    return Finding(
+        span=span, message=f"more than {most} specs extend each other in a chain", help="extend an earlier one"
     )
 
 
@@ -260,8 +316,5 @@ def bad_path(span: Span, step: str, where: str, known: Iterable[str]) -> Finding
     Wrong: `--set params.TT=8` with `params: {T: 4}`.   Right: `--set params.T=8`.
     """
     known = tuple(known)
-    near = nearest(step, known)
     listed = f"it has {', '.join(known)}" if known else "set the whole of it instead"
-    return Finding(
-        span=span, message=f"{where} has no `{step}` to set", help=f"did you mean `{near}`?" if near else listed
-    )
+    return Finding(span=span, message=f"{where} has no `{step}` to set", help=meant(step, known, listed))

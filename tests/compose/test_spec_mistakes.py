@@ -139,7 +139,7 @@ def test_all_independent_mistakes_come_together():
 def test_unknown_keys_name_the_nearest():
     assert "did you mean `minimize`?" in helps("compose: 1\nstages:\n  - {steps: 1, minimise: {a: x}, write: {m: x}}")
     assert "did you mean `stages`?" in helps("compose: 1\ntraining: []")
-    assert "did you mean `T`?" in helps("compose: 1\nparams: {T: 1}\nstages:\n  - {steps: TT, minimize: {a: x}}")
+    assert "did you mean `T` here" in helps("compose: 1\nparams: {T: 1}\nstages:\n  - {steps: TT, minimize: {a: x}}")
 
 
 def test_no_message_speaks_pydantic():

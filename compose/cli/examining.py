@@ -1,0 +1,35 @@
+"""Findings of a file or a text, whether it can be read or not, and the texts that they stand in."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from compose.cli.commands import Settings
+from compose.diagnostics import Finding, SpecError
+
+__all__ = ["examined", "examined_text"]
+
+Examined = tuple[Sequence[Finding], Mapping[str, str]]
+
+
+def examined(path: Path, settings: Settings) -> Examined:
+    """The findings of one file."""
+    from compose.positions import read_text
+
+    try:
+        text = read_text(path)
+    except SpecError as error:
+        return list(error.findings), error.sources
+    return examined_text(text, str(path), settings)
+
+
+def examined_text(text: str, file: str, settings: Settings) -> Examined:
+    """The findings of a text that stands for `file`."""
+    from compose.spec import parse_spec
+
+    try:
+        spec = parse_spec(text, file, settings)
+        from runners.launch import examine
+
+        return examine(spec)[1], spec.sources
+    except SpecError as error:
+        return list(error.findings), error.sources

@@ -1,0 +1,72 @@
+"""Slips between layers: a key of a spec that was meant to change a key of the one it extends, and missed it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from compose.diagnostics import Finding, Span
+from compose.positions import Entry, Node
+from compose.spec import findings as say
+from compose.spelling import sole
+
+__all__ = ["doubtful_keys", "known_key", "without_idle_removals"]
+
+DIGITS = re.compile(r"\d+")
+
+
+def known_key(entries: Mapping[str, Entry], key: str) -> str | None:
+    """The key of `entries` that `key` stands for: itself, or the function of the same name."""
+    if key in entries:
+        return key
+    head = _name(key)
+    return next((each for each in entries if ("(" in each or "(" in key) and _name(each) == head), None)
+
+
+def without_idle_removals(base: Node, over: Node) -> tuple[Node, list[Finding]]:
+    """`over` without keys that take away what `base` has only under a similar name, and the findings for them."""
+    if not isinstance(base.value, Mapping) or not isinstance(over.value, Mapping):
+        return over, []
+    kept, found = {}, []
+    for key, entry in over.value.items():
+        known = known_key(base.value, key)
+        if known is None and _removes(entry.value) and _meant(key, base.value, over.value):
+            found.append(say.idle_removal(_place(entry.key, key), _name(key), map(_name, base.value)))
+            continue
+        below, more = without_idle_removals(base.value[known].value, entry.value) if known else (entry.value, [])
+        kept[key] = replace(entry, value=below)
+        found += more
+    return replace(over, value=kept), found
+
+
+def doubtful_keys(base: Node, over: Node) -> Iterator[tuple[Span, str, str]]:
+    """(place, key, the key of `base` that it looks like) of what `over` adds."""
+    if not isinstance(base.value, Mapping) or not isinstance(over.value, Mapping):
+        return
+    for key, entry in over.value.items():
+        known = known_key(base.value, key)
+        if known is not None:
+            yield from doubtful_keys(base.value[known].value, entry.value)
+        elif near := _meant(key, base.value, over.value):
+            yield _place(entry.key, key), _name(key), near
+
+
+def _removes(node: Node) -> bool:
+    """Whether it is nothing, or a mapping in which something is nothing."""
+    below = node.value.values() if isinstance(node.value, Mapping) else ()
+    return node.value is None or any(_removes(entry.value) for entry in below)
+
+
+def _meant(key: str, base: Mapping[str, Entry], over: Mapping[str, Entry]) -> str | None:
+    """The key of the base, not changed elsewhere, that `key` is a slip away from; numbered names are no slips."""
+    free = [_name(each) for each in base if known_key(over, each) is None]
+    near = sole(_name(key), free)
+    numbered = near is not None and DIGITS.search(near) and DIGITS.search(key)
+    return None if numbered and DIGITS.sub("", near) == DIGITS.sub("", _name(key)) else near
+
+
+def _name(key: str) -> str:
+    return key.split("(")[0].strip()
+
+
+def _place(node: Node, key: str) -> Span:
+    return node.text_span(0, len(_name(key))) if node.text == key else node.span
