@@ -7,6 +7,7 @@ ones are the options a spec may write.
 from __future__ import annotations
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ __all__ = ["Declared", "bind_options", "declare_blocks", "unknown_likes"]
 
 REQUIRED = inspect.Parameter.empty
 LIKES = ("data", "input")
+LARGEST = 1_000_000  # of every width, size and count of which a block's `largest` says nothing else
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def bind_options(
             continue
         try:
             options[name] = convert(value, hints.get(name, Any), spec, place)
+            _check_size(options[name], getattr(owner, "largest", {}).get(name, LARGEST))
         except TypeError as error:
             findings.append(wrong_option(spec.span(*place), name, noun, str(error)))
         except SpecError as error:
@@ -162,6 +165,13 @@ def convert(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
     return _scalar(value, hint, spec, place)
 
 
+def _check_size(value: Any, largest: int) -> None:  # noqa: ANN401
+    """Whole numbers no larger than a block could be built with.   Raises TypeError."""
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, int) and abs(part) > largest:
+            raise TypeError(f"a whole number up to {largest:,}, not `{float(part):g}`")
+
+
 def _any_of(value: Any, hints: tuple[Any, ...], spec: Spec, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401
     expected = []
     for hint in sorted(hints, key=lambda hint: hint in (int, float)):
@@ -179,7 +189,7 @@ def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
         raise TypeError(f"nothing, not `{value}`")
     if hint in (int, float):
         number = _number(value, spec, place)
-        if hint is int and number != int(number):
+        if hint is int and not (math.isfinite(number) and number == int(number)):
             raise TypeError(f"a whole number, not `{value}`")
         return hint(number)
     if hint in (bool, str):

@@ -87,7 +87,7 @@ class Slots(dict[str, Slot]):
         if "takes" in declared.inferred and (len(slot.takes) < arguments or None in slot.takes or not slot.takes):
             return None
         try:
-            with self.mode if declared.inferred else unset_fake_temporarily():  # a table needs its numbers
+            with unset_fake_temporarily() if declared.role == "chain" else self.mode:  # a table needs its numbers
                 slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
             slot.built = len(slot.takes)
         except REFUSALS as error:

@@ -178,15 +178,15 @@ def missing_argument(span: Span | None, function: str, name: str) -> Finding:
 
 
 @fault("T227")
-def not_whole(span: Span | None, name: str, value: object) -> Finding:
-    """An argument that counts something is not a positive whole number.
+def not_whole(span: Span | None, name: str, value: object, largest: int) -> Finding:
+    """An argument that counts something is not a positive whole number, or is larger than any computer could count.
 
     Wrong: `steps=2.5`.   Right: `steps=2`.
     """
     given = value if isinstance(value, int | float) else describe(value)
     return Finding(
         span=span,
-        message=f"`{name}` is a whole number of at least 1, not {given}",
+        message=f"`{name}` is a whole number from 1 to {largest:,}, not {given}",
         help=f"write {name}=40",
     )
 
