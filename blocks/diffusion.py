@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import permutations
 from typing import ClassVar, Literal, get_args
 
+import numpy
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +41,7 @@ class VPChain(nn.Module):
     """
 
     role: ClassVar[str] = "chain"
+    largest: ClassVar[dict[str, int]] = {"steps": 10_000}  # its tables take 400 bytes a level
     methods: ClassVar[dict[str, str]] = {
         "diffuse": "normal",
         "step": "normal",
@@ -103,7 +105,7 @@ class Tables(nn.Module):
     def __init__(self, abar: Tensor) -> None:
         super().__init__()
         named = _tables(abar)
-        self.numbers = {name: table.tolist() for name, table in named.items()}
+        self.numbers: dict[str, numpy.ndarray] = {name: numpy.asarray(table) for name, table in named.items()}
         self.places = {name: f"table_{place}" for place, name in enumerate(named)}
         for name, table in named.items():
             self.register_buffer(self.places[name], table, persistent=False)
@@ -120,7 +122,7 @@ class Tables(nn.Module):
         lowest = 0 if name == "diffuse" else 1
         if not lowest <= t < len(numbers):
             raise ValueError(f"the time step cannot be {t} here: it lies in {lowest} .. {len(numbers) - 1}")
-        return numbers[t]
+        return numbers[t].tolist()
 
 
 def _tables(abar: Tensor) -> dict[str, Tensor]:  # levels -> levels k each

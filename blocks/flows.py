@@ -89,6 +89,8 @@ class RealNVP(Flow):
     Source: Dinh et al. 2017; thesis 2.2.2 and, with "random" and "sigmoid", the flow of GLF (thesis 3.4.3).
     """
 
+    largest: ClassVar[dict[str, int]] = {"couplings": 128}
+
     def __init__(
         self,
         takes: Takes,

@@ -21,6 +21,7 @@ class Replay(nn.Module):
     """
 
     role: ClassVar[str] = "memory"
+    largest: ClassVar[dict[str, int]] = {"size": 100_000_000}
     returns: ClassVar[str] = "tensor"
     slots: ClassVar[dict[str, tuple[int | None, ...]]] = {"read": (None, None, 0)}  # which argument sizes `takes`
     storage: Tensor

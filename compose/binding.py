@@ -20,7 +20,9 @@ from compose.values import BlockValue, Model, Record, Value, is_seed
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
 
-__all__ = ["call_block", "call_block_at", "call_operator", "option", "placed"]
+__all__ = ["call_block", "call_block_at", "call_operator", "option", "placed", "whole"]
+
+LARGEST_COUNT = 1_000_000  # of steps, copies, states that are kept
 
 
 def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
@@ -29,17 +31,16 @@ def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
     parameters, hints = _signature(function)
     positional: list[Any] = []
     options: dict[str, Any] = {}
-    hinted = [hints.get(parameter, Any) for parameter in parameters]
+    order = [word for word, given in parameters.items() if given.kind is not given.KEYWORD_ONLY] or [""]
     for argument in expression.arguments:
         if argument.name is None:
-            hint = hinted[min(len(positional), len(hinted) - 1)] if hinted else Any
-            positional.append(
-                _operand_or_record(site, argument.value) if _is_value(hint) else option(site, argument.value, hint)
-            )
+            word = order[min(len(positional), len(order) - 1)]
+            hint, given = hints.get(word, Any), argument.value
+            positional.append(_operand_or_record(site, given) if _is_value(hint) else option(site, given, hint, word))
         elif argument.name not in parameters:
             raise faults.unknown_argument(argument.name_span or argument.span, argument.name, name, list(parameters))
         elif not _is_value(hints.get(argument.name, Any)):
-            options[argument.name] = option(site, argument.value, hints.get(argument.name, Any))
+            options[argument.name] = option(site, argument.value, hints.get(argument.name, Any), argument.name)
         else:
             options[argument.name] = site.operand(argument.value)
     try:
@@ -114,7 +115,7 @@ def call_block(
             known = [parameter for parameter in parameters if parameter != "self"]
             raise faults.unknown_argument(argument.name_span or span, name, block.name, known)
         if _is_word(hints.get(name)):
-            options[name] = option(site, argument.value, hints[name])
+            options[name] = option(site, argument.value, hints[name], name)
         else:
             options[name] = _argument(site, site(argument.value), declared.name, argument.value.span)
     _check_times(site, declared.name, method, parameters, arguments, options, span, places)
@@ -145,8 +146,8 @@ def _shown(parameters: Mapping[str, inspect.Parameter]) -> str:
     return f"({', '.join(words)})"
 
 
-def option(site: Evaluator, expression: Expression, hint: Any) -> Any:  # noqa: ANN401
-    """A plain option of a call: a bare word where the signature lists words, else a constant or a clock value."""
+def option(site: Evaluator, expression: Expression, hint: Any, name: str) -> Any:  # noqa: ANN401
+    """A plain option of a call: a bare word where the signature lists words, a count, a constant or a clock value."""
     words = _words(hint)
     if words and isinstance(expression, Name):
         if expression.name not in words:
@@ -155,7 +156,17 @@ def option(site: Evaluator, expression: Expression, hint: Any) -> Any:  # noqa: 
     value = site(expression)
     if isinstance(value, Model | BlockValue):
         raise faults.not_a_number(expression.span, value)
+    if hint is int and not (isinstance(value, int | float) and abs(value) <= LARGEST_COUNT and value == int(value)):
+        raise faults.not_whole(expression.span, name, value, LARGEST_COUNT)
     return value
+
+
+def whole(value: Value, name: str, span: Span | None) -> int:
+    """A count: a whole number from 1 to a million."""
+    counts = isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= LARGEST_COUNT
+    if not counts or value != int(value):  # type: ignore[arg-type]
+        raise faults.not_whole(span, name, value, LARGEST_COUNT)
+    return int(value)  # type: ignore[arg-type]
 
 
 def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> Node | float | int:

@@ -25,9 +25,9 @@ from compose.suggestions import meant, respelt
 
 __all__ = ["Declared", "bind_options", "declare_blocks", "unknown_likes"]
 
-LARGEST_WHOLE = 2**63  # what an index or a size may be
 REQUIRED = inspect.Parameter.empty
 LIKES = ("data", "input")
+LARGEST = 1_000_000  # of every width, size and count of which a block's `largest` says nothing else
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,7 @@ def bind_options(
             continue
         try:
             options[name] = convert(value, hints.get(name, Any), spec, place)
+            _check_size(options[name], getattr(owner, "largest", {}).get(name, LARGEST))
         except TypeError as error:
             choices = _choices(hints.get(name, Any))
             findings.append(wrong_option(spec.span(*place), name, noun, str(error), value, choices))
@@ -164,6 +165,13 @@ def convert(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
     return _scalar(value, hint, spec, place)
 
 
+def _check_size(value: Any, largest: int) -> None:  # noqa: ANN401
+    """Whole numbers no larger than a block could be built with.   Raises TypeError."""
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, int) and abs(part) > largest:
+            raise TypeError(f"a whole number up to {largest:,}, not `{float(part):g}`")
+
+
 def _any_of(value: Any, hints: tuple[Any, ...], spec: Spec, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401
     expected = []
     for hint in sorted(hints, key=lambda hint: hint in (int, float)):
@@ -181,10 +189,8 @@ def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
         raise TypeError(f"nothing, not `{value}`")
     if hint in (int, float):
         number = _number(value, spec, place)
-        if math.isnan(number) or (hint is int and (math.isinf(number) or number != int(number))):
+        if math.isnan(number) or (hint is int and not (math.isfinite(number) and number == int(number))):
             raise TypeError(f"a {'whole ' * (hint is int)}number, not `{value}`")
-        if hint is int and abs(number) >= LARGEST_WHOLE:
-            raise TypeError(f"a whole number of at most 63 bits, not `{value}`")
         return hint(number)
     if hint in (bool, str):
         if isinstance(value, hint):

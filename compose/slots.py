@@ -88,7 +88,8 @@ class Slots(dict[str, Slot]):
         if "takes" in declared.inferred and (len(slot.takes) < arguments or None in slot.takes or not slot.takes):
             return None
         try:
-            mode = self.mode if declared.inferred else unset_fake_temporarily()  # a table needs its numbers
+            # a table needs its numbers
+            mode = unset_fake_temporarily() if declared.role == "chain" else self.mode
             with mode, bounded_parts():
                 slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
             slot.built = len(slot.takes)

@@ -47,8 +47,9 @@ def plan_stages(stages: Sequence[Stage], steps_per_epoch: int | None) -> list[St
     """
     plans, first = [], 0
     for spec in stages:
-        calls = [update.batch == "next" for update in spec.all_updates() for _ in range(update.times)]
-        stride = 1 + sum(calls[1:] if not spec.shared else calls)
+        updates = spec.all_updates()
+        opens = bool(updates) and updates[0].batch == "next" and not spec.shared  # its first call reads the step's own
+        stride = 1 + sum(update.times for update in updates if update.batch == "next") - opens
         steps = _steps(spec, stride, steps_per_epoch)
         plans.append(StagePlan(steps, stride, first, steps_per_epoch or 0))
         read = steps * stride

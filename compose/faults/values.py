@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from compose.diagnostics import Finding, Note, Span
 from compose.faults.declaring import describe, fault
 
@@ -187,16 +189,17 @@ def missing_argument(span: Span | None, function: str, name: str) -> Finding:
 
 
 @fault("T227")
-def not_whole(span: Span | None, name: str, value: object) -> Finding:
-    """An argument that counts something is not a positive whole number.
+def not_whole(span: Span | None, name: str, value: object, largest: int) -> Finding:
+    """An argument that counts something is not a positive whole number, or is larger than any computer could count.
 
     Wrong: `steps=2.5`.   Right: `steps=2`.
     """
-    given = value if isinstance(value, int | float) else describe(value)
+    number = isinstance(value, int | float)
+    near = min(max(round(value), 1), largest) if number and math.isfinite(value) else 40
     return Finding(
         span=span,
-        message=f"`{name}` is a whole number of at least 1, not {given}",
-        help=f"write {name}={max(round(value), 1) if isinstance(value, int | float) else 40}",
+        message=f"`{name}` is a whole number from 1 to {largest:,}, not {value if number else describe(value)}",
+        help=f"write {name}={near}",
     )
 
 

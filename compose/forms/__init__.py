@@ -7,11 +7,11 @@ there (see `CONVERT`), its default that it may be left out.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compose import faults
+from compose.binding import whole
 from compose.expressions import Boolean, Call, Expression, Name
 from compose.models import ProgramModel
 from compose.values import BlockValue, Function, Value
@@ -102,10 +102,7 @@ def _target(site: Evaluator, expression: Expression, name: str) -> Value:
 
 
 def _whole(site: Evaluator, expression: Expression, name: str) -> int:
-    value = site(expression)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < math.inf or value % 1:
-        raise faults.not_whole(expression.span, name, value)
-    return int(value)
+    return whole(site(expression), name, expression.span)
 
 
 def _flag(site: Evaluator, expression: Expression, name: str) -> bool:

@@ -244,7 +244,9 @@ Word = Annotated[str, BeforeValidator(_scalar("a text", "", _text))]
 Slug = Annotated[str, BeforeValidator(_scalar("a short name", "letters, digits, `_`, `-` and `.` only", _slug))]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Flag = Annotated[bool, BeforeValidator(_scalar("true or false", "", _flag))]
-Whole = Annotated[int, BeforeValidator(_number("a whole number, 1 or more", lambda number: number >= 1, True))]
+LARGEST = 1_000_000_000
+WHOLE = f"a whole number from 1 to {LARGEST:,}"
+Whole = Annotated[int, BeforeValidator(_number(WHOLE, lambda number: 1 <= number <= LARGEST, True))]
 WholeOrZero = Annotated[int, BeforeValidator(_number("a whole number, 0 or more", lambda number: number >= 0, True))]
 Positive = Annotated[float, BeforeValidator(_number("a number above 0", lambda number: number > 0, False))]
 Decay = Annotated[
