@@ -61,9 +61,10 @@ def read_fields(spec: Spec, catalogue: Catalogue) -> tuple[dict[str, Field], lis
 
 
 def _refused(source: DataSource, option: str | None, known: Iterable[str], cause: str) -> Finding:
-    written = option is not None and option in source.options
-    span = source.span(option, key=True) if written else source.span("source")
-    if option is not None and written and known:
+    if option is None or option not in source.options:
+        return refused_source(source.span("source"), source.source, cause)
+    span = source.span(option, key=True)
+    if known:
         return unknown_source_option(span, source.source, option, (*known, *DataSource.keys()))
     return refused_source(span, source.source, cause)
 

@@ -43,9 +43,10 @@ def closest(name: str, candidates: Iterable[str], others: Iterable[str] = ()) ->
 
 
 def likely(name: str, candidates: Iterable[str], others: Iterable[str] = ()) -> list[str]:
-    """The best of `closest`, with those that are as good but for the order of the candidates."""
+    """The best of `closest`, with those that are as good but for their first letter or the order of the candidates."""
     costs = _costed(name, candidates, others)
-    return [each for each in sorted(costs, key=costs.__getitem__) if costs[each] <= min(costs.values())]
+    most = min(costs.values(), default=0.0) + START
+    return [each for each in sorted(costs, key=costs.__getitem__) if costs[each] <= most]
 
 
 def nearest(name: str, candidates: Iterable[str], others: Iterable[str] = ()) -> str | None:

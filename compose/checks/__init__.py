@@ -15,6 +15,7 @@ from compose.checks.gradients import check_gradients, gradient_matrix
 from compose.checks.layered import blamed_on_layer
 from compose.checks.names import check_blocks, check_clashes
 from compose.checks.optimizers import check_optimizers
+from compose.checks.signs import check_signs
 from compose.checks.training import resolve_training
 from compose.checks.traps import check_batch_norm, check_collapse, check_ranges, check_scales, check_weights
 from compose.checks.unused import check_unused, lines_of_programs, unused_names, uses
@@ -26,7 +27,7 @@ __all__ = ["CHECKS", "Catalogue", "check", "cost", "gradient_matrix"]
 
 CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
-    check_scales, check_batch_norm, check_ranges, check_weights, check_sides,
+    check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 

@@ -29,8 +29,8 @@ def show_fixes(path: Path, settings: Settings) -> None:
     """Print what `fix` would change, as a unified diff; nothing is written."""
     before, after, _ = _mended(path, settings)
     name = path.as_posix().lstrip("/")
-    texts = (text.splitlines(keepends=True) for text in (before, after))
-    lines = difflib.unified_diff(*texts, f"a/{name}", f"b/{name}")
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
     for line in lines:
         click.echo(line, nl=not line.endswith("\n"))
 

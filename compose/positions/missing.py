@@ -39,8 +39,9 @@ def _line(source: Source, line: int) -> str:
 
 def _colon(source: Source, at: int, problem: MarkedYAMLError, offset: int) -> Finding | None:
     """A line of block style that has no colon: that of the key that the parser waits for, or the one before."""
-    waits = problem.context == "while scanning a simple key" and problem.context_mark is not None
-    line = source.span(problem.context_mark.index + offset if waits else at, at).line
+    mark = problem.context_mark if problem.context == "while scanning a simple key" else None
+    waits = mark is not None
+    line = source.span(mark.index + offset if mark is not None else at, at).line
     if not waits and not re.match(r"[^:]*\{", _line(source, line)):  # its own line, if its first colon stands in braces
         line = next((n for n in range(line - 1, 0, -1) if COMMENT.sub("", _line(source, n)).strip()), 0)
     content = COMMENT.sub("", _line(source, line)).rstrip() if line else ""

@@ -78,8 +78,7 @@ def _mistakes(reading: Reading, document: Document) -> SpecError:
     lost = [keys["extends"]] if "extends" in keys else reading.findings  # without it nothing else is as it was meant
     told = [found for found in lost if not ("params" in keys and found.code == "Y312")]
     told = misnamed(told, _words(document), unused, document.sources, document.file)
-    meant_by = {span: (key, near) for span, key, near in document.doubtful}
-    return SpecError([_doubted(found, *meant_by.get(found.span, ("", ""))) for found in told], document.sources)
+    return SpecError([_doubted(found, document) for found in told], document.sources)
 
 
 def _words(document: Document) -> dict[str, list[Span]]:
@@ -93,13 +92,12 @@ def _words(document: Document) -> dict[str, list[Span]]:
     return found
 
 
-def _doubted(found: Finding, key: str, near: str) -> Finding:
-    """A finding at a key that was perhaps meant to change one of the extended spec."""
-    return (
-        replace(found, help=meant(key, [near], ""), fix=(Edit(found.span, near, key),))
-        if found.span and near
-        else found
-    )
+def _doubted(found: Finding, document: Document) -> Finding:
+    """The finding; at a key that was perhaps meant to change one of the extended spec, that is the way out."""
+    for span, key, near in document.doubtful:
+        if span == found.span:
+            return replace(found, help=meant(key, [near], ""), fix=(Edit(span, near, key),))
+    return found
 
 
 def _validated(document: Document) -> Spec:

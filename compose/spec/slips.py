@@ -60,8 +60,9 @@ def _meant(key: str, base: Mapping[str, Entry], over: Mapping[str, Entry]) -> st
     """The key of the base, not changed elsewhere, that `key` is a slip away from; numbered names are no slips."""
     free = [_name(each) for each in base if known_key(over, each) is None]
     near = sole(_name(key), free)
-    numbered = near is not None and DIGITS.search(near) and DIGITS.search(key)
-    return None if numbered and DIGITS.sub("", near) == DIGITS.sub("", _name(key)) else near
+    if near is None or not DIGITS.search(near) or not DIGITS.search(key):
+        return near
+    return near if DIGITS.sub("", near) != DIGITS.sub("", _name(key)) else None
 
 
 def _name(key: str) -> str:
