@@ -209,7 +209,8 @@ def _train(
     restored: Mapping[str, Tensor] | None, shown: _Shown,
 ) -> None:  # fmt: skip
     state, executable, evaluate = session.state, session.executable, shown.evaluate
-    progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
+    went_on = f"going on with {home.path} after step {state.run_step:,}"
+    progress.say(went_on if restored is not None else f"training into {home.path}")
     record = Record(home.path, state.run_step)
     status: Status = "failed"
     home.say("running", facts)
