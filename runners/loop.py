@@ -72,7 +72,9 @@ class Loop:
         stage = StageRun(self.session, state.stage, plan)
         state.restore_optimizers(self.restored)
         self.restored = {}
-        self.progress.start(stage.name, state.step, plan.steps)
+        count = len(self.session.executable.spec.stages)
+        turn = f"stage {state.stage + 1} of {count}, {stage.name}" if count > 1 else stage.name
+        self.progress.start(turn, state.step, plan.steps)
         self._logged_at = (time.monotonic(), state.run_step)
         try:
             while state.step < plan.steps:

@@ -89,8 +89,27 @@ class Progress:
         self._bar.update(self._task, completed=done, rate=self._rate(done), losses=self._losses, refresh=True)
 
     def _line(self, done: int) -> None:
-        self.say(f"{self._stage}: {done}/{self._steps}  {self._rate(done)}  {self._losses}".rstrip())
+        facts = [f"{done:,}/{self._steps:,} steps", self._rate(done), self._left(done), self._losses]
+        self.say(f"{self._stage}: {'  '.join(fact for fact in facts if fact)}")
 
     def _rate(self, done: int) -> str:
+        speed = self._speed(done)
+        return f"{speed:.3g} steps/s" if speed else ""
+
+    def _left(self, done: int) -> str:
+        """How long the rest of the stage takes at this rate; at its end, how long it took."""
+        speed = self._speed(done)
+        if done >= self._steps:
+            return f"in {_clock(time.monotonic() - self._since)}"
+        return f"{_clock((self._steps - done) / speed)} left" if speed else ""
+
+    def _speed(self, done: int) -> float:
         seconds = time.monotonic() - self._since
-        return f"{(done - self._first) / seconds:.3g} steps/s" if seconds > 0 and done > self._first else ""
+        return (done - self._first) / seconds if seconds > 0 and done > self._first else 0.0
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as `m:ss` or `h:mm:ss`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

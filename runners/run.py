@@ -213,7 +213,8 @@ def _train(
     state, executable, evaluate = session.state, session.executable, shown.evaluate
     status: Status = "failed"
     with Signals() as signals:
-        progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
+        went_on = f"going on with {home.path} after step {state.run_step:,}"
+        progress.say(went_on if restored is not None else f"training into {home.path}")
         with _written(home):
             record = Record(home.path, state.run_step, progress.say)
             home.say("running", facts)

@@ -12,7 +12,6 @@ from compose.cli.commands import Command, Settings
 
 if TYPE_CHECKING:
     from compose.build import Composition
-    from compose.spec import Spec
     from runners.launch import Order
     from runners.run import Run
 
@@ -46,7 +45,8 @@ def run(
     from compose.spec import load_spec
 
     load_plugins(plugins)
-    spec = load_spec(spec_file, [*settings, *([] if seed is None else [f"run.seed={seed}"])])
+    asked = (*settings, *([] if seed is None else [f"run.seed={seed}"]))
+    spec = load_spec(spec_file, asked)
     from runners.launch import Order, examine, shortened
 
     composition, findings = examine(shortened(spec) if smoke else spec, to_run=True)
@@ -62,7 +62,11 @@ def run(
         return status
     status, done = _train(composition, Order(out, fresh, quiet, plugins))
     if done is not None:
-        _say_what_was_made(done, spec_file, quiet)
+        from compose.cli.closing import commands_next, say_what_was_made
+
+        say_what_was_made(done)
+        if not quiet:
+            click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in commands_next(done, spec_file, asked, plugins)))
     return status
 
 
@@ -80,33 +84,3 @@ def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None
     except Interrupted as stop:
         tell(f"{stop}; the same command goes on from there")
         return stop.status, None
-
-
-def _say_what_was_made(done: "Run", spec_file: Path, quiet: bool) -> None:
-    """The folder, the pictures, the numbers, and what one would want next."""
-    spec: Spec = done.spec
-    click.echo(f"run        {done.folder}")
-    for name in spec.samplers:
-        made = sorted((done.folder / "samples").glob(f"{name}-*.png"))
-        if made:
-            click.echo(f"samples    {made[-1]}")
-    metrics = done.about.get("metrics", {})
-    for name, value in metrics.items():
-        click.echo(f"{name:<10} {value:.5g}")
-    if quiet:
-        return
-    sampler = next(iter(spec.samplers), None)
-    setting = _a_setting(spec)
-    click.echo("\nnext:")
-    if sampler is not None:
-        click.echo(f"  compose sample {done.folder} {sampler} --count 16")
-    click.echo(f"  tensorboard --logdir {done.folder}")
-    click.echo(f"  compose run {spec_file} --set {setting} --fresh")
-
-
-def _a_setting(spec: "Spec") -> str:
-    """One setting that may be changed: the length of the first stage, doubled."""
-    first = spec.stages[0] if spec.stages else None
-    if first is None:
-        return "run.seed=1"
-    return f"stages.0.epochs={2 * first.epochs}" if first.epochs else f"stages.0.steps={2 * (first.steps or 1)}"
