@@ -7,6 +7,7 @@ ones are the options a spec may write.
 from __future__ import annotations
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from compose.suggestions import meant, respelt
 
 __all__ = ["Declared", "bind_options", "declare_blocks", "unknown_likes"]
 
+LARGEST_WHOLE = 2**63  # what an index or a size may be
 REQUIRED = inspect.Parameter.empty
 LIKES = ("data", "input")
 
@@ -179,8 +181,10 @@ def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
         raise TypeError(f"nothing, not `{value}`")
     if hint in (int, float):
         number = _number(value, spec, place)
-        if hint is int and number != int(number):
-            raise TypeError(f"a whole number, not `{value}`")
+        if math.isnan(number) or (hint is int and (math.isinf(number) or number != int(number))):
+            raise TypeError(f"a {'whole ' * (hint is int)}number, not `{value}`")
+        if hint is int and abs(number) >= LARGEST_WHOLE:
+            raise TypeError(f"a whole number of at most 63 bits, not `{value}`")
         return hint(number)
     if hint in (bool, str):
         if isinstance(value, hint):

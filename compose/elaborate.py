@@ -43,6 +43,7 @@ from compose.scope import line_of, visible
 from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
+from compose.spec.numbers import arithmetic as arithmetic_of_numbers
 from compose.spelling import sole
 from compose.tracer import Tracer
 from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value, is_seed
@@ -313,7 +314,9 @@ class Evaluator:
         function = ARITHMETIC[expression.operator]
         left, right = self.operand(expression.left), self.operand(expression.right)
         if not isinstance(left, Node) and not isinstance(right, Node):
-            return function(left, right)
+            if isinstance(expression, Compare):
+                return function(left, right)
+            return arithmetic_of_numbers(expression.operator, left, right, expression.span)
         chain = self._chain(expression.operator, left, right)
         sides = (placed(left, expression.left.span), placed(right, expression.right.span))
         return self.tracer.call(function, *sides, span=expression.span, chain=chain)
@@ -322,11 +325,13 @@ class Evaluator:
         """The chain of which the sum or difference is a level at any t = 1 .. T (`t - 1`, `T - t`); else None."""
         time = next((side for side in (left, right) if isinstance(side, Node) and side.chain), None)
         other = right if left is time else left
-        if time is None or time.chain is None or time.operation.kind != "input" or isinstance(other, Node):
+        if operator not in ("+", "-") or time is None or time.chain is None or isinstance(other, Node):
+            return None
+        if time.operation.kind != "input":
             return None
         last = self.world.blocks[time.chain].options["steps"]
         ends = [ARITHMETIC[operator](*(at if side is time else side for side in (left, right))) for at in (1, last)]
-        fits = operator in ("+", "-") and all(0 <= end <= last and end == int(end) for end in ends)
+        fits = all(0 <= end <= last and end == int(end) for end in ends)
         return time.chain if fits else None
 
     def _negative(self, expression: Negative) -> Value:

@@ -155,7 +155,10 @@ class Sizes:
 
     def _know(self, node: Node, known: Tensor) -> bool:
         node.type = known
-        self.fakes[id(node)] = fake(known, self.batch)
+        try:
+            self.fakes[id(node)] = fake(known, self.batch)
+        except REFUSALS as error:  # more entries than any tensor has
+            self._fault(node, shapes_disagree(node.span, *refusal(node, error)))
         return True
 
     def _copy(self, source: Node, target: Node) -> bool:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,8 +56,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise RunFailed(f"nothing can be written into {self.path}: {error.strerror}") from None
+        except OSError as problem:
+            raise RunFailed(f"{problem.filename} cannot be written: {problem.strerror}") from None
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,7 +65,8 @@ class RunFolder:
                 owner = os.read(handle, 32).decode().strip() or "unknown"
                 raise RunFailed(f"{self.path} is in use by process {owner}") from None
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+            with suppress(OSError):  # a full disk: the lock holds all the same
+                os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
             yield
             os.ftruncate(handle, 0)
         finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
@@ -32,7 +33,7 @@ class Gallery:
 
     def compose(self, png: bytes) -> None:
         """Show the composition itself, drawn."""
-        save_picture(self.home.path / "composition.png", png)
+        self._save(self.home.path / "composition.png", png)
         self.record.picture(self.session.state.run_step, "composition", png, png_size(png))
 
     def draw(self, step: int) -> None:
@@ -51,8 +52,12 @@ class Gallery:
         png = picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None, fold)
         if png is None:
             return
-        try:
-            save_picture(self.home.samples / f"{label}-{step:08d}.png", png)
-        except OSError as error:
-            self.progress.say(f"could not save the picture of `{label}`: {error}")
+        self._save(self.home.samples / f"{label}-{step:08d}.png", png)
         self.record.picture(step, f"samples/{label}", png, png_size(png))
+
+    def _save(self, path: Path, png: bytes) -> None:
+        """Save a picture; a disk that refuses is told to the user."""
+        try:
+            save_picture(path, png)
+        except OSError as problem:
+            self.progress.say(f"could not save {path}: {problem.strerror}")

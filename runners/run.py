@@ -3,7 +3,8 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,8 @@ def run(
         if done.finished and prepared.state.stage == len(executable.spec.stages):
             progress.say(f"{home.path} is finished; `--fresh` starts the next run")
             return done
-        write_atomically(home.spec, spec_text.encode())
+        with _written(home):
+            write_atomically(home.spec, spec_text.encode())
         _train(prepared, home, progress, options, facts, restored, _Shown(fields or {}, picture, reference, evaluate))
         done.about = home.about()
         return done
@@ -209,11 +211,12 @@ def _train(
     restored: Mapping[str, Tensor] | None, shown: _Shown,
 ) -> None:  # fmt: skip
     state, executable, evaluate = session.state, session.executable, shown.evaluate
-    progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
-    record = Record(home.path, state.run_step)
     status: Status = "failed"
-    home.say("running", facts)
     with Signals() as signals:
+        progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
+        with _written(home):
+            record = Record(home.path, state.run_step, progress.say)
+            home.say("running", facts)
         try:
             gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
             if shown.picture is not None:
@@ -229,7 +232,27 @@ def _train(
         finally:
             executable.blocks.eval()
             record.close()
-            home.say(status, {**facts, "run_step": state.run_step, "metrics": state.metrics})
+            _conclude(home, status, {**facts, "run_step": state.run_step, "metrics": state.metrics}, progress)
+
+
+def _conclude(home: RunFolder, status: Status, facts: Mapping[str, Any], progress: Progress) -> None:
+    """Say in `run.json` how the run ended; a disk that refuses is told, and takes no other failure's place."""
+    try:
+        home.say(status, facts)
+    except OSError as problem:
+        said = f"{home.path / 'run.json'} cannot be written: {problem.strerror}"
+        if status == "finished":
+            raise RunFailed(said) from problem
+        progress.say(said)
+
+
+@contextmanager
+def _written(home: RunFolder) -> Iterator[None]:
+    """Within, a disk that refuses is the failure of the run."""
+    try:
+        yield
+    except OSError as problem:
+        raise RunFailed(f"{problem.filename or home.path} cannot be written: {problem.strerror}") from problem
 
 
 def _reference(session: Session, shown: _Shown) -> Mapping[str, Tensor]:

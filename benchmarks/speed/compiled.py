@@ -73,7 +73,7 @@ def _training(executable: Executable, x: torch.Tensor, folder: Path) -> Callable
     session = _prepare(executable, batches, options)
     home = RunFolder(folder)
     home.path.mkdir(parents=True, exist_ok=True)
-    loop = Loop(session, home, Record(home.path, 0), Progress(quiet=True), Signals(), options.intervals, {})
+    loop = Loop(session, home, Record(home.path, 0, print), Progress(quiet=True), Signals(), options.intervals, {})
     plan = plan_stages(executable.spec.stages, batches.steps_per_epoch)[0]
     stage = StageRun(session, 0, plan)
     loop.progress.start(stage.name, 0, plan.steps)

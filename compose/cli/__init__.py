@@ -18,6 +18,7 @@ from compose.cli.explaining import explain
 from compose.cli.listing import listing, version
 from compose.cli.running import run
 from compose.cli.showing import show
+from compose.cli.stopping import unwinding_on_sigterm
 from compose.diagnostics import SpecError
 
 __all__ = ["main"]
@@ -41,6 +42,7 @@ for command in (new, run, check, explain, show, diff, sample, evaluate, listing,
     commands.add_command(command)
 
 
+@unwinding_on_sigterm()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on `arguments` (the process' own by default) and give the exit status."""
     from compose.cli.messages import complain

@@ -78,7 +78,7 @@ def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None
         tell(f"the run failed: {failure}")
         return 1, None
     except Interrupted as stop:
-        tell("stopped, and saved; the same command goes on from here")
+        tell(f"{stop}; the same command goes on from there")
         return stop.status, None
 
 

@@ -308,6 +308,19 @@ def too_deep(span: Span, most: int) -> Finding:
     )
 
 
+@finding("Y225", "error")
+def too_long(span: Span, most: int) -> Finding:
+    """An expression is longer than anybody could read, mostly because a program wrote it.
+
+    Wrong: a call with ten thousand arguments.   Right: a list in `params`, or parts on lines of their own.
+    """
+    return Finding(
+        span=span,
+        message=f"this expression has more than {most} characters",
+        help="name parts of it on lines of their own",
+    )
+
+
 @finding("Y251", "error")
 def bad_structure(span: Span, problem: str, way_out: str) -> Finding:
     """An expression in its structured form does not have that form.

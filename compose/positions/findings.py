@@ -36,9 +36,9 @@ def not_utf8(span: Span, byte: int) -> Finding:
 
 @finding("Y103", "error")
 def control_character(span: Span, character: str) -> Finding:
-    """A text holds a control character, such as NUL, that YAML forbids.
+    """A text holds a control character: NUL and its like, which YAML forbids, or one that turns the order of letters.
 
-    Wrong: a binary file, or a text damaged in copying.   Right: remove the character.
+    Wrong: a binary file; a name with U+202E, which shows another name than it is.   Right: remove the character.
     """
     return Finding(span=span, message=f"a control character (U+{ord(character):04X}) stands here", help="remove it")
 
@@ -182,7 +182,7 @@ def too_large(span: Span, most: int) -> Finding:
     return Finding(
         span=span,
         message=f"with its aliases written out the file has more than {most} values",
-        help="use fewer aliases",
+        help="use fewer aliases and values",
     )
 
 
@@ -206,11 +206,24 @@ def half_character(span: Span) -> Finding:
 
 @finding("Y118", "error")
 def long_number(span: Span) -> Finding:
-    """A number has hundreds of digits.
+    """A number has hundreds of digits, or lies beyond the range of floating point.
 
-    Wrong: `seed: 111...1`.   Right: a shorter number, or quotes if it is a text.
+    Wrong: `seed: 111...1`, or `lr: 1e999`.   Right: a smaller number, or quotes if it is a text.
     """
-    return Finding(span=span, message="this number has too many digits", help="shorten it, or quote it if it is a text")
+    return Finding(span=span, message="this number is too large", help="make it smaller, or quote it if it is a text")
+
+
+@finding("Y119", "error")
+def too_long(span: Span, length: int, most: int) -> Finding:
+    """A file is larger than any spec; it is data, or was named by mistake.
+
+    Wrong: `compose check weights.bin`.   Right: `compose check spec.yaml`; large data belong to `data`.
+    """
+    return Finding(
+        span=span,
+        message=f"this has {length:,} bytes; a spec has {most:,} at most",
+        help="name the spec, and give what is large to `data` as a file",
+    )
 
 
 @finding("Y121", "error")

@@ -289,6 +289,17 @@ def idle_removal(span: Span, key: str, known: Iterable[str]) -> Finding:
     )
 
 
+@finding("Y325", "error")
+def long_chain(span: Span, most: int) -> Finding:
+    """Specs extend each other in a chain that nobody could follow.
+
+    Wrong: a hundred files, each of which extends the one before.   Right: one base, and what differs from it.
+    """
+    return Finding(
+        span=span, message=f"more than {most} specs extend each other in a chain", help="extend an earlier one"
+    )
+
+
 @finding("Y331", "error")
 def bad_setting(span: Span, text: str) -> Finding:
     """A `--set` is not of the form path=value.

@@ -13,6 +13,7 @@ __all__ = ["extended", "library", "merge", "override"]
 
 LIBRARY = FilePath(__file__).resolve().parents[2] / "specs"
 LISTS = {"stages": "stage", "updates": "update"}  # lists whose items have names, and what an item is called
+LONGEST_CHAIN = 32  # specs that extend each other
 SETTINGS = "--set"  # the name of the file that a command line is
 
 
@@ -32,6 +33,8 @@ def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
     if str(path.resolve()) in here:
         files = (*here[here.index(str(path.resolve())) :], str(path.resolve()))
         raise SpecError([say.base_cycle(span, tuple(FilePath(file).name for file in files))], document.sources)
+    if len(here) > LONGEST_CHAIN:
+        raise SpecError([say.long_chain(span, LONGEST_CHAIN)], document.sources)
     base = extended(loads(read_text(path), str(path)), here)
     if base.findings:
         raise SpecError(base.findings, base.sources)
@@ -66,7 +69,9 @@ def merge(base: Node, over: Node, found: list[Finding], path: Path = ()) -> Node
             del merged[known]
         else:
             made = Entry(entry.key, merge(merged[known].value, entry.value, found, (*path, key)))
-            merged = {key if each == known else each: made if each == known else old for each, old in merged.items()}
+            if key != known:  # in the place of the old one
+                merged = {key if each == known else each: old for each, old in merged.items()}
+            merged[key] = made
     return replace(over, value=merged)
 
 
@@ -127,7 +132,14 @@ def override(document: Document, settings: Sequence[str], sections: Collection[s
 
 def _find(name: str, folder: FilePath) -> FilePath | None:
     tried = [root / f"{name}{ending}" for root in (folder, LIBRARY) for ending in ("", ".yaml", ".yml", ".json")]
-    return next((path for path in tried if path.is_file()), None)
+    return next((path for path in tried if _is_file(path)), None)
+
+
+def _is_file(path: FilePath) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for any file
+        return False
 
 
 class _Setting:
