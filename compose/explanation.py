@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["every_code", "explained", "headline", "page_of", "programs", "tables"]
 
 WIDTH = 110
+LONGEST = 400  # characters of a line of a page that are shown
 SIGNS = {"reaches": "reaches", "frozen": "frozen", "stopped": "stopped", "no path": "-", "untrained": "·"}
 PAINT = {"reaches": "green", "frozen": "blue", "stopped": "red", "no path": "dim", "untrained": "dim"}
 KEY = re.compile(r"\w+(?:\([^)\n]*\))?(?=:(?:\s|$))", re.MULTILINE)  # in YAML
@@ -314,7 +315,8 @@ def _case(title: str, style: str, case: Case, files: Mapping[str, str], color: b
 
     shown = [ink(style, title)]
     for name, text in files.items():
-        seen = text.translate(PICTURES)
+        lines = text.translate(PICTURES).split("\n")
+        seen = "\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in lines)
         painted = KEY.sub(lambda key: ink("34", key[0]), seen) if name.endswith(".yaml") else seen
         shown += [f"  {ink('1', name)}"] if set(case.files) != {"spec.yaml"} else []
         shown.append(textwrap.indent(painted.rstrip("\n"), "    "))

@@ -241,9 +241,6 @@ def stale_gradient(
 ) -> Finding:
     """An update needs the gradient of a shared value after an update of the step has changed what it was made with.
 
-    A shared value is computed once a step, with its gradient where an update needs it. When a block that it depends on
-    has moved in between, that gradient belongs to parameters that are gone.
-
     Wrong: `shared: [fake]`, and the generator's update, which runs twice, trains the generator on `fake`.
     Right: `times: 1`, or no `shared`.
     """

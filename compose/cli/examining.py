@@ -11,18 +11,18 @@ __all__ = ["examined", "examined_text"]
 Examined = tuple[Sequence[Finding], Mapping[str, str]]
 
 
-def examined(path: Path, settings: Settings) -> Examined:
-    """The findings of one file."""
+def examined(path: Path, settings: Settings, *, to_run: bool = False) -> Examined:
+    """The findings of one file; those that hinder a run too if it is `to_run`."""
     from compose.positions import read_text
 
     try:
         text = read_text(path)
     except SpecError as error:
         return list(error.findings), error.sources
-    return examined_text(text, str(path), settings)
+    return examined_text(text, str(path), settings, to_run=to_run)
 
 
-def examined_text(text: str, file: str, settings: Settings) -> Examined:
+def examined_text(text: str, file: str, settings: Settings, *, to_run: bool = False) -> Examined:
     """The findings of a text that stands for `file`."""
     from compose.spec import parse_spec
 
@@ -30,6 +30,6 @@ def examined_text(text: str, file: str, settings: Settings) -> Examined:
         spec = parse_spec(text, file, settings)
         from runners.launch import examine
 
-        return examine(spec)[1], spec.sources
+        return examine(spec, to_run=to_run)[1], spec.sources
     except SpecError as error:
         return list(error.findings), error.sources

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blocks.registry import BLOCKS
-from compose.cli.checking import check, settings, with_plugins
+from compose.cli.checking import settings, with_plugins
 from compose.cli.commands import Command, Settings
 from compose.cli.examining import examined
 
@@ -93,7 +93,6 @@ def _page(subject: str, as_json: bool) -> int:
 
 def said_of(case: "Case") -> "tuple[Sequence[Finding], Mapping[str, str]]":
     """What a user is told who has these files and types this command, and the texts that it is told of."""
-    from compose.cli.plugins import load_plugins
     from compose.diagnostics import SpecError
 
     silent = io.StringIO()
@@ -103,15 +102,26 @@ def said_of(case: "Case") -> "tuple[Sequence[Finding], Mapping[str, str]]":
             typed(case.before)
         _, command, *words = shlex.split(case.command)
         try:
-            if command != "check":
-                typed(case.command)
-                return [], {}
-            with BLOCKS.forgetting():
-                asked = check.make_context("check", words).params
-                load_plugins(asked["plugins"])
-                return examined(asked["specs"][0], asked["settings"])
+            if command in ("check", "run"):
+                told = _examined(command, words)
+                if told[0] or command == "check":
+                    return told
+            typed(case.command)
         except SpecError as error:
             return error.findings, error.sources
+    return [], {}
+
+
+def _examined(command: str, words: list[str]) -> "tuple[Sequence[Finding], Mapping[str, str]]":
+    """What `compose check` or `compose run` says of a spec before anything runs."""
+    from compose.cli import commands
+    from compose.cli.plugins import load_plugins
+
+    asked = commands.commands[command].make_context(command, words).params
+    with BLOCKS.forgetting():
+        load_plugins(asked["plugins"])
+        (path, *_) = asked.get("specs") or [asked["spec_file"]]
+        return examined(path, asked["settings"], to_run=command == "run")
 
 
 def typed(command: str) -> int:

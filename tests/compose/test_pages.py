@@ -81,7 +81,7 @@ def test_the_right_case_is_told_nothing_and_runs(code, tmp_path, monkeypatch, ca
         asked = check.make_context("check", words).params
         with BLOCKS.forgetting():
             load_plugins(asked["plugins"])
-            composition, findings = examine(shortened(load_spec(asked["specs"][0], asked["settings"])))
+            composition, findings = examine(shortened(load_spec(asked["specs"][0], asked["settings"])), to_run=True)
             assert findings == []
             train(composition.spec, composition, Order(out=tmp_path / "run", quiet=True))
     RAN.add(key)
