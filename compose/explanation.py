@@ -8,13 +8,15 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from blocks.types import Classes, Levels, Taken
 from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.checks import cost, gradient_matrix
 from compose.diagnostics import CODES, Code
+from compose.equations import Paper, equations_of, noise_space, to_unicode
 from compose.expressions import unparse
 from compose.spec import Optimizer, Spec
 
@@ -33,8 +35,9 @@ PAINT = {"reaches": "green", "frozen": "blue", "stopped": "red", "no path": "dim
 
 
 def explained(composition: Composition) -> dict[str, Any]:
-    """The gradient matrix, stage -> update -> term -> block -> verdict, and the cost."""
-    return {"gradients": gradient_matrix(composition), "cost": cost(composition)}
+    """The gradient matrix, stage -> update -> term -> block -> verdict, the cost, and the equations as LaTeX."""
+    equations = asdict(equations_of(composition))
+    return {"gradients": gradient_matrix(composition), "cost": cost(composition), "equations": equations}
 
 
 def tables(composition: Composition, *, color: bool = False, width: int = WIDTH) -> str:
@@ -47,13 +50,15 @@ def tables(composition: Composition, *, color: bool = False, width: int = WIDTH)
         force_terminal=color,
         no_color=not color,
         highlight=False,
+        markup=False,  # brackets are the spec's own
         color_system="standard" if color else None,
     )
     _blocks(console, composition)
-    _models(console, composition.spec)
+    paper = equations_of(composition)
+    _models(console, composition.spec, paper)
     for stage in composition.stages:
-        _stage(console, composition, stage)
-    _samplers(console, composition)
+        _stage(console, composition, stage, paper)
+    _samplers(console, composition, paper)
     _cost(console, composition)
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined]  the StringIO above
 
@@ -88,24 +93,21 @@ def _size(size: Taken | None) -> str:
     return "?" if size is None else " x ".join(map(str, size)) or "number"
 
 
-def _models(console: Console, spec: Spec) -> None:
+def _models(console: Console, spec: Spec, paper: Paper) -> None:
+    """The composition: every model and line of the graph as an equation, beside what the spec writes."""
     if not (spec.models or spec.graph):
         return
-    made = _table(console, "lines", "name", "is")
+    made = _table(console, "composition", "name", "is", "equation")
     for name, declared in (*spec.models.items(), *spec.graph.items()):
-        lines = getattr(declared, "lines", None)
+        lines = getattr(declared, "lines", None) or {"": declared}
         parameters = getattr(declared, "parameters", ())
         head = f"{name}({', '.join(parameters)})" if parameters else name
-        if lines is None:
-            made.add_row(head, unparse(declared))
-        else:
-            made.add_row(
-                head, "\n".join(f"{key}: {unparse(line)}" if key else unparse(line) for key, line in lines.items())
-            )
+        written = "\n".join(f"{key}: {unparse(line)}" if key else unparse(line) for key, line in lines.items())
+        made.add_row(head, written, to_unicode({**paper.models, **paper.lines}[name]))
     console.print(made)
 
 
-def _stage(console: Console, composition: Composition, stage: StageGraphs) -> None:
+def _stage(console: Console, composition: Composition, stage: StageGraphs, paper: Paper) -> None:
     spec, matrix = stage.spec, gradient_matrix(composition)[stage.name]
     length = f"{spec.epochs} epochs" if spec.epochs else f"{spec.steps} steps"
     shared = f", shared: {', '.join(spec.shared)}" if spec.shared else ""
@@ -114,13 +116,22 @@ def _stage(console: Console, composition: Composition, stage: StageGraphs) -> No
         columns = list(next(iter(verdicts.values()), {}))
         trains = ", ".join(update.trains) or "nothing"
         title = f"stage {stage.name} ({length}{shared}), update {update.name}: trains {trains}; {_optimizer(update)}"
-        made = _table(console, title, "term", "is", *columns)
+        made = _table(console, title, "term", "is", "equation", *columns)
+        equations = paper.updates[stage.name][update.name]
         for name, term in {**update.spec.minimize, **update.spec.maximize}.items():
             sign = "- " if name in update.spec.maximize else ""
             lazy = f"  (every {term.every} steps)" if term.every > 1 else ""
             cells = [_cell(verdicts.get(name, {}).get(block, "")) for block in columns]
-            made.add_row(name, f"{sign}{unparse(term.value)}{lazy}", *cells)
+            made.add_row(name, f"{sign}{unparse(term.value)}{lazy}", to_unicode(equations.terms[name]), *cells)
         console.print(made)
+        _aside(console, "where", equations.where)
+        _aside(console, "noise", noise_space(update.graph, update.terms.values()))
+
+
+def _aside(console: Console, word: str, equations: Sequence[str]) -> None:
+    """What belongs to the table above: `where z ~ q(z|x), ..`."""
+    if equations:
+        console.print(f"{word} {', '.join(map(to_unicode, equations))}\n")
 
 
 def _optimizer(update: UpdateGraph) -> str:
@@ -135,11 +146,11 @@ def _cell(verdict: str) -> Text:
     return Text(SIGNS.get(verdict, verdict), style=PAINT.get(verdict, ""))
 
 
-def _samplers(console: Console, composition: Composition) -> None:
+def _samplers(console: Console, composition: Composition, paper: Paper) -> None:
     rows = [(name, held) for name, held in composition.samplers.items()]
     if not rows:
         return
-    made = _table(console, "samplers", "name", "gives", "reads", "options")
+    made = _table(console, "samplers", "name", "equation", "noise", "gives", "reads", "options")
     for name, held in rows:
         given = ", ".join(
             f"{key}: {node.type}" if key != "value" else str(node.type) for key, node in held.value.items()
@@ -147,7 +158,10 @@ def _samplers(console: Console, composition: Composition) -> None:
         reads = sorted(
             {str(n.arguments[0]) for n in held.graph.needed(list(held.value.values())) if n.operation.target == "data"}
         )
-        made.add_row(name, given, ", ".join(reads), ", ".join(f"{key}={value}" for key, value in held.options.items()))
+        noise = ", ".join(map(to_unicode, noise_space(held.graph, held.value.values())))
+        equation = to_unicode(paper.samplers[name])
+        options = ", ".join(f"{key}={value}" for key, value in held.options.items())
+        made.add_row(name, equation, noise, given, ", ".join(reads), options)
     console.print(made)
 
 

@@ -21,6 +21,7 @@ State = Literal["", "trained", "constant"]
 LineLook = Literal["value", "stopped", "parameters", "frozen", "fault"]
 HIDDEN = ("field", "stop")  # operations that a reader sees on the line
 INPUTS = ("input",)
+WORDS = {"state": ""}  # what is said below the name of an input
 GIVEN: Mapping[str, Look] = {"noise": "noise", "state": "noise"}
 
 
@@ -165,7 +166,7 @@ def _box(node: Node, given: str | None, short: Mapping[int, str], scene: _Scene)
     name = given or (node.name if node.named else "")
     if node.operation.kind in INPUTS:
         kind = str(node.operation.target)
-        words = _law(node) if node.leaf is not None else "" if kind == "state" else kind
+        words = _law(node) if node.leaf is not None else WORDS.get(kind, kind)
         if node.leaf is not None and not name:
             return Box("", f"ε {words}", "noise")
         return Box(name or node.name, words, GIVEN.get(kind, "data"))
