@@ -31,12 +31,14 @@ __all__ = ["explain", "said_of", "typed"]
 @click.argument("subject", metavar="SPEC|CODE")
 @settings
 @with_plugins
-@click.option("as_json", "--json", is_flag=True, help="The gradient matrix and the cost as JSON; or the page.")
+@click.option("as_json", "--json", is_flag=True, help="The gradient matrix, cost and equations as JSON; or the page.")
 @click.option("--code", is_flag=True, help="Print every generated program.")
-def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json: bool, code: bool) -> int:
+@click.option("--latex", is_flag=True, help="Print the equations as LaTeX.")
+def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json: bool, code: bool, latex: bool) -> int:
     """\b
-    compose explain spec.yaml               stages, terms, which term trains which block, cost
+    compose explain spec.yaml               equations, which term trains which block, noise, cost
     compose explain spec.yaml --code        the PyTorch it becomes
+    compose explain spec.yaml --latex              its equations for a paper
     compose explain spec.yaml --json
     compose explain T202                    the page of a finding; --json too
     """
@@ -48,6 +50,7 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
 
     load_plugins(plugins)
     spec = load_spec(subject, settings)
+    from compose.equations import latex_of
     from compose.explanation import explained, programs, tables
     from runners.launch import assemble, examine
 
@@ -57,6 +60,8 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
         return 2
     if as_json:
         click.echo(json.dumps(explained(composition), indent=1))
+    elif latex:
+        click.echo(latex_of(composition))
     elif code:
         click.echo(programs(assemble(composition, spec.run.seed)))
     else:

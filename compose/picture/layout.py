@@ -53,9 +53,7 @@ def arrange(
     forward, turned = _without_circles(sizes, links)
     layer_of = _layers(list(sizes), forward)
     first: dict[tuple[str, str, bool], int] = {}
-    lane_of = [
-        first.setdefault((source, kind), at) for at, ((source, _), kind) in enumerate(zip(forward, kinds, strict=True))
-    ]
+    lane_of = [first.setdefault((source, kinds[at], at in turned), at) for at, (source, _) in enumerate(forward)]
     layers, pieces = _with_lanes(layer_of, forward, lane_of)
     order = _ordered(layers, pieces)
     across = _coordinates(order, pieces, {name: size[1] for name, size in sizes.items()}, apart[1], lane)
@@ -197,8 +195,9 @@ def _coordinates(
     place = {each: at for at, each in enumerate(held)}
     pairs = [pair for layer in order for pair in pairwise(layer)]
     count = len(held)
-    rows = lil_matrix((2 * len(pieces) + len(pairs), count + len(pieces)))
-    limits, costs = np.zeros(rows.shape[0]), np.zeros(rows.shape[1])
+    tall, wide = 2 * len(pieces) + len(pairs), count + len(pieces)
+    rows = lil_matrix((tall, wide))
+    limits, costs = np.zeros(tall), np.zeros(wide)
     costs[:count] = 1e-4  # towards the top
     for at, (source, target) in enumerate(pieces):
         costs[count + at] = STRAIGHT[sum(not isinstance(end, str) for end in (source, target))]

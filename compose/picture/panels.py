@@ -21,6 +21,7 @@ State = Literal["", "trained", "constant"]
 LineLook = Literal["value", "stopped", "parameters", "frozen", "fault"]
 HIDDEN = ("field", "stop")  # operations that a reader sees on the line
 INPUTS = ("input",)
+WORDS = {"state": ""}  # what is said below the name of an input
 GIVEN: Mapping[str, Look] = {"noise": "noise", "state": "noise"}
 WORDS = {"state": ""}  # what a given value says of itself, where that is not its kind
 

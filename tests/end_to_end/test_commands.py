@@ -281,8 +281,8 @@ def test_a_composition_is_drawn_with_its_colours(spec_file, tmp_path):
         == 0
     )
     drawn = out.read_text()
-    assert "#d62728" in drawn
-    assert "#1f77b4" in drawn
+    assert "#d1242f" in drawn
+    assert "#0969da" in drawn
     assert "stroke-dasharray" in drawn
 
 

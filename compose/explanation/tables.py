@@ -1,24 +1,16 @@
-"""What a composition means, for a reader: stages, equations, which term trains which block, what it costs, its code.
-
-tables(composition) -> text        explained(composition) -> plain data       programs(executable) -> Python
-"""
+"""A composition as tables: data, blocks, lines with their equations, stages, samplers, cost."""
 
 from __future__ import annotations
 
-import importlib
 import io
-import pkgutil
-import re
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blocks.types import Classes, Field, Levels, Taken
 from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.checks import cost, gradient_matrix
-from compose.diagnostics import CODES, Code, Finding, render
+from compose.equations import Paper, equations_of, noise_space, to_unicode
 from compose.expressions import unparse
-from compose.pages import Case, Page
 from compose.settings import length_of, options_of, settings_of_stage, settings_of_update, turns_of
 from compose.spec import Spec
 
@@ -27,31 +19,11 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from compose.compiler import Executable
-
-__all__ = ["every_code", "explained", "headline", "page_of", "programs", "tables"]
+__all__ = ["WIDTH", "tables"]
 
 WIDTH = 110
-LONGEST = 400  # characters of a line of a page that are shown
 SIGNS = {"reaches": "reaches", "frozen": "frozen", "stopped": "stopped", "no path": "-", "untrained": "·"}
 PAINT = {"reaches": "green", "frozen": "blue", "stopped": "red", "no path": "dim", "untrained": "dim"}
-KEY = re.compile(r"\w+(?:\([^)\n]*\))?(?=:(?:\s|$))", re.MULTILINE)  # in YAML
-PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}  # control characters, made visible
-
-
-def explained(composition: Composition) -> dict[str, Any]:
-    """The gradient matrix, stage -> update -> term -> block -> verdict; how updates step; and the cost."""
-    spec = composition.spec
-    return {
-        "gradients": gradient_matrix(composition),
-        "settings": {
-            stage.name: {
-                update.name: [list(line) for line in settings_of_update(update, spec)] for update in stage.updates
-            }
-            for stage in composition.stages
-        },
-        "cost": cost(composition),
-    }
 
 
 def tables(composition: Composition, *, color: bool = False, width: int = WIDTH) -> str:
@@ -64,14 +36,16 @@ def tables(composition: Composition, *, color: bool = False, width: int = WIDTH)
         force_terminal=color,
         no_color=not color,
         highlight=False,
+        markup=False,  # brackets are the spec's own
         color_system="standard" if color else None,
     )
     _data(console, composition)
     _blocks(console, composition)
-    _lines(console, composition.spec)
+    paper = equations_of(composition)
+    _lines(console, composition.spec, paper)
     for stage in composition.stages:
-        _stage(console, composition, stage)
-    _samplers(console, composition)
+        _stage(console, composition, stage, paper)
+    _samplers(console, composition, paper)
     _cost(console, composition)
     shown = console.file.getvalue()  # type: ignore[attr-defined]  the StringIO above
     return "\n".join(line.rstrip() for line in shown.split("\n")).rstrip()
@@ -143,27 +117,23 @@ def _size(size: Taken | None) -> str:
     return "?" if size is None else " x ".join(map(str, size)) or "number"
 
 
-def _lines(console: Console, spec: Spec) -> None:
-    """The equations: params with their values, models, then the graph."""
+def _lines(console: Console, spec: Spec, paper: Paper) -> None:
+    """Params with their values, models, then the graph: each line as the spec writes it, and as an equation."""
     if not (spec.models or spec.graph or spec.params):
         return
-    made = _table(console, "", "line", "is")
+    made = _table(console, "", "line", "is", "equation")
     if spec.params:
         made.add_row("params", options_of(spec.values))
     for name, declared in (*spec.models.items(), *spec.graph.items()):
-        lines = getattr(declared, "lines", None)
+        lines = getattr(declared, "lines", None) or {"": declared}
         parameters = getattr(declared, "parameters", ())
         head = f"{name}({', '.join(parameters)})" if parameters else name
-        if lines is None:
-            made.add_row(head, unparse(declared))
-        else:
-            made.add_row(
-                head, "\n".join(f"{key}: {unparse(line)}" if key else unparse(line) for key, line in lines.items())
-            )
+        written = "\n".join(f"{key}: {unparse(line)}" if key else unparse(line) for key, line in lines.items())
+        made.add_row(head, written, to_unicode({**paper.models, **paper.lines}[name]))
     _close(console, made)
 
 
-def _stage(console: Console, composition: Composition, stage: StageGraphs) -> None:
+def _stage(console: Console, composition: Composition, stage: StageGraphs, paper: Paper) -> None:
     console.print(f"stage {stage.name}: {length_of(stage.spec)}", style="bold")
     _settings(console, settings_of_stage(stage.spec))
     for update in stage.updates:
@@ -171,7 +141,10 @@ def _stage(console: Console, composition: Composition, stage: StageGraphs) -> No
         title = f"update {update.name}{f', {turns}' if turns else ''}: " if stage.spec.updates or turns else ""
         console.print(f"{title}trains {', '.join(update.trains) or 'nothing'}", style="bold")
         _settings(console, settings_of_update(update, composition.spec))
-        _terms(console, update, gradient_matrix(composition)[stage.name][update.name])
+        equations = paper.updates[stage.name][update.name]
+        _terms(console, update, gradient_matrix(composition)[stage.name][update.name], equations.terms)
+        _aside(console, "where", equations.where)
+        _aside(console, "noise", noise_space(update.graph, update.terms.values()))
     if not stage.updates:
         console.print()
 
@@ -188,16 +161,26 @@ def _settings(console: Console, lines: Iterable[tuple[str, str]]) -> None:
         console.print(made)
 
 
-def _terms(console: Console, update: UpdateGraph, verdicts: Mapping[str, Mapping[str, str]]) -> None:
-    """A row a term: what it is, and which block it reaches."""
+def _aside(console: Console, word: str, equations: Sequence[str]) -> None:
+    """What belongs to the table above: `where z ~ q(z|x), ..`."""
+    if equations:
+        console.print(f"{word} {', '.join(map(to_unicode, equations))}\n")
+
+
+def _terms(
+    console: Console, update: UpdateGraph, verdicts: Mapping[str, Mapping[str, str]], equations: Mapping[str, str]
+) -> None:
+    """A row a term: what it is, in the spec and on paper, and which block it reaches."""
     columns = list(next(iter(verdicts.values()), {}))
     lazy = {name: term.every for name, term in {**update.spec.minimize, **update.spec.maximize}.items()}
-    made = _table(console, "", "term", "is", *(["every"] if max(lazy.values(), default=1) > 1 else []), *columns)
+    made = _table(
+        console, "", "term", "is", "equation", *(["every"] if max(lazy.values(), default=1) > 1 else []), *columns
+    )
     for name, term in {**update.spec.minimize, **update.spec.maximize}.items():
         sign = "maximize " if name in update.spec.maximize else ""
         every = [f"{term.every} steps" if term.every > 1 else ""] if max(lazy.values()) > 1 else []
         cells = [_cell(verdicts.get(name, {}).get(block, "")) for block in columns]
-        made.add_row(name, f"{sign}{unparse(term.value)}", *every, *cells)
+        made.add_row(name, f"{sign}{unparse(term.value)}", to_unicode(equations[name]), *every, *cells)
     if made.rows:
         console.print()
         console.print(made)
@@ -210,7 +193,7 @@ def _cell(verdict: str) -> Text:
     return Text(SIGNS.get(verdict, verdict), style=PAINT.get(verdict, ""))
 
 
-def _samplers(console: Console, composition: Composition) -> None:
+def _samplers(console: Console, composition: Composition, paper: Paper) -> None:
     spec = composition.spec
     if not composition.samplers:
         return
@@ -223,7 +206,9 @@ def _samplers(console: Console, composition: Composition) -> None:
             {str(n.arguments[0]) for n in held.graph.needed(list(held.value.values())) if n.operation.target == "data"}
         )
         options = ", ".join(f"{key}={value}" for key, value in held.options.items())
-        rows.append({"sampler": name, "gives": given, "reads": ", ".join(reads), "options": options})
+        noise = ", ".join(map(to_unicode, noise_space(held.graph, held.value.values())))
+        told = {"sampler": name, "equation": to_unicode(paper.samplers[name]), "noise": noise, "gives": given}
+        rows.append({**told, "reads": ", ".join(reads), "options": options})
     columns = [column for column in rows[0] if any(row[column] for row in rows)]
     made = _table(console, "", *columns)
     for row in rows:
@@ -253,72 +238,3 @@ def _cost(console: Console, composition: Composition) -> None:
         _close(console, made)
     if found["adaptive"]:
         console.print(f"an adaptive solver evaluates {', '.join(found['adaptive'])} as often as it must: counted once")
-
-
-def programs(executable: Executable) -> str:
-    """Every generated program as one Python text: the updates of each stage, what it shares, samplers, evaluations."""
-    parts: list[str] = []
-    for index in range(len(executable.composition.stages)):
-        stage = executable.stage(index)
-        if stage.shared is not None:
-            parts.append(f"# stage {stage.name}: shared by its updates\n{stage.shared.code}")
-        for update in stage.updates:
-            head = f"# stage {stage.name}, update {update.name}: trains {', '.join(update.trains)}"
-            parts.append(f"{head}\n{update.program(update.active(0)).code}")
-    for name in executable.composition.samplers:
-        parts.append(f"# sampler {name}\n{executable.sampler(name).program.code}")
-    for name in executable.composition.evaluations:
-        measured = executable.evaluation(name)
-        parts += [f"# evaluate {name}\n{given.sampler.program.code}" for given in measured.arguments if given.sampler]
-    return "\n\n".join(parts)
-
-
-# codes ----------------------------------------------------------------------------------------------------------------
-
-
-def every_code() -> Mapping[str, Code]:
-    """Every code of the language, sorted.   Imports what words the findings."""
-    import compose
-
-    for found in pkgutil.walk_packages(compose.__path__, "compose."):
-        if not found.name.endswith("__main__"):
-            importlib.import_module(found.name)
-    return dict(sorted(CODES.items()))
-
-
-def page_of(
-    code: Code, page: Page, findings: Iterable[Finding], sources: Mapping[str, str], *,
-    color: bool = False, width: int = WIDTH,
-) -> str:  # fmt: skip
-    """The page of a code: what is wrong, why it matters, a spec that is wrong and what is said of it, the right one.
-
-    `findings`, in `sources`, are what a user is told who does what is wrong; prose is `width` columns wide.
-    """
-    head = render([Finding(code.code, code.severity, message=headline(code))], {}, color=color)
-    told = render(findings, sources, color=color) or "(on this machine nothing is said of it)"
-    changed = {name: text for name, text in page.right.files.items() if page.wrong.files.get(name) != text}
-    wrong = _case("wrong", "1;31", page.wrong, page.wrong.files, color)
-    right = _case("right", "1;32", page.right, changed, color)
-    return "\n\n".join([head, textwrap.fill(page.prose, width, break_on_hyphens=False), wrong, told, right])
-
-
-def headline(code: Code) -> str:
-    """What is wrong: the first line of the docstring that words it."""
-    return code.page.split("\n")[0].rstrip(".")
-
-
-def _case(title: str, style: str, case: Case, files: Mapping[str, str], color: bool) -> str:
-    """Of a case `files`, and what is typed."""
-
-    def ink(style: str, text: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if color else text
-
-    shown = [ink(style, title)]
-    for name, text in files.items():
-        lines = text.translate(PICTURES).split("\n")
-        seen = "\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in lines)
-        painted = KEY.sub(lambda key: ink("34", key[0]), seen) if name.endswith(".yaml") else seen
-        shown += [f"  {ink('1', name)}"] if set(case.files) != {"spec.yaml"} else []
-        shown.append(textwrap.indent(painted.rstrip("\n"), "    "))
-    shown.append("\n".join(f"  $ {ink('1', command)}" for command in (case.before, case.command) if command))
-    return "\n\n".join(shown)

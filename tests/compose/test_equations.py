@@ -1,0 +1,166 @@
+"""Equations: the notation of papers, read by those who print it."""
+
+import re
+
+import pytest
+from matplotlib.mathtext import MathTextParser
+
+from compose.cli import main
+from compose.equations import equations_of, latex_of, noise_space, to_unicode
+from compose.explanation import tables
+from compose.spec import load_spec, parse_spec
+from runners.launch import examine
+from tests.house.sources import ROOT
+
+LIBRARY = sorted(path for path in (ROOT / "specs").rglob("*.yaml"))
+TERMS = {  # spec -> stage, update, term -> equation
+    "tutorial/glf_digits": {
+        (0, 0, "reconstruction"): "‖x − D(E(x))‖²",
+        (0, 0, "prior_nll"): "−log p_prior(sg[E(x)])",
+    },
+    "thesis/beta_vae": {
+        (0, 0, "reconstruction"): "𝔼_{q_φ(z|x)}[‖x − D(z)‖²]",
+        (0, 0, "kl"): "β KL(q_φ(z|x) ‖ N(0, I))",
+    },
+    "thesis/vae_flow_prior": {(0, 0, "kl"): "𝔼_{q_φ(z|x)}[β (log q_φ(z|x) − log p_prior(z))]"},
+    "thesis/vaebm_gaussians25": {
+        (0, 0, "reconstruction"): "𝔼_{q_φ(z|x)}[−log p_θ(x|z)]",
+        (0, 0, "kl"): "KL(q_φ(z|x) ‖ N(0, I))",
+        (1, 0, "contrast"): "E(focus x) − E(focus x⁻)",
+    },
+    "thesis/glf_tilted": {
+        (0, 0, "prior_nll"): "−log p_prior(sg[Enc(x)])",  # E is the energy here
+        (1, 0, "size"): "0.1 (E(x)² + E(x⁻)²)",
+    },
+    "thesis/glf_regularised": {(0, 0, "prior_nll"): "−β log p_prior(E(x))"},
+    "thesis/short_run_generator_loss": {
+        (0, 0, "data"): "E(x)",
+        (0, 0, "samples"): "−E(sg[x̃])",
+        (0, 0, "generator"): "E_θ̄(x̃)",
+    },
+    "thesis/ode_flow_swiss_roll": {(0, 0, "nll"): "−log p_ode(x)"},
+    "thesis/ddgan_gaussians25": {
+        (0, 0, "real"): "softplus(−D(x_{t−1}, x_t, t))",
+        (0, 0, "fake"): "softplus(D(x̃, x_t, t))",
+        (0, 0, "r1"): "γ/2 ‖∇_{x_{t−1}} D‖²",
+        (0, 1, "adversarial"): "softplus(−D(x̃, x_t, t))",
+    },
+    "zoo/ddpm_gaussians25": {(0, 0, "simple"): "‖ε − G(x_t, t)‖²"},
+    "zoo/wgan_gp_gaussians25": {(0, 0, "gradient_penalty"): "penalty (slope − 1)²"},
+}
+MODELS = {
+    ("thesis/vaebm_gaussians25", "vae"): "p_vae(x) = ∫p_θ(x|z) N(z; 0, I) dz",
+    ("thesis/vaebm_gaussians25", "vaebm"): "p_vaebm(x) ∝ p_vae(x) e^{−E(focus x)}",
+    ("tutorial/glf_digits", "glf"): "p_glf(x): z ~ p_prior, x = D(z)",
+    ("thesis/ddgan_gaussians25", "ddgan"): "p_ddgan(x₀) = ∫p(x_T) ∏_{t=1}^T p_denoise(x_{t−1}|x_t) dx_{1:T}",
+    ("thesis/ode_flow_swiss_roll", "ode"): "p_ode: x(0) ~ N(0, I), ẋ(s) = −∇E(x(s)), x = x(0.2)",
+    ("zoo/gan_tilted", "tilted"): "p_tilted(x) ∝ p_gan(x) e^{D(x)}",
+}
+WHERE = {
+    ("thesis/vaebm_gaussians25", 1): "x⁻ ~ Langevin_{20, η=0.05}[p_vae(x) e^{−E(focus x)}]",
+    ("thesis/short_run_generator_loss", 0): "x̃ = descent_{40, η=0.1}[E](x₀)",
+    ("thesis/ddgan_gaussians25", 0): "x_{t−1} ~ q_{t−1}(x_{t−1}|x)",
+    ("zoo/wgan_gp_gaussians25", 0): "between = x + u (x̃ − x)",
+    ("zoo/ddpm_gaussians25", 0): "x_t = α_t x + σ_t ε",
+}
+KATEX = (  # katex.org/docs/supported.html
+    "alpha beta gamma delta epsilon eta theta lambda mu sigma phi psi tau nabla int sum prod sim propto mid in cdot "
+    "ldots times log min max sin cos tanh frac sqrt hat tilde bar dot mathrm mathbb mathcal lfloor rfloor leq geq quad"
+)
+
+
+@pytest.fixture(scope="module")
+def compositions():
+    made = {}
+
+    def of(name):
+        return made.setdefault(name, examine(load_spec(ROOT / "specs" / f"{name}.yaml"))[0])
+
+    return of
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_terms_are_written_as_in_the_paper(name, compositions):
+    composition = compositions(name)
+    paper = equations_of(composition)
+    for (stage, update, term), wanted in TERMS[name].items():
+        held = composition.stages[stage]
+        equations = paper.updates[held.name][held.updates[update].name]
+        assert to_unicode(equations.terms[term]) == wanted
+
+
+@pytest.mark.parametrize(("name", "model"), MODELS)
+def test_models_are_written_as_in_the_paper(name, model, compositions):
+    assert to_unicode(equations_of(compositions(name)).models[model]) == MODELS[name, model]
+
+
+@pytest.mark.parametrize(("name", "stage"), WHERE)
+def test_what_the_symbols_are_is_said(name, stage, compositions):
+    composition = compositions(name)
+    held = composition.stages[stage]
+    equations = equations_of(composition).updates[held.name][held.updates[0].name]
+    assert WHERE[name, stage] in map(to_unicode, equations.where)
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.stem)
+def test_every_equation_of_the_library_is_read_by_mathtext_and_katex(path):
+    parser = MathTextParser("path")
+    for tex in equations_of(examine(load_spec(path))[0]).all():
+        parser.parse(f"${tex}$")
+        assert set(re.findall(r"\\([a-zA-Z]+)", tex)) <= set(KATEX.split()), tex
+        assert "\\" not in to_unicode(tex)
+
+
+SMALL = """
+compose: 1
+name: small
+params: {gamma: 2}
+data: {source: toy.moons, batch_size: 32, size: 200}
+blocks:
+  encoder: {kind: encoder.mlp, latent: 2}
+  other: {kind: encoder.mlp, latent: 2}
+graph:
+  z_hat: encoder(x)
+stages:
+  - steps: 1
+    minimize: {term: "TERM"}
+"""
+PRECEDENCE = {
+    "square_norm(x - (z_hat - other(x)))": "‖x − (E_encoder(x) − E_other(x))‖²",
+    "gamma * (square_norm(x) + norm(x))": "γ (‖x‖² + ‖x‖)",
+    "(square_norm(x) + 1) ** 2": "(‖x‖² + 1)²",
+    "square_norm(x) ** 2": "(‖x‖²)²",
+    "-(norm(x) - gamma)": "−(‖x‖ − γ)",
+    "norm(x) / (1 + norm(x))": "‖x‖/(1 + ‖x‖)",
+    "2 * 3 * norm(x)": "2 · 3 ‖x‖",
+    "softplus(relu(norm(x)))": "softplus(relu(‖x‖))",  # operators without a row go by their names
+    "mse(z_hat, x)": "1/d ‖x − E_encoder(x)‖²",
+}
+
+
+@pytest.mark.parametrize("term", PRECEDENCE)
+def test_brackets_stand_where_they_must_and_nowhere_else(term):
+    composition, _ = examine(parse_spec(SMALL.replace("TERM", term), "small.yaml"))
+    assert to_unicode(equations_of(composition).updates["stage1"]["update1"].terms["term"]) == PRECEDENCE[term]
+
+
+def test_the_noise_space_of_a_chain_is_that_of_its_model(compositions):
+    composition = compositions("thesis/vaebm_gaussians25")
+    energy = composition.stages[1].updates[0]
+    space = [to_unicode(each) for each in noise_space(energy.graph, energy.terms.values())]
+    assert space == ["ε_z ∈ ℝ²⁰", "ε_x ∈ ℝ²", "20 × n"]
+
+
+def test_explain_shows_equations_noise_and_cost_on_two_screens(compositions):
+    shown = tables(compositions("tutorial/glf_digits"))
+    assert len(shown.splitlines()) < 50
+    for wanted in ("−log p_prior(sg[E(x)])", "p_glf(x): z ~ p_prior, x = D(z)", "ε_z ∈ ℝ¹²", "stopped"):
+        assert wanted in shown
+    assert "Langevin_{20, η=0.05}[p_vae(x)" in tables(compositions("thesis/vaebm_gaussians25"), width=200)
+
+
+def test_latex_is_printed_for_a_paper(compositions, capsys):
+    assert main(["explain", str(ROOT / "specs" / "tutorial" / "glf_digits.yaml"), "--latex"]) == 0
+    printed = capsys.readouterr().out
+    assert r"\mathcal{L}_{\mathrm{reconstruction}} = \|x - D(E(x))\|^2" in printed
+    assert printed.strip() == latex_of(compositions("tutorial/glf_digits"))
