@@ -4,7 +4,8 @@
 #   make test     lint, types and the tests         make test PYTEST_ARGS="-k flow -x"
 #   make check    lint and types only               make fix     format, and repair what the linter can
 #   make slow     the tests that train for minutes  make bench   the benchmarks
-#   make setup    only the virtual environment      make clean   remove all that these commands made, but runs/
+#   make docs     the documentation, as pages       make setup   only the virtual environment
+#   make clean    remove all that these commands made, but runs/
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,10 +23,10 @@ PYTEST_ARGS ?=
 # Small tensors on few cores: one thread a process is the fast choice; no window is ever opened.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help setup demo check fix test slow bench clean
+.PHONY: help setup demo check fix test slow bench docs clean
 
 help:
-	@sed -n '3,8s/^# \{0,1\}//p' Makefile
+	@sed -n '3,9s/^# \{0,1\}//p' Makefile
 
 setup: $(READY)
 
@@ -61,6 +62,10 @@ slow: $(READY)
 bench: $(READY)
 	$(TEST_ENV) $(BIN)/python -m benchmarks
 
+docs: $(READY)
+	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build docs/_build docs/reference dist .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -100,9 +100,9 @@ def descend(
     return _run(chain, _parts(init, names), repeat(None), steps, keep, False, differentiable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Chain:
-    """One step's arithmetic:   v <- clamp(v - drift * clip(dU/dv) + scale * n)."""
+    """One step's arithmetic:   v <- clamp(v - drift * clip(dU/dv) + scale * n).   A gradient of None is zero."""
 
     potential: Potential
     names: tuple[str, ...] | None
@@ -111,34 +111,44 @@ class _Chain:
     clip: float | None
     clamp: tuple[float, float] | None
     prior: bool
+    ones: Tensor | None = None
 
-    def gradients(self, parts: Parts, create_graph: bool) -> tuple[Tensor, ...]:
-        """dU/dv of every part, zeros for a part that the potential does not read; `prior` and `clip` are for `move`."""
-        with torch.enable_grad():
-            energies = self.potential(_state(parts, self.names))
-            ones = torch.ones_like(energies)  # the gradient of their sum, without the sum
-            return torch.autograd.grad(energies, parts, ones, create_graph=create_graph, materialize_grads=True)
+    def gradients(self, parts: Parts, create_graph: bool) -> tuple[Tensor | None, ...]:
+        """dU/dv of every part, None for one that the potential does not read; `prior` and `clip` are for `move`."""
+        energies = self.potential(_state(parts, self.names))
+        if self.ones is None:
+            self.ones = torch.ones_like(energies)  # the gradient of the energies' sum, without the sum
+        return torch.autograd.grad(energies, parts, self.ones, create_graph=create_graph, allow_unused=True)
 
-    def move(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
+    def move(self, part: Tensor, gradient: Tensor | None, noise: Tensor | None) -> Tensor:
         """Where one part goes, as a new tensor."""
-        if self.clip is not None:
-            gradient = (gradient + part if self.prior else gradient).clamp(-self.clip, self.clip)
-        kept = part * (1 - self.drift) if self.prior and self.clip is None else part
-        part = _plus(kept, gradient, -self.drift)
+        kept, gradient = self._pulled(part, gradient)
+        if kept is not None:
+            part = part * kept
+        if gradient is not None:
+            part = _plus(part, gradient, -self.drift)
         if noise is not None:
             part = _plus(part, noise, self.scale)
         return part if self.clamp is None else part.clamp(*self.clamp)
 
-    def move_in_place(self, part: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
+    def move_in_place(self, part: Tensor, gradient: Tensor | None, noise: Tensor | None) -> Tensor:
         """The same arithmetic on the part's own memory."""
-        if self.clip is not None:
-            gradient = (gradient + part if self.prior else gradient).clamp(-self.clip, self.clip)
-        if self.prior and self.clip is None:
-            part.mul_(1 - self.drift)
-        _add(part, gradient, -self.drift)
+        kept, gradient = self._pulled(part, gradient)
+        if kept is not None:
+            part.mul_(kept)
+        if gradient is not None:
+            _add(part, gradient, -self.drift)
         if noise is not None:
             _add(part, noise, self.scale)
         return part if self.clamp is None else part.clamp_(*self.clamp)
+
+    def _pulled(self, part: Tensor, gradient: Tensor | None) -> tuple[Scalar | None, Tensor | None]:
+        """The factor that `prior` shrinks a part by, and its gradient, clipped; a clip bounds both together."""
+        if self.clip is None:
+            return (1 - self.drift if self.prior else None), gradient
+        if self.prior:
+            gradient = part if gradient is None else gradient + part
+        return None, None if gradient is None else gradient.clamp(-self.clip, self.clip)
 
 
 def _run(
@@ -155,7 +165,10 @@ def _run(
     path: list[Parts] = []
     noises: list[State] = []
     move = chain.move if recorded else chain.move_in_place
-    with torch.set_grad_enabled(recorded):
+    if not recorded:
+        injected = ([part.detach() for part in noise] if noise else None for noise in injected)
+        chain.drift, chain.scale = _constant(chain.drift), _constant(chain.scale)
+    with torch.enable_grad():  # for the potential: what is moved in place needs no gradient, so that nothing is kept
         parts = list(start) if recorded else [part.detach().clone() for part in start]  # the start stays what it was
         here = [part.detach().requires_grad_() for part in parts]  # leaves that share the memory of what is moved
         for step, noise in zip(range(1, steps + 1), injected, strict=False):
@@ -169,6 +182,10 @@ def _run(
                 noises.append(_state(noise, chain.names))
     stacked = _state([torch.stack(states) for states in zip(*path, strict=True)], chain.names) if path else None
     return Trace(_state(parts, chain.names), stacked, tuple(noises) if record_noise else None)
+
+
+def _constant(number: Scalar) -> Scalar:
+    return number.detach() if isinstance(number, Tensor) else number
 
 
 def _drawn(like: Parts, seed: int | None) -> Iterator[Parts]:

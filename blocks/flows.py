@@ -24,12 +24,15 @@ class Flow(nn.Module):
     """A model by a bijection of flattened events, from standard normal noise of the event's shape.
 
     Noise and values are "b *event", densities and log-determinants "b". A flow builds `event` and `transform`; both of
-    its directions cost one pass, unless its own text says otherwise.
+    its directions cost one pass (`cheap` "both"), unless it says that only "forward" (noise to data: an inverse
+    autoregressive flow) or "inverse" (data to noise: a masked one) does, and the other takes `dear_passes`.
     """
 
     is_model: ClassVar[bool] = True
     role: ClassVar[str] = "flow"
     returns: ClassVar[str] = "tensor"
+    cheap: ClassVar[Literal["both", "forward", "inverse"]] = "both"
+    dear_passes: int = 1
 
     def __init__(self, event: Size, transform: Transform) -> None:
         super().__init__()

@@ -8,7 +8,8 @@ import ast
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +52,15 @@ class Registry:
     def replace(self, name: str, thing: Any) -> None:  # noqa: ANN401  what is registered is the caller's business
         """Declare `thing` under `name`, whatever had the name before: for what a user hands over from Python."""
         self._declared[name] = thing
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """What is declared within, by a plugin or by hand, is forgotten afterwards."""
+        before = set(self._declared)
+        try:
+            yield
+        finally:
+            self._declared = {n: thing for n, thing in self._declared.items() if n in before or n in self._index}
 
     def find(self, name: str) -> Any:  # noqa: ANN401  what is registered is the caller's business
         """The thing called `name`, importing its file if need be.   Raises UnknownName."""

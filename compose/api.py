@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compose.builder import Draft
 from compose.diagnostics import Finding, SpecError
 from compose.spec import Spec, load_spec, spec_from_data
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "explain", "load", "load_run", "run"]
 
 Blocks = Mapping[str, "nn.Module | type[nn.Module]"]
+Given = Spec | Draft | str | Path
 
 
 def load(spec: str | Path | Mapping[str, Any], set: Sequence[str] = ()) -> Spec:
@@ -30,9 +32,7 @@ def load(spec: str | Path | Mapping[str, Any], set: Sequence[str] = ()) -> Spec:
     return spec_from_data(spec, overrides=set) if isinstance(spec, Mapping) else load_spec(spec, set)
 
 
-def check(
-    spec: Spec | str | Path, *, data: Iterable[object] | None = None, blocks: Blocks | None = None
-) -> list[Finding]:
+def check(spec: Given, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> list[Finding]:
     """All that is wrong with a spec, warnings too.   `data` and `blocks` as for `run`."""
     from runners.given import with_blocks
     from runners.launch import examine
@@ -41,7 +41,7 @@ def check(
     return examine(with_blocks(_loaded(spec), blocks or {}), loader.contract.fields if loader else None)[1]
 
 
-def explain(spec: Spec | str | Path, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> str:
+def explain(spec: Given, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> str:
     """Stages, terms, which term trains which block, and cost, as text.   Raises SpecError for a spec with errors."""
     from compose.explanation import tables
     from runners.given import with_blocks
@@ -55,7 +55,7 @@ def explain(spec: Spec | str | Path, *, data: Iterable[object] | None = None, bl
 
 
 def run(
-    spec: Spec | str | Path,
+    spec: Given,
     out: str | Path | None = None,
     *,
     data: Iterable[object] | None = None,
@@ -77,7 +77,7 @@ def run(
 
     loader = _loader(data, fields)
     spec = with_blocks(_loaded(spec), blocks or {})
-    composition, findings = examine(spec, loader.contract.fields if loader else None)
+    composition, findings = examine(spec, loader.contract.fields if loader else None, to_run=True)
     _refuse(findings, spec)
     order = Order(Path(out) if out is not None else None, fresh, quiet, picture=draw(composition))
     return train(spec, composition, order, loader)
@@ -92,8 +92,10 @@ def load_run(folder: str | Path, *, blocks: Blocks | None = None) -> Run:
     return reopen(Path(folder)).run
 
 
-def _loaded(spec: Spec | str | Path) -> Spec:
-    """A spec, or the one in a file."""
+def _loaded(spec: Given) -> Spec:
+    """A spec, the one that a draft says, or the one in a file."""
+    if isinstance(spec, Draft):
+        return spec.spec()
     return load(spec) if isinstance(spec, str | Path) else spec
 
 

@@ -166,7 +166,7 @@ def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> N
     if isinstance(value, int | float) and site.world.blocks[block].role == "chain":  # a level may be a number
         return value
     if site.as_model(value) is not None:
-        raise faults.model_as_argument(span, block)
+        raise faults.model_as_argument(span, block, value)
     raise faults.not_a_tensor(span, value)
 
 

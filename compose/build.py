@@ -121,7 +121,7 @@ class GraphBuilder:
         name: str,
         *,
         reader: Span | None = None,
-        shared: Mapping[str, str | None] | None = None,
+        shared: Mapping[str, Node] | None = None,
         samplers: bool = False,
     ) -> World:
         """A new program's world.   `reader` is the sampler or evaluation that it is for: those have no clock."""
@@ -151,34 +151,35 @@ class GraphBuilder:
 
     def stage(self, stage: Stage, index: int) -> StageGraphs:
         """The graphs of one stage."""
-        shared_graph, chains = self.shared(stage)
-        updates = [self.update(stage, update, chains) for update in stage.all_updates()]
+        shared_graph = self.shared(stage)
+        kept = shared_graph.outputs if shared_graph is not None else {}
+        updates = [self.update(stage, update, kept) for update in stage.all_updates()]
         return StageGraphs(stage.name, index, stage, updates, shared_graph)
 
-    def shared(self, stage: Stage) -> tuple[Graph | None, dict[str, str | None]]:
-        """The graph of what the stage's updates share, and the chains of shared time steps."""
+    def shared(self, stage: Stage) -> Graph | None:
+        """The graph of what the stage's updates share."""
         if not stage.shared:
-            return None, {}
+            return None
         world = self.world(f"{stage.name}_shared")
-        chains: dict[str, str | None] = {}
         for name in stage.shared:
             span = stage.span("shared", list(stage.shared).index(name))
             value = self.collect(lambda name=name, span=span: self._shared_line(world, name, span))
             if isinstance(value, Node):
                 world.tracer.graph.outputs[name] = value
-                self.sizes.shared[name] = value
-                chains[name] = value.chain
         self.used |= world.used
-        return world.tracer.graph, chains
+        return world.tracer.graph
 
     def _shared_line(self, world: World, name: str, span: Span) -> Value:
         if name not in self.spec.graph:
             raise faults.unknown_name(span, name, self.spec.graph)
-        return world.name(name, span)
+        value = world.name(name, span)
+        if not isinstance(value, Node) or value.family is not None or is_seed(value):
+            raise faults.not_shareable(span, name, value)
+        return value
 
-    def update(self, stage: Stage, update: Update, chains: Mapping[str, str | None]) -> UpdateGraph:
-        """The graph of one update."""
-        world = self.world(f"{stage.name}_{update.name}", shared=chains)
+    def update(self, stage: Stage, update: Update, kept: Mapping[str, Node]) -> UpdateGraph:
+        """The graph of one update; `kept` are the values that the updates of the stage share."""
+        world = self.world(f"{stage.name}_{update.name}", shared=kept)
         made = UpdateGraph(update.name, update, world.tracer.graph)
         for terms, sign in ((update.minimize, 1.0), (update.maximize, -1.0)):
             for name, term in terms.items():

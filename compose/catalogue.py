@@ -98,6 +98,6 @@ def refused_source(span: Span, name: str, cause: str) -> Finding:
     """
     return Finding(
         span=span,
-        message=f"the data source `{name}` refuses this: {cause}",
-        help=f"`compose list data` shows the options of `{name}`",
+        message=cause if f"`{name}`" in cause else f"the data source `{name}` refuses this: {cause}",
+        help="change what stands beside `source`",
     )

@@ -7,7 +7,7 @@ executable.stage(i, averaged) -> CompiledStage        executable.sampler(name, a
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import fx, nn
 
 from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
 from compose.flow import Flow
+from compose.gradients import carried
 from compose.graph import BlockUse, Graph, Node, Tensor
 from compose.lowering import Lowered, Lowering, View, lower
 from compose.options import sampler_with
@@ -51,11 +52,8 @@ class Executable:
         graphs = self.composition.stages[index]
         self.views.forget()
         view = _StageView(self.views, graphs, averaged)
-        updates = tuple(self._update(update, view.of(update)) for update in graphs.updates)
-        shared = None
-        if graphs.shared is not None:
-            name, title = f"{graphs.name}_shared", f"What the updates of {graphs.name} share."
-            shared = self._program(graphs.shared, graphs.shared.outputs, view.of(None), name, title, lone=True)
+        updates = tuple(self._update(update, view.of(update.trains)) for update in graphs.updates)
+        shared = _shared_program(graphs, graphs.shared, view) if graphs.shared is not None else None
         return CompiledStage(graphs.name, index, graphs.spec, updates, shared)
 
     def sampler(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledSampler:
@@ -83,7 +81,8 @@ class Executable:
         view, name, title = _SamplerView(self.views, averaged), f"sample_{graphs.name}", f"The sampler {graphs.name}."
         program = self._program(graphs.graph, graphs.value, view, name, title, lone=list(graphs.value) == ["value"])
         conditional = any(given.kind == "data" for given in program.inputs)
-        return CompiledSampler(graphs.name, program, conditional, graphs.options)
+        gives = {key: node.type for key, node in graphs.value.items()}
+        return CompiledSampler(graphs.name, program, conditional, graphs.options, gives)
 
     def _program(
         self, graph: Graph, outputs: dict[str, Node], view: View, name: str, title: str, lone: bool
@@ -133,7 +132,9 @@ def compile_composition(
 def _update_program(update: UpdateGraph, active: frozenset[str], view: _UpdateView) -> Program:
     terms = {name: node for name, node in update.terms.items() if name in active}
     extra = [*update.monitor.values(), *update.write.values()]
-    flow = Flow(update.graph, list(terms.values()), extra, view.trained)
+    passing = carried(terms.values(), update.trains)
+    given = [node for node in update.graph.nodes if node.origin is not None and node.arguments[0] in passing]
+    flow = Flow(update.graph, list(terms.values()), extra, view.trained, given=given)
     every = {name: term.every for name, term in {**update.spec.minimize, **update.spec.maximize}.items()}
 
     means: dict[str, fx.Node] = {}
@@ -156,6 +157,29 @@ def _update_program(update: UpdateGraph, active: frozenset[str], view: _UpdateVi
     lowered = lower(update.graph, [*terms.values(), *extra], flow, view, finish, follow, quiet)
     trains = ", ".join(update.trains) or "nothing"
     return _finished(lowered, update.graph.name, f"One step of {update.graph.name}. It trains: {trains}.", view.views)
+
+
+def _shared_program(graphs: StageGraphs, graph: Graph, view: _StageView) -> Program:
+    """The values that updates share.   Those that must carry a gradient to a trained block are recorded, once."""
+    passing: dict[str, set[str]] = {}
+    for update in graphs.updates:
+        for name, blocks in carried(update.terms.values(), update.trains).items():
+            passing.setdefault(name, set()).update(blocks)
+    kept = [node for name, node in graph.outputs.items() if name in passing]
+    others = [node for name, node in graph.outputs.items() if name not in passing]
+    seen = view.of(frozenset().union(*passing.values()))
+    flow = Flow(graph, kept, others, seen.trained, recording=bool(kept))
+
+    def finish(lowering: Lowering) -> dict[str, Any]:
+        made = {name: (lowering.made[id(node)], node) for name, node in graph.outputs.items()}
+        return {name: m if name in passing else _detached(lowering, m, node) for name, (m, node) in made.items()}
+
+    recorded = {id(node) for node in graph.needed(kept)}
+    quiet = frozenset(id(node) for node in graph.needed(others) if id(node) not in recorded)
+    lowered = lower(graph, [*kept, *others], flow, seen, finish, quiet=quiet if kept else frozenset())
+    carrying = f" Gradients go back through {', '.join(passing)}." if passing else ""
+    title = f"What the updates of {graphs.name} share.{carrying}"
+    return _finished(lowered, f"{graphs.name}_shared", title, view.views)
 
 
 def _finished(lowered: Lowered, name: str, title: str, views: Views) -> Program:
@@ -249,10 +273,9 @@ class _StageView:
         self.views, self.averaged = views, averaged - graphs.trains
         self.modes = {**dict.fromkeys(graphs.trains, "train"), **graphs.spec.mode}
 
-    def of(self, update: UpdateGraph | None) -> _UpdateView:
-        """The view of one update (None: of the shared program)."""
-        trains = frozenset(update.trains) if update is not None else frozenset()
-        return _UpdateView(self.views, trains, self.modes, self.averaged)
+    def of(self, trains: Iterable[str]) -> _UpdateView:
+        """The view of an update that trains these blocks."""
+        return _UpdateView(self.views, frozenset(trains), self.modes, self.averaged)
 
 
 def _stateless(module: nn.Module) -> bool:

@@ -7,6 +7,7 @@ ones are the options a spec may write.
 from __future__ import annotations
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from compose.suggestions import meant, respelt
 
 __all__ = ["Declared", "bind_options", "declare_blocks", "unknown_likes"]
 
+LARGEST_WHOLE = 2**63  # what an index or a size may be
 REQUIRED = inspect.Parameter.empty
 LIKES = ("data", "input")
 
@@ -49,6 +51,11 @@ class Declared:
     def is_model(self) -> bool:
         """Whether the block is itself a model, such as a flow."""
         return getattr(self.block, "is_model", False)
+
+    @property
+    def cheap(self) -> str:
+        """Which side of a bijection costs one pass: "forward" (noise to data), "inverse", or "both"."""
+        return getattr(self.block, "cheap", "both")
 
     @property
     def returns(self) -> str:
@@ -174,8 +181,10 @@ def _scalar(value: Any, hint: Any, spec: Spec, place: tuple[str | int, ...]) -> 
         raise TypeError(f"nothing, not `{value}`")
     if hint in (int, float):
         number = _number(value, spec, place)
-        if hint is int and number != int(number):
-            raise TypeError(f"a whole number, not `{value}`")
+        if math.isnan(number) or (hint is int and (math.isinf(number) or number != int(number))):
+            raise TypeError(f"a {'whole ' * (hint is int)}number, not `{value}`")
+        if hint is int and abs(number) >= LARGEST_WHOLE:
+            raise TypeError(f"a whole number of at most 63 bits, not `{value}`")
         return hint(number)
     if hint in (bool, str):
         if isinstance(value, hint):
@@ -250,10 +259,11 @@ def wrong_option(
 
     Wrong: `hidden: wide`.   Right: `hidden: [64, 64]`.
     """
+    wanted = expected.partition(", not `")[0]
     return Finding(
         span=span,
         message=f"the option `{name}` of {noun} is {expected}",
-        help=meant(str(value), choices, f"change the value of `{name}`"),
+        help=meant(str(value), choices, f"write {wanted}"),
         fix=respelt(span, str(value), choices),
     )
 

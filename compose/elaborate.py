@@ -43,6 +43,7 @@ from compose.scope import line_of, visible
 from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
+from compose.spec.numbers import arithmetic as arithmetic_of_numbers
 from compose.spelling import sole
 from compose.tracer import Tracer
 from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value, is_seed
@@ -91,8 +92,8 @@ class FreshDraws:
 class World:
     """What one program can see.
 
-    `shared` are values given by the stage's shared program, with the chain of a time step. `reader` is the sampler or
-    evaluation that it is for, in which no clock ticks. `guessing`: the data's fields are not known, so that a name that
+    `shared` are the values of the stage's shared program. `reader` is the sampler or evaluation that it is for, in
+    which no clock ticks. `guessing`: the data's fields are not known, so that a name that
     nothing has may be one. `further` are names that may be meant here, for suggestions.
     """
 
@@ -101,7 +102,7 @@ class World:
     blocks: Mapping[str, Declared]
     tracer: Tracer
     reader: Span | None = None
-    shared: Mapping[str, str | None] = field(default_factory=dict)
+    shared: Mapping[str, Node] = field(default_factory=dict)
     samplers: Mapping[str, Any] = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
     guessing: bool = False
@@ -118,7 +119,8 @@ class World:
         if name in self.faulty:
             raise Poisoned(name)
         if name in self.shared:
-            return self.tracer.given("shared", name, span, self.shared[name])
+            held = self.shared[name]
+            return self.tracer.given("shared", name, span, held.chain, origin=held)
         if name in self.fields:
             return self.tracer.given("data", name, span)
         if name in self.blocks:
@@ -312,7 +314,9 @@ class Evaluator:
         function = ARITHMETIC[expression.operator]
         left, right = self.operand(expression.left), self.operand(expression.right)
         if not isinstance(left, Node) and not isinstance(right, Node):
-            return function(left, right)
+            if isinstance(expression, Compare):
+                return function(left, right)
+            return arithmetic_of_numbers(expression.operator, left, right, expression.span)
         chain = self._chain(expression.operator, left, right)
         sides = (placed(left, expression.left.span), placed(right, expression.right.span))
         return self.tracer.call(function, *sides, span=expression.span, chain=chain)
@@ -321,11 +325,13 @@ class Evaluator:
         """The chain of which the sum or difference is a level at any t = 1 .. T (`t - 1`, `T - t`); else None."""
         time = next((side for side in (left, right) if isinstance(side, Node) and side.chain), None)
         other = right if left is time else left
-        if time is None or time.chain is None or time.operation.kind != "input" or isinstance(other, Node):
+        if operator not in ("+", "-") or time is None or time.chain is None or isinstance(other, Node):
+            return None
+        if time.operation.kind != "input":
             return None
         last = self.world.blocks[time.chain].options["steps"]
         ends = [ARITHMETIC[operator](*(at if side is time else side for side in (left, right))) for at in (1, last)]
-        fits = operator in ("+", "-") and all(0 <= end <= last and end == int(end) for end in ends)
+        fits = all(0 <= end <= last and end == int(end) for end in ends)
         return time.chain if fits else None
 
     def _negative(self, expression: Negative) -> Value:

@@ -160,7 +160,7 @@ def wrong_rows(node: Node, result: Any, batch: int) -> Finding | None:  # noqa: 
     """What is wrong with a value that has not one row for each sample."""
     known = node.type
     if isinstance(known, Tensor) and known.batched and result.shape[:1] != (batch * known.rows,):
-        return changed_rows(node.span, node.name, batch * known.rows, tuple(result.shape))
+        return changed_rows(node.span, batch * known.rows, tuple(result.shape))
     return None
 
 

@@ -46,7 +46,7 @@ class Flow:
                 self._needed |= between
                 self._enabled |= between if not recording else set()
                 self._watchers.setdefault(id(v), set()).update({*between, id(node)})
-        self._requires = {id(node) for node in given}
+        self._requires = {id(node) for node in given if id(node) in self._needed or not recording}
         self._paused: set[int] = set()
         for node in nodes:
             self._follow(node)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from compose.diagnostics import Span
 from compose.graph import Edge, Node, uses
 
-__all__ = ["Cause", "Reach", "Stop", "matrix", "reach", "verdicts"]
+__all__ = ["Cause", "Reach", "Stop", "carried", "matrix", "reach", "verdicts"]
 
 Cause = Literal["sg", "chain", "draw", "other"]
 CAUSES: Mapping[Any, Cause] = {"sg": "sg", "chain": "chain", "at": "draw"}  # by what a node calls
@@ -59,6 +59,21 @@ def reach(term: Node) -> Reach:
     return found
 
 
+def carried(terms: Iterable[Node], trains: Iterable[str]) -> dict[str, set[str]]:
+    """shared value -> the blocks of `trains` that the gradient of `terms` reaches through it, those that it must carry.
+
+    At most one call of an update in a step may have one: it steps what the value was made with (finding G107). So no
+    part of what the shared program records is ever gone through twice.
+    """
+    found: dict[str, set[str]] = {}
+    for term in terms:
+        for node in _backward(term, Reach()).values():
+            blocks = reach(node.origin).reached & set(trains) if node.origin is not None else set()
+            if blocks:
+                found.setdefault(str(node.arguments[0]), set()).update(blocks)
+    return found
+
+
 def verdicts(found: Reach, trains: Iterable[str], blocks: Iterable[str]) -> dict[str, str]:
     """block -> verdict of one term, in an update that trains `trains`."""
     return {block: found.verdict(block) if block in trains else "untrained" for block in blocks}
@@ -83,6 +98,7 @@ def _backward(term: Node, found: Reach) -> dict[int, Node]:
         if node.use is not None and not blocked:
             _note(node, found)
         waiting += [edge.source for edge, through in node.gradient_edges if through and not edge.stop_gradient]
+        waiting += [node.origin] if node.origin is not None else []
         for body in node.bodies:
             if not blocked:
                 waiting.append(body.output)
@@ -115,6 +131,7 @@ def _behind(live: Mapping[int, Node]) -> dict[Node, Stop]:
             continue
         behind[node] = stop
         waiting += [(edge.source, stop) for edge in node.edges]
+        waiting += [(node.origin, stop)] if node.origin is not None else []
         waiting += [(body.output, stop) for body in node.bodies]
     return behind
 

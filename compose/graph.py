@@ -136,7 +136,7 @@ class Node:
     """One value: an operation on arguments (edges, constants, and tuples, lists or dicts of them).
 
     `family` is set on runtime distributions, `chain` on time steps, before any size is known; `type` once it is.
-    `named`: the name is that of a line of the spec.
+    `named`: the name is that of a line of the spec. `origin`: what a shared input is in the stage's shared graph.
     """
 
     name: str
@@ -152,6 +152,7 @@ class Node:
     graph: Graph | None = field(default=None, repr=False)
     type: Type = None
     named: bool = False
+    origin: Node | None = field(default=None, repr=False)
 
     @property
     def edges(self) -> tuple[Edge, ...]:

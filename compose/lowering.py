@@ -111,7 +111,8 @@ class Lowering:
         if node.leaf is not None:
             return Input(placeholder.name, "noise", _leaf(node.leaf, node))
         name = str(node.arguments[0]) if node.arguments else node.name
-        return Input(name, node.operation.target, default=node.options.get("default"))
+        gradient = node.origin is not None and self.flow.requires(node)
+        return Input(name, node.operation.target, default=node.options.get("default"), gradient=gradient)
 
     def placeholder(self, node: Node) -> fx.Node:
         """A parameter of the function."""

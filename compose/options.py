@@ -10,7 +10,7 @@ from compose.expressions import parse
 from compose.spec import Function, Spec
 from compose.suggestions import meant
 
-__all__ = ["sampler_with", "with_options"]
+__all__ = ["sampler_with", "unknown_sampler_option", "with_options"]
 
 
 def sampler_with(composition: Composition, name: str, options: Mapping[str, float | int | bool]) -> SamplerGraph:

@@ -46,13 +46,15 @@ class Input:
     """One named input of a program.
 
     data: a field of the batch. noise: a `leaf`. clock: `step`, `epoch`, `progress` or `run_step`, a number.
-    shared: a value that the stage's shared program made. option: a parameter of a sampler function.
+    shared: a value that the stage's shared program made; its graph comes with it if a `gradient` must pass it, else it
+    is detached. option: a parameter of a sampler function.
     """
 
     name: str
     kind: Literal["data", "noise", "clock", "shared", "option"]
     leaf: Leaf | None = None
     default: Any = None
+    gradient: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,15 @@ class CompiledStage:
 class CompiledSampler:
     """A named sampler.   Output "value": a tensor, or a dict of them.
 
-    `conditional`: it reads data. `fold` is how many rows of the value stand for one of the count (8 for an
-    interpolation of 8 points). `options` are its parameters and their defaults.
+    `conditional`: it reads data. `gives` are the types of its values, by name ("value" of a lone one): their `rows`
+    stand for one of the count (8 for an interpolation of 8 points). `options` are its parameters and their defaults.
     """
 
     name: str
     program: Program
     conditional: bool
     options: Mapping[str, Any] = field(default_factory=dict)
+    gives: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

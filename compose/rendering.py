@@ -1,8 +1,10 @@
 """How one finding is drawn: its headline, its lines between a gutter and carets, its notes, its help."""
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ NARROWEST = 40  # columns: a terminal that is narrower has to wrap by itself
 DOTS = "..."
 WIDEST = 140  # columns of a source line that are shown; a longer one is cut around what is underlined
 TALLEST = 6  # lines of one span that are shown before the rest is left out
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # controls, turned order
 PAINT = {"error": "1;31", "warning": "1;33", "hint": "1;36", "note": "1;34", "bold": "1", "help": "1;32"}
 
 Paint = Callable[[str, str], str]
@@ -34,7 +37,7 @@ Mark = tuple[int, int, str, str]
 
 def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], look: Look) -> str:
     """One finding as text.   `lines` holds the lines of each file by its name."""
-    paint = _painter(look.color)
+    paint, found = _painter(look.color), _harmless(found)
     label = f"{found.severity}[{found.code}]"
     first, *rest = _wrapped(f"{label}: {found.message}", look.width, "  ")
     shown = [paint(found.severity, label) + paint("bold", first[len(label) :]), *(paint("bold", line) for line in rest)]
@@ -68,6 +71,16 @@ def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
 def _encodable(text: str, encoding: str) -> str:
     """The text with `?` for what the encoding has not, so that everything stays below what it belongs to."""
     return text.encode(encoding, "replace").decode(encoding)
+
+
+def _harmless(found: Finding) -> Finding:
+    """The same finding without characters that a terminal would obey; texts in quotes may hold any."""
+    notes = tuple(replace(note, message=_plain(note.message)) for note in found.notes)
+    return replace(found, message=_plain(found.message), help=_plain(found.help), notes=notes)
+
+
+def _plain(text: str) -> str:
+    return UNSAFE.sub("\ufffd", text)
 
 
 def _painter(color: bool) -> Paint:
@@ -112,7 +125,7 @@ def _snippet(
     for before, line in pairwise([0, *here]):
         if before and line > before + 1:
             shown.append(paint("note", "..."))
-        text = lines[line - 1] if line <= len(lines) else ""
+        text = _plain(lines[line - 1]) if line <= len(lines) else ""
         marks = [_closed(mark, text) for mark in here[line]]
         text, marks = _cut(text, marks, most)
         shown.append(f"{paint('note', f'{line:>{width}}')} {bar} {text.expandtabs(4)}".rstrip())

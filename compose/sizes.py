@@ -34,7 +34,6 @@ class Sizes:
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self.slots = Slots(blocks, self.mode)
         self.lines: dict[str, Node] = {}
-        self.shared: dict[str, Node] = {}
         self.findings = self.slots.findings
         self.failed: set[int] = set()
         self.told: set[int] = set()  # leaves whose size is that of an example, whatever they meet
@@ -129,8 +128,8 @@ class Sizes:
             return self._know(node, Tensor(held.event, dtype=kind_of, classes=held.classes))
         if node.operation.target in ("clock", "option"):
             return self._know(node, Tensor((), batched=False))
-        if node.operation.target == "shared" and name in self.shared:
-            return self._copy(self.shared[name], node)
+        if node.origin is not None:
+            return self._copy(node.origin, node)
         if node.leaf is not None and node.leaf.law == "seed":
             self.fakes[id(node)] = 0
             return True
@@ -156,7 +155,10 @@ class Sizes:
 
     def _know(self, node: Node, known: Tensor) -> bool:
         node.type = known
-        self.fakes[id(node)] = fake(known, self.batch)
+        try:
+            self.fakes[id(node)] = fake(known, self.batch)
+        except REFUSALS as error:  # more entries than any tensor has
+            self._fault(node, shapes_disagree(node.span, *refusal(node, error)))
         return True
 
     def _copy(self, source: Node, target: Node) -> bool:
@@ -174,6 +176,8 @@ class Sizes:
             return False
         if node.operation.kind == "input" and (node.leaf is not None or node.operation.target in ("state", "capture")):
             return self._know(node, Tensor(event, rows=rows))
+        if node.origin is not None:
+            return self._want(node.origin, event, rows)
         if node.use is not None and self.blocks[node.use.block].role == "memory":
             return self.slots.bind(node.use.block, 0, Tensor(event), node.span)
         name = getattr(node.operation.target, "__name__", str(node.operation.target))

@@ -10,6 +10,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from blocks.types import Classes, Levels, Size, Taken
+from compose.bounds import bounded_parts
 from compose.declarations import Declared
 from compose.diagnostics import Finding, Span
 from compose.fake_runs import REFUSALS
@@ -87,7 +88,8 @@ class Slots(dict[str, Slot]):
         if "takes" in declared.inferred and (len(slot.takes) < arguments or None in slot.takes or not slot.takes):
             return None
         try:
-            with self.mode if declared.inferred else unset_fake_temporarily():  # a table needs its numbers
+            mode = self.mode if declared.inferred else unset_fake_temporarily()  # a table needs its numbers
+            with mode, bounded_parts():
                 slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
             slot.built = len(slot.takes)
         except REFUSALS as error:

@@ -146,7 +146,14 @@ class Tracer:
         self.graph.nodes.append(node)
         return node
 
-    def given(self, kind: str, name: str, span: Span | None = None, chain: str | None = None) -> Node:
+    def given(
+        self,
+        kind: str,
+        name: str,
+        span: Span | None = None,
+        chain: str | None = None,
+        origin: Node | None = None,
+    ) -> Node:
         """An input of the program that is not noise: data, clock, shared, option or state; one node for each name."""
         key = ("given", kind, name)
         if key not in self._shared:
@@ -157,6 +164,7 @@ class Tracer:
                 span=span,
                 chain=chain,
                 graph=self.graph,
+                origin=origin,
             )
             self.graph.nodes.append(node)
             self._shared[key] = node

@@ -30,7 +30,7 @@ __all__ = [
     "map_noise",
 ]
 
-ANONYMOUS = ("TiltedModel", "ConditionedModel", "PushedModel", "DynamicsModel", "ReverseModel")
+ANONYMOUS = ("TiltedModel", "ConditionedModel", "PushedModel", "DynamicsModel", "DescentModel", "ReverseModel")
 
 
 @dataclass(frozen=True)

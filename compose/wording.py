@@ -84,7 +84,7 @@ def two_sizes(span: Span | None, block: str, size: Taken, before: Taken | None, 
     other = said(before) if before is not None else "another"
     return Finding(
         span=span,
-        message=f"`{block}` is called on {said(size)}, and elsewhere on {other}",
+        message=f"`{block}` is called on a value of size {said(size)}, and elsewhere on one of size {other}",
         help="use one block for each size",
         notes=notes,
     )
@@ -144,14 +144,14 @@ def wide_term(span: Span | None, name: str, known: Tensor) -> Finding:
 
 
 @finding("S107", "error")
-def changed_rows(span: Span | None, name: str, rows: int, shape: tuple[int, ...]) -> Finding:
+def changed_rows(span: Span | None, rows: int, shape: tuple[int, ...]) -> Finding:
     """A value does not have one row for each sample of the batch.
 
     Wrong: `concatenate(x, x, axis=-2)` of vectors.   Right: `concatenate(x, x)`.
     """
     return Finding(
         span=span,
-        message=f"`{name}` should have {rows} rows, one for each sample, and has the shape {shape}",
+        message=f"this should have {rows} rows, one for each sample, and has the shape {shape}",
         help="keep the batch axis first",
     )
 
@@ -165,5 +165,5 @@ def unsized_block(span: Span | None, block: str) -> Finding:
     return Finding(
         span=span,
         message=f"nothing says what sizes `{block}` has",
-        help=f"call `{block}` on a value of known size, or write `like:` in its options",
+        help=f"call `{block}` on a value of known size, or let its `like:` name one",
     )

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from blocks.registry import UnknownName
 from blocks.types import Field, SourceContract
 from compose.catalogue import Catalogue
+from compose.diagnostics import Finding, Span, finding
 from compose.spec import DataSource, Spec
 from runners import optimizers
 from runners.datasets import Source, contract, open_source
 from runners.metrics import METRICS
 
-__all__ = ["catalogue_of", "open_sources"]
+__all__ = ["catalogue_of", "check_files", "open_sources"]
 
 
 def catalogue_of(spec: Spec, fields: Mapping[str, Field] | None = None) -> Catalogue:
@@ -30,6 +32,21 @@ def open_sources(spec: Spec) -> dict[str, Source]:
     return {name: _opened(source, spec) for name, source in spec.data.items()}
 
 
+def check_files(spec: Spec, *, needed: bool = False) -> list[Finding]:
+    """A finding for every source whose files are not there: a warning, or an error if they are `needed`."""
+    findings = []
+    for name, declared in spec.data.items():
+        try:
+            missing = _opened(declared, spec).missing
+        except (UnknownName, ValueError):  # the checker tells that
+            continue
+        if missing is not None:
+            path = f"data.{name}.{missing.option}" if name else f"data.{missing.option}"
+            span = declared.span(missing.option if missing.option in declared.options else "source")
+            findings.append((files_missing if needed else files_not_found)(span, str(missing), path))
+    return findings
+
+
 def _opened(source: DataSource, spec: Spec) -> Source:
     return open_source(source.source, _resolved(source.options, spec))
 
@@ -37,3 +54,28 @@ def _opened(source: DataSource, spec: Spec) -> Source:
 def _resolved(options: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     """Options in which the name of a param stands for its value."""
     return {name: spec.values.get(value, value) if isinstance(value, str) else value for name, value in options.items()}
+
+
+@finding("R140", "warning")
+def files_not_found(span: Span, cause: str, path: str) -> Finding:
+    """The files of the data are not there.   The spec is checked against what its source would give.
+
+    Wrong: `data: {source: idx, root: data}`, with no such folder.   Right: `root:` is the folder of the four files.
+    """
+    return Finding(
+        span=span,
+        message=f"the data are not here: {cause}",
+        help=f"the spec was checked as if they were; before it is run, put them there or `--set {path}=FOLDER`",
+    )
+
+
+@finding("R141", "error")
+def files_missing(span: Span, cause: str, path: str) -> Finding:
+    """A spec is to be run, and the files of its data are not there.   Nothing is ever downloaded.
+
+    Wrong: `compose run specs/thesis/glf_mnist.yaml`, with no folder `data`.
+    Right: `compose run specs/thesis/glf_mnist.yaml --set data.root=FOLDER`, the folder of the four files.
+    """
+    return Finding(
+        span=span, message=f"the data are not here: {cause}", help=f"put them there, or `--set {path}=FOLDER`"
+    )

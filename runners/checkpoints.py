@@ -1,7 +1,8 @@
 """Checkpoints: a folder a checkpoint, of safetensors files and a manifest that vouches for them.
 
-A checkpoint is written beside under another name, each file forced to the disk, renamed, and its manifest comes last:
-a folder without a manifest is no checkpoint. Reading verifies the size and SHA-256 of every file.
+A checkpoint is written beside under another name, its manifest last, each file forced to the disk, and renamed: it is
+there whole or not at all. Removing one begins with its manifest, without which a folder is no checkpoint. Reading
+verifies the size and SHA-256 of every file.
 """
 
 import contextlib
@@ -43,49 +44,59 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
-    """Write into `folder`, then drop all but the newest `keep`.   Raises OSError, leaving the older ones whole."""
+    """Write into `folder`, then drop all but the newest `keep` up to this step, and what a kill left half done.
+
+    Those of later steps are dropped too: a run that could read them would not be at this step. Raises OSError with
+    the path, leaving the older ones whole.
+    """
     final = folder / f"step-{checkpoint.step:08d}"
     beside = folder / f".{final.name}.partial"
     folder.mkdir(parents=True, exist_ok=True)
     for left_over in folder.glob(".*.partial"):
         shutil.rmtree(left_over)
     try:
-        _write_files(beside, final, checkpoint)
+        _write_files(beside, checkpoint)
+        if final.exists():
+            _remove(final)
+        beside.rename(final)
     except OSError:
         shutil.rmtree(beside, ignore_errors=True)
         raise
-    for old in checkpoint_paths(folder)[: -max(keep, 1)]:
-        _remove(old)
+    _force(folder)
+    _remove_all_but([path for path in checkpoint_paths(folder) if _step(path) <= checkpoint.step][-max(keep, 1) :])
     return final
 
 
-def _write_files(beside: Path, final: Path, checkpoint: Checkpoint) -> None:
-    beside.mkdir()
+def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
+    folder.mkdir()
     files = {}
     for part, tensors in checkpoint.tensors.items():
         data = save_tensors({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()})
-        _write(beside / f"{part}.safetensors", data)
+        _write(folder / f"{part}.safetensors", data)
         files[f"{part}.safetensors"] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    _force(beside)
-    if final.exists():
-        _remove(final)
-    beside.rename(final)
     manifest = {
         "format": FORMAT, "step": checkpoint.step, "facts": dict(checkpoint.facts), "files": files,
         "numbers": dict(checkpoint.numbers),
     }  # fmt: skip
-    write_atomically(final / "manifest.json", json.dumps(manifest | {"seal": _seal(manifest)}, indent=1).encode())
-    _force(final.parent)
+    _write(folder / "manifest.json", json.dumps(manifest | {"seal": _seal(manifest)}, indent=1).encode())
+    _force(folder)
 
 
 def checkpoint_paths(folder: Path) -> list[Path]:
     """The finished checkpoints in `folder`, oldest first."""
     found = [p for p in folder.glob("step-*") if NAME.fullmatch(p.name) and (p / "manifest.json").exists()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+    return sorted(found, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read and verify one checkpoint.   Raises Damaged, naming the file that is not as it was written."""
+    """Read and verify one checkpoint.
+
+    Raises Damaged, naming the file that is not as it was written; OSError for one that may not be read.
+    """
     manifest = _read_manifest(path / "manifest.json")
     tensors = {}
     for name, said in manifest["files"].items():
@@ -112,6 +123,8 @@ def read_latest(folder: Path, report: Callable[[str], None]) -> Checkpoint | Non
             return read_checkpoint(path)
         except Damaged as damage:
             report(f"{damage}; falling back to the checkpoint before")
+        except OSError as problem:  # it may be whole, and is not to be lost
+            raise RunFailed(f"{problem.filename or path} cannot be read: {problem.strerror}") from None
     if paths:
         raise RunFailed(f"no checkpoint in {folder} is whole; start anew with --fresh")
     return None
@@ -145,16 +158,26 @@ def _seal(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
+def _remove_all_but(kept: list[Path]) -> None:
+    for path in kept[0].parent.glob("step-*"):
+        if NAME.fullmatch(path.name) and path not in kept:
+            _remove(path)
+
+
 def _remove(path: Path) -> None:
     (path / "manifest.json").unlink(missing_ok=True)  # from here on it is no checkpoint
     shutil.rmtree(path)
 
 
 def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write and force to the disk.   Raises OSError with the path, which a failing write does not tell by itself."""
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, str(path)) from None
 
 
 def _force(folder: Path) -> None:

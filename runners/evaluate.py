@@ -94,6 +94,8 @@ def _value(  # what names an argument's noise, and what it may read
     line: str,
 ) -> Tensor | Source | Callable[[Tensor], Tensor]:
     if given.sampler is None:
+        if given.name not in sources:
+            raise ValueError(f"it needs the source of the data, `{given.name or 'data'}`, and there is none here")
         return sources[given.name]
     if given.kind == "function":
         return _function(executable, given, seed, line)
@@ -135,7 +137,7 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
             yield not_per_sample(line.span, line.name, str(kind))
         return
     expected = list(arguments(line.metric).items())
-    signature = ", ".join(f"{name}: {kind}" for name, kind in expected)
+    signature = " and ".join(WRITTEN[kind] for _, kind in expected)
     if len(expected) != len(line.arguments):
         yield wrong_arguments(line.span, line.metric, signature, f"{len(line.arguments)} arguments")
         return
@@ -151,6 +153,7 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
         yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
 
 
+WRITTEN = {"samples": "values (a sampler, an expression)", "function": "a function (`energy(_)`)", "source": "`data`"}
 WORDS = {"samples": "values", "function": "a function", "source": "the source of the data"}
 
 
@@ -176,7 +179,7 @@ def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) ->
     return Finding(
         span=span,
         message=f"`{metric}` is given {got}",
-        help=f"it takes ({signature}): a source is written `data`, a function `energy(_)`",
+        help=f"it takes {signature}",
     )
 
 
@@ -194,5 +197,5 @@ def wrong_metric_option(span: Span | None, cause: str) -> Finding:
     Wrong: `modes: mode_coverage(default, data, sigma=3)`.   Right: `modes: mode_coverage(default, data, sigmas=3)`.
     """
     return Finding(
-        span=span, message=cause, help="`compose list metrics` shows what each takes; `count=` may be given to any"
+        span=span, message=cause, help="correct the option; beside its own each metric has `count=`, how many to draw"
     )

@@ -3,10 +3,12 @@
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from runners.growing import GrowingFile
 
 __all__ = ["EventFile"]
 
@@ -17,9 +19,10 @@ class EventFile:
     The file is made with its first event, and tensorboard is imported then.
     """
 
-    def __init__(self, folder: Path, purge: int) -> None:
-        self.folder, self.purge = folder, purge
-        self._opened = False
+    def __init__(self, folder: Path, purge: int, report: Callable[[str], None]) -> None:
+        self.purge = purge
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
+        self._file = GrowingFile(folder / name, report)
 
     def scalars(self, step: int, values: Iterable[tuple[str, float]]) -> None:
         """Numbers by tag, all in one event."""
@@ -35,13 +38,11 @@ class EventFile:
 
     def close(self) -> None:
         """Close the file, if there is one."""
-        if self._opened:
-            self._records.close()
+        self._file.close()
 
     def _write(self, step: int, summary: Any) -> None:  # noqa: ANN401  a protocol buffer
         event = self._protocol.event.Event(wall_time=time.time(), step=step, summary=summary)
         self._records.write(event.SerializeToString())
-        self._records.flush()
 
     @cached_property
     def _protocol(self) -> "_Protocol":
@@ -51,10 +52,7 @@ class EventFile:
     def _records(self) -> Any:  # noqa: ANN401  tensorboard's RecordWriter, imported on use
         from tensorboard.summary.writer.record_writer import RecordWriter
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
-        records = RecordWriter((self.folder / name).open("ab"))
-        self._opened = True
+        records = RecordWriter(self._file)
         event = self._protocol.event
         start = event.SessionLog(status=event.SessionLog.START)
         for first in (

@@ -4,18 +4,27 @@ spec.yaml  run.json  metrics.jsonl  tensorboard/  checkpoints/  samples/  compos
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from compose.diagnostics import Finding, SpecError, finding
+from compose.spec import Spec, parse_spec
+from compose.spec.changes import Change, changes
+from compose.spec.writing import to_data
 from runners.checkpoints import write_atomically
 from runners.state import RunFailed
 
-__all__ = ["RunFolder", "Status", "choose_folder"]
+__all__ = ["RunFolder", "Status", "check_folder", "choose_folder", "identity"]
+
+BEFORE_A_RUN = {"lock", "spec.yaml"}
+"""What a folder may hold that is no run yet: a process ended between the lock and the first `run.json`."""
+
 
 Status = Literal["running", "interrupted", "failed", "finished"]
 
@@ -40,12 +49,15 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder.   Raises RunFailed, with the other's process id, if a living process holds it.
+        """Hold the folder, made if need be.   Raises RunFailed if it cannot be, or a living process, named, holds it.
 
         The kernel frees the lock of a process that died, so a stale lock is taken over.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as problem:
+            raise RunFailed(f"{problem.filename} cannot be written: {problem.strerror}") from None
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +65,8 @@ class RunFolder:
                 owner = os.read(handle, 32).decode().strip() or "unknown"
                 raise RunFailed(f"{self.path} is in use by process {owner}") from None
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+            with suppress(OSError):  # a full disk: the lock holds all the same
+                os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
             yield
             os.ftruncate(handle, 0)
         finally:
@@ -63,10 +76,71 @@ class RunFolder:
         """What `run.json` says; empty if there is none."""
         try:
             return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
 
     def say(self, status: Status, facts: Mapping[str, Any]) -> None:
         """Write `run.json`."""
         said = {**self.about(), **facts, "status": status}
         write_atomically(self.path / "run.json", (json.dumps(said, indent=1) + "\n").encode())
+
+
+def identity(spec: Spec) -> str:
+    """The SHA-256 of what must stay the same when a run goes on: all but how `run` says that it is carried out."""
+    return hashlib.sha256(json.dumps(_lasting(spec)).encode()).hexdigest()
+
+
+def check_folder(folder: Path, spec: Spec) -> None:
+    """Raise SpecError unless a run of `spec` may begin or go on in `folder`."""
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.is_file() or ("run.json" not in held and held - BEFORE_A_RUN):
+        raise SpecError([folder_taken(folder)])
+    before = RunFolder(folder).about().get("spec_sha256")
+    if before is not None and before != identity(spec):
+        raise SpecError([another_spec(folder, _changes(folder, spec))])
+
+
+def _lasting(spec: Spec) -> dict[str, Any]:
+    """The spec as data; of `run` the keys that change what comes out."""
+    return {**to_data(spec), "run": {"seed": spec.run.seed, "precision": spec.run.precision}}
+
+
+def _changes(folder: Path, spec: Spec) -> list[Change]:
+    """What differs from the spec that the folder began with; nothing if that cannot be read any more."""
+    path = RunFolder(folder).spec
+    try:
+        began = parse_spec(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, SpecError):
+        return []
+    return changes(_lasting(began), _lasting(spec))
+
+
+@finding("R130", "error")
+def folder_taken(folder: Path) -> Finding:
+    """A run is to be made in a folder that holds other things, and might overwrite them.
+
+    Wrong: `compose run spec.yaml --out .`.   Right: `compose run spec.yaml --out runs/second`.
+    """
+    return Finding(
+        message=f"{folder} is no folder" if folder.is_file() else f"{folder} holds other things, and no run",
+        help="name a folder by `--out` that is empty or not there yet; nothing was written",
+    )
+
+
+@finding("R131", "error")
+def another_spec(folder: Path, differences: list[Change]) -> Finding:
+    """A run is to go on with another spec than it began with: its steps so far belong to the other one.
+
+    What says how a run is carried out may change: `device`, `threads`, `log_every`, `checkpoint_every`, `sample_every`.
+    Wrong: `compose run spec.yaml --set stages.0.steps=200`, in the folder of a run of 100.   Right: with `--fresh`.
+    """
+    lines = [f"\n    {change}" for change in differences[:SHOWN]]
+    more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    return Finding(
+        message=f"{folder} began with another spec{':' if lines else ''}{''.join(lines)}{more}",
+        help=f"`--fresh` starts another run beside it; `compose run {folder}/spec.yaml --out {folder}` goes on with "
+        "the old spec",
+    )
+
+
+SHOWN = 8  # differences that are shown

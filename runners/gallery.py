@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
@@ -10,12 +11,10 @@ from runners.folder import RunFolder
 from runners.logs import Record
 from runners.pictures import field_like, picture_of, png_size, save_picture
 from runners.progress import Progress
-from runners.sampling import sample
+from runners.sampling import default_count, folds_of, sample
 from runners.updates import Session
 
 __all__ = ["Gallery"]
-
-IMAGES, POINTS = 64, 2000  # rows of one picture
 
 
 @dataclass(frozen=True)
@@ -34,29 +33,31 @@ class Gallery:
 
     def compose(self, png: bytes) -> None:
         """Show the composition itself, drawn."""
-        save_picture(self.home.path / "composition.png", png)
+        self._save(self.home.path / "composition.png", png)
         self.record.picture(self.session.state.run_step, "composition", png, png_size(png))
 
     def draw(self, step: int) -> None:
         """Every sampler's picture as `samples/NAME-STEP.png`; a value that has no picture is left out."""
-        session = self.session
-        images = any(value.ndim == 4 for value in self.reference.values())
-        averaged = frozenset(session.state.averaged)
+        session, averaged = self.session, frozenset(self.session.state.averaged)
         for name in session.executable.spec.samplers:
-            count = IMAGES if images else POINTS
+            count = default_count(session.executable, name, averaged)
             values = sample(session.executable, name, count, session.seed, averaged=averaged, batch=self.reference)
-            for part, value in (values if isinstance(values, Mapping) else {"": values}).items():
-                fold = max(1, len(value) // count)
-                shown = value[: max(count // fold, 1) * fold] if images else value
-                self._show(f"{name}.{part}" if part else name, shown, step, fold)
+            folds = folds_of(session.executable, name, averaged)
+            for part, value in (values if isinstance(values, Mapping) else {"value": values}).items():
+                label = name if isinstance(values, Tensor) else f"{name}.{part}"
+                self._show(label, value, step, folds.get(part, 1))
 
     def _show(self, label: str, value: Tensor, step: int, fold: int) -> None:
         like = field_like(value, self.fields)
         png = picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None, fold)
         if png is None:
             return
-        try:
-            save_picture(self.home.samples / f"{label}-{step:08d}.png", png)
-        except OSError as error:
-            self.progress.say(f"could not save the picture of `{label}`: {error}")
+        self._save(self.home.samples / f"{label}-{step:08d}.png", png)
         self.record.picture(step, f"samples/{label}", png, png_size(png))
+
+    def _save(self, path: Path, png: bytes) -> None:
+        """Save a picture; a disk that refuses is told to the user."""
+        try:
+            save_picture(path, png)
+        except OSError as problem:
+            self.progress.say(f"could not save {path}: {problem.strerror}")

@@ -1,15 +1,22 @@
-"""Blocks that a user hands over from Python: a module is copied where the spec's block is built, a class is built."""
+"""What a user hands over: blocks from Python, and rows in a file in place of a run's data.
+
+A module is copied where the spec's block is built, a class is built. Neither they nor a loader's data lie in the run
+folder: whoever opens the run hands them over again.
+"""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from torch import nn
 
 from blocks.registry import BLOCKS
-from compose.diagnostics import nearest
+from blocks.types import Field
+from compose.diagnostics import Finding, SpecError, finding, nearest
 from compose.spec import Spec
+from runners.datasets import Source, open_source
 
-__all__ = ["register", "with_blocks"]
+__all__ = ["check_handed_over", "handed_data", "open_rows", "register", "with_blocks"]
 
 PREFIX = "given"
 
@@ -48,3 +55,77 @@ def _copies(module: nn.Module) -> type[nn.Module]:
             self.__dict__.update(copy.deepcopy(module).__dict__)
 
     return Given
+
+
+def check_handed_over(spec: Spec, folder: Path) -> None:
+    """Raise SpecError if blocks of the run in `folder` were handed over from Python, and were not handed over again."""
+    known = BLOCKS.names()
+    absent = [name for name, block in spec.blocks.items() if block.kind == f"{PREFIX}.{name}" not in known]
+    if absent:
+        raise SpecError([handed_blocks(folder, absent)])
+
+
+def open_rows(path: Path, fields: Mapping[str, Field]) -> Source:
+    """The rows of a `.npy` or `.npz` file, in place of a run's data: their split is `train`.
+
+    Raises SpecError for a file that cannot be read, or whose fields have other events than `fields`, the run's.
+    """
+    if not path.is_file():
+        raise SpecError([bad_rows(f"there is no file {path}", fields)])
+    try:
+        source = open_source("arrays", {"train": str(path)})
+    except ValueError as error:
+        raise SpecError([bad_rows(str(error), fields)]) from None
+    held = {name: field for name, field in source.contract.fields.items() if name != "index"}
+    if not held.keys() & fields.keys():
+        raise SpecError([bad_rows(f"{path} holds {', '.join(f'`{name}`' for name in held)}", fields)])
+    for name in held.keys() & fields.keys():
+        if tuple(held[name].event) != tuple(fields[name].event):
+            got, wanted = (_shape(one.event) for one in (held[name], fields[name]))
+            raise SpecError([bad_rows(f"a row of `{name}` in {path} is {got}, and in the run {wanted}", fields)])
+    return source
+
+
+def _shape(event: Iterable[int]) -> str:
+    return " x ".join(map(str, event)) or "one number"
+
+
+@finding("R120", "error")
+def handed_blocks(folder: Path, names: Iterable[str]) -> Finding:
+    """A run whose blocks were handed over from Python is opened without them: their code does not lie in the folder.
+
+    Wrong: `compose sample runs/mine/seed-0`, after `compose.run(spec, blocks={"encoder": module})`.
+    Right: `compose.load_run("runs/mine/seed-0", blocks={"encoder": module}).sample("default")`, in Python.
+    """
+    given = ", ".join(f'"{name}": ...' for name in names)
+    return Finding(
+        message=f"{folder} was trained with blocks from Python: {', '.join(f'`{name}`' for name in names)}",
+        help=f'in Python: compose.load_run("{folder}", blocks={{{given}}})',
+    )
+
+
+@finding("R121", "error")
+def handed_data(folder: Path, reader: str, fields: Iterable[str]) -> Finding:
+    """Something that reads data is asked of a run whose data were handed over from Python, and lie nowhere.
+
+    Wrong: `compose eval runs/mine/seed-0`, after `compose.run(spec, data=loader)`.
+    Right: `compose eval runs/mine/seed-0 --data rows.npz`, a file with the fields of a batch as its arrays.
+    """
+    names = list(fields)
+    given = ", ".join(f'"{name}": ...' for name in names)
+    return Finding(
+        message=f"{reader} reads {', '.join(f'`{name}`' for name in names)}, and the data of {folder} came from Python",
+        help=f'name a file with these arrays, `--data rows.npz`; or in Python: compose.load_run("{folder}")'
+        f".sample(.., batch={{{given}}})",
+    )
+
+
+@finding("R122", "error")
+def bad_rows(cause: str, fields: Mapping[str, Field]) -> Finding:
+    """The file given by `--data` cannot be read, or its rows are of another kind than the run's data.
+
+    Wrong: `--data faces.npz`, images of 3 x 64 x 64, for a run on images of 1 x 8 x 8.
+    Right: `--data digits.npz`, saved by `numpy.savez("digits.npz", x=images)`.
+    """
+    wanted = ", ".join(f"`{name}` ({_shape(field.event)})" for name, field in fields.items() if name != "index")
+    return Finding(message=cause, help=f"`--data` takes a .npy or .npz file with arrays of the run's fields: {wanted}")

@@ -29,7 +29,7 @@ class Inputs:
         named = {kind: [i for i in program.inputs if i.kind == kind] for kind in ("data", "clock", "shared", "option")}
         self.data = [given.name for given in named["data"]]
         self.clock = [(given.name, Clock._fields.index(given.name)) for given in named["clock"]]
-        self.shared = [given.name for given in named["shared"]]
+        self.shared = [(given.name, given.gradient) for given in named["shared"]]
         self.options = {given.name: given.default for given in named["option"]}
         self.leaves: list[tuple[str, Leaf]] = [(i.name, i.leaf) for i in program.inputs if i.leaf is not None]
 
@@ -64,9 +64,9 @@ class Inputs:
         for name, place in self.clock:
             assert clock is not None, f"`{name}` is a number of the clock, and there is none here"
             values[name] = torch.scalar_tensor(clock[place], dtype=self.dtype)
-        for name in self.shared:
+        for name, gradient in self.shared:
             assert shared is not None, f"`{name}` is shared by the stage"
-            values[name] = shared[name]
+            values[name] = shared[name] if gradient else shared[name].detach()
         if self.options:
             values |= self.options | dict(options or {})
         return values

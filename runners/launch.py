@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from blocks.noise import leaf_seed
 from blocks.types import Field
@@ -21,11 +22,13 @@ from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
-from runners.catalogue import catalogue_of, open_sources
+from runners.catalogue import catalogue_of, check_files, open_sources
 from runners.datasets import Source
-from runners.evaluate import check_evaluations, evaluate
-from runners.folder import RunFolder, choose_folder
+from runners.evaluate import check_evaluations, evaluate, rows_of
+from runners.folder import RunFolder, check_folder, choose_folder, identity
+from runners.given import check_handed_over, open_rows
 from runners.loop import Intervals
+from runners.pictures import POINTS
 from runners.progress import Progress
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
@@ -48,10 +51,16 @@ class Order:
     picture: bytes | None = None
 
 
-def examine(spec: Spec, fields: Mapping[str, Field] | None = None) -> tuple[Composition, list[Finding]]:
-    """The composition of `spec` and all that is wrong with it.   `fields`: of data that the user hands over."""
+def examine(
+    spec: Spec, fields: Mapping[str, Field] | None = None, *, to_run: bool = False
+) -> tuple[Composition, list[Finding]]:
+    """The composition of `spec` and all that is wrong with it.   `fields`: of data that the user hands over.
+
+    Files of data that are not there are a warning, and an error if the spec is `to_run`.
+    """
     composition, findings = check(spec, catalogue_of(spec, fields))
-    return composition, [*findings, *check_evaluations(composition)]
+    absent = [] if fields is not None else check_files(spec, needed=to_run)
+    return composition, [*findings, *absent, *check_evaluations(composition)]
 
 
 def assemble(composition: Composition, seed: int) -> Executable:
@@ -69,27 +78,45 @@ def assemble(composition: Composition, seed: int) -> Executable:
 def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatches | None = None) -> Run:
     """Train a checked spec, or go on from where its folder stands.
 
-    Raises SpecError if the data cannot be had or divided into such batches, RunFailed, Interrupted.
+    Raises SpecError if the folder is taken or began with another spec, or if the data cannot be had or divided into
+    such batches; RunFailed, Interrupted.
     """
+    folder = _folder(spec, order)
+    check_folder(folder, spec)
     sources = {} if loader is not None else open_sources(spec)
     batches = loader if loader is not None else batches_of(spec, sources)
     executable = assemble(composition, spec.run.seed)
     fill_blocks(dict(executable.blocks.items()), spec)
-    folder = _folder(spec, order)
-    about: dict[str, Any] = {"plugins": [str(path.resolve()) for path in order.plugins]}
+    about: dict[str, Any] = {
+        "plugins": [str(path.resolve()) for path in order.plugins],
+        "spec_sha256": identity(spec),
+    }
     if loader is not None:
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
+    said = Progress(quiet=order.quiet).say
+    if spec.evaluate and loader is not None:
+        said(
+            "`evaluate` is left out: a loader has no test split; `compose eval RUN --data FILE.npz` measures afterwards"
+        )
+
     def measure(system: System, averaged: frozenset[str]) -> Mapping[str, float]:
-        said = Progress(quiet=order.quiet).say  # the run is trained all the same
+        # what a metric refuses is told, and the run is trained all the same
         found = evaluate(system, sources, averaged=averaged, seed=spec.run.seed, refused=said)
         return {name: estimate.value for name, estimate in found.items()}
 
     return run(
         executable, batches, folder,
         spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
+        reference=_shown_beside(sources) if spec.samplers else None,
         evaluate=measure if spec.evaluate and sources else None, about=about,
     )  # fmt: skip
+
+
+def _shown_beside(sources: Mapping[str, Source]) -> Mapping[str, Tensor] | None:
+    """Rows of the data for the pictures: of the test split, where there is one.   None: a loader's first batch."""
+    splits = {split for source in sources.values() for split in source.contract.splits}
+    return rows_of(sources, "test" if "test" in splits else "train", POINTS) if sources else None
 
 
 @dataclass(frozen=True)
@@ -101,14 +128,18 @@ class Reopened:
     fields: Mapping[str, Field]
 
 
-def reopen(folder: Path) -> Reopened:
-    """A run from its folder, and its data.   Raises RunFailed, or SpecError if its spec no longer fits."""
+def reopen(folder: Path, rows: Path | None = None) -> Reopened:
+    """A run from its folder, and its data, or the `rows` of a file in their place.
+
+    Raises RunFailed, or SpecError if its spec no longer fits, or what was handed over from Python is missing.
+    """
     about = RunFolder(folder).about()
     given = about.get("fields")
     fields = {name: Field(**{**held, "event": tuple(held["event"])}) for name, held in given.items()} if given else None
 
     def build(text: str) -> Executable:
         spec = parse_spec(text, str(folder / "spec.yaml"))
+        check_handed_over(spec, folder)
         composition, findings = examine(spec, fields)
         errors = [found for found in findings if found.severity == "error"]
         if errors:
@@ -116,15 +147,14 @@ def reopen(folder: Path) -> Reopened:
         return assemble(composition, int(about.get("seed", 0)))
 
     opened = load_run(folder, build)
-    if fields is not None:
-        return Reopened(opened, {}, fields)
-    sources = open_sources(opened.spec)
+    sources = open_sources(opened.spec) if fields is None else {}
     held = {
         f"{name}.{key}" if name else key: field
         for name, source in sources.items()
         for key, field in source.contract.fields.items()
     }
-    return Reopened(opened, sources, held)
+    held |= fields or {}
+    return Reopened(opened, sources if rows is None else {"": open_rows(rows, held)}, held)
 
 
 def batches_of(spec: Spec, sources: Mapping[str, Source], split: str = "train") -> Batches:
@@ -188,7 +218,9 @@ def data_fails(span: Span, cause: str) -> Finding:
     Wrong: `data: {source: digits, batch_size: 2000}`, which has 1437 rows.   Right: `batch_size: 256`.
     """
     return Finding(
-        span=span, message=f"the data cannot be read: {cause}", help="change `data`, or put the files in their place"
+        span=span,
+        message=f"no batch can be made of the data: {cause}",
+        help="change `data`, or put its files in their place",
     )
 
 

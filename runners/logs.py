@@ -6,16 +6,16 @@ save, they are read at once, tested for being finite, and folded into the window
 
 import json
 import math
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from runners.checkpoints import write_atomically
 from runners.events import EventFile
+from runners.growing import GrowingFile
 from runners.state import RunFailed
 
 __all__ = ["Pending", "Record", "fold"]
@@ -58,20 +58,20 @@ def _place(stage: str, one: Pending) -> str:
 class Record:
     """The record of a run: one JSON line a logged step, and the same numbers for TensorBoard.
 
-    Opened at `run_step`, it forgets what was logged after that step, so that a resumed run never goes back.
+    Opened at `run_step`, it forgets what was logged after that step, so that a resumed run never goes back. A disk that
+    refuses a line does not end the run: `report` is told, and the line waits.
     """
 
-    def __init__(self, folder: Path, run_step: int) -> None:
-        self._path = folder / "metrics.jsonl"
-        self._events = EventFile(folder / "tensorboard", purge=run_step + 1)
-        _forget_after(self._path, run_step)
-        self._file: TextIO = self._path.open("a", encoding="utf-8")
+    def __init__(self, folder: Path, run_step: int, report: Callable[[str], None]) -> None:
+        path = folder / "metrics.jsonl"
+        _forget_after(path, run_step)
+        self._lines = GrowingFile(path, report)
+        self._events = EventFile(folder / "tensorboard", run_step + 1, report)
 
     def line(self, run_step: int, stage: str, entry: Mapping[str, Any]) -> None:
         """Write one logged step: `entry` holds groups of numbers ("terms": {name: number}) and lone numbers."""
         said = {name: value for name, value in entry.items() if value != {}}
-        self._file.write(json.dumps({"run_step": run_step, "stage": stage, **said}) + "\n")
-        self._file.flush()
+        self._lines.write((json.dumps({"run_step": run_step, "stage": stage, **said}) + "\n").encode())
         self._events.scalars(run_step, _tags(stage, said))
 
     def picture(self, run_step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
@@ -79,13 +79,12 @@ class Record:
         self._events.picture(run_step, tag, png, size)
 
     def flush(self) -> None:
-        """Force the record to the disk; a checkpoint never gets ahead of it."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Force the record to the disk; a checkpoint never gets ahead of it.   Raises OSError if the disk refuses."""
+        self._lines.sync()
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
+        self._lines.close()
         self._events.close()
 
 
@@ -103,10 +102,19 @@ def _forget_after(path: Path, run_step: int) -> None:
     if not path.exists():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        said = json.loads(line) if line.endswith("\n") else None
+    for line in path.read_bytes().splitlines(keepends=True):
+        said = _read(line)
         if said is None or said["run_step"] > run_step:
             break  # cut off while it was written, or written after the checkpoint
         if said["run_step"] < run_step or "metrics" not in said:  # the metrics of this very step are made again
             kept.append(line)
-    write_atomically(path, "".join(kept).encode())
+    write_atomically(path, b"".join(kept))
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    """What a whole line says; None for one that was cut off, by a kill or by the disk."""
+    try:
+        said = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and "run_step" in said else None

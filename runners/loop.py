@@ -110,7 +110,9 @@ class Loop:
 
     def _show(self, stage: str) -> None:
         state = self.session.state
+        self._leave_if_asked(stage)
         self.sample(state.run_step)
+        self._leave_if_asked(stage)
         metrics = dict(self.evaluate())
         if metrics:
             state.metrics |= metrics
@@ -153,9 +155,7 @@ class Loop:
 
     def _leave_if_asked(self, stage: str) -> None:
         if self.signals.status:
-            if self.session.state.run_step:
-                self._try_to_save(stage)
-            raise Interrupted(self.signals.status)
+            raise Interrupted(self.signals.status, saved=self._try_to_save(stage))
 
     def _try_to_save(self, stage: str) -> bool:
         """Save; a disk that refuses is told to the user, and the checkpoint before stays what it was."""
@@ -163,12 +163,14 @@ class Loop:
         if self._saved == (state.stage, state.run_step):
             return True
         self._settle(stage)
-        self.record.flush()
         made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)
         try:
+            self.record.flush()
             write_checkpoint(self.folder.checkpoints, made, self.intervals.keep)
         except OSError as error:
-            self.progress.say(f"could not save step {state.run_step}: {error}; the last checkpoint is untouched")
+            cause = f"{error.strerror}: {error.filename or self.folder.checkpoints}"
+            then = "the last checkpoint is untouched, and saving is tried again"
+            self.progress.say(f"could not save step {state.run_step}: {cause}; {then}")
             return False
         self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
         return True

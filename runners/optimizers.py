@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from blocks.registry import Registry
+from runners.adam import prepared_step
 from runners.schedules import Number, Scheduled, scheduled
 from runners.state import Clock
 
@@ -138,6 +139,7 @@ class UpdateOptimizer:
         self.names = [name for group in placed for name in group]
         self.parameters: list[nn.Parameter] = [p for group in groups for p in group["params"]]
         self.torch: Optimizer = OPTIMIZERS.find(kind)(groups, **self._numbers(resolved[0]))
+        self._step: Callable[[], object] | None = None  # what steps, once torch's first step has made the state
 
     def _add_group(self, resolved: list, groups: Groups, wanted: dict[str, Number]) -> None:
         place = len(groups)
@@ -153,7 +155,11 @@ class UpdateOptimizer:
         """Set what follows the clock, step, and drop the gradients."""
         for place, key, value in self._schedules:
             self.torch.param_groups[place][key] = value(clock)
-        self.torch.step()
+        if self._step is None:
+            self.torch.step()
+            self._step = prepared_step(self.torch)
+        else:
+            self._step()
         for parameter in self.parameters:
             parameter.grad = None
 

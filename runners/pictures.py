@@ -1,5 +1,9 @@
 """Pictures of samples: grids of images, scatters of points with their density, paths.   Each is the bytes of a PNG.
 
+event            "c h w"    "2"       "t c h w", or rows of images    "t 2", or rows of points
+picture          a grid     points    a line of images each           a line each
+rows by default  64         2000      8                               64
+
 Images are shown on the range that the data's field declares, never on their own: what is too bright stays too bright.
 """
 
@@ -13,38 +17,69 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from blocks.types import Field
+from blocks.types import Field, Size
 from runners.checkpoints import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_grid", "draw_paths", "draw_points", "field_like", "picture_of", "png_size", "save_picture"]
+__all__ = ["POINTS", "draw_grid", "draw_paths", "draw_points", "field_like", "picture_of", "png_size",
+           "rows_of_picture", "save_picture"]  # fmt: skip
 
 PADDING = 2  # pixels between two images of a grid
 SMALLEST = 512  # pixels: smaller grids are enlarged by a whole factor
+WIDEST = 12  # images of one path side by side: of a longer one, as many at equal distances
+IMAGES, POINTS, LINES, PATHS = 64, 2000, 8, 64  # rows that fill a picture
 
 
 def picture_of(value: Tensor, field: Field | None, reference: Tensor | None = None, fold: int = 1) -> bytes | None:
-    """The picture that suits an event: images "b c h w", points "b 2", paths "b t 2"; None for anything else.
+    """The picture that suits an event: images "b c h w", points "b 2", and paths of either, "b t c h w" and "b t 2".
 
-    `fold` rows of the value belong together (the steps of an interpolation): with more than one, a line of images each.
+    None for anything else. `fold` neighbouring rows of the value belong together (the steps of an interpolation): with
+    more than one they are a path. `reference`: points to show beneath, the data.
     """
     value = value.detach().float().cpu()
-    if value.ndim == 4 and value.shape[1] in (1, 3):
+    if fold > 1 and (_is_image(value.shape[1:]) or _is_point(value.shape[1:])):
+        value = value[: len(value) // fold * fold].unflatten(0, (-1, fold))
+    event = value.shape[1:]
+    if _is_image(event) or _is_image(event[1:]):
         low, high = (field.low, field.high) if field else (None, None)
-        return draw_grid(value, 0.0 if low is None else low, 1.0 if high is None else high, fold if fold > 1 else None)
-    if value.ndim == 2 and value.shape[1] == 2:
+        columns = None
+        if event[3:]:
+            shown = torch.linspace(0, event[0] - 1, min(WIDEST, event[0])).round().long()
+            value, columns = value[:, shown].flatten(0, 1), len(shown)
+        return draw_grid(value, 0.0 if low is None else low, 1.0 if high is None else high, columns)
+    if _is_point(event):
         return draw_points(value, reference)
-    if value.ndim == 3 and value.shape[2] == 2:
-        return draw_paths(value)
-    return None
+    return draw_paths(value, reference) if _is_point(event[1:]) else None
+
+
+def rows_of_picture(event: Size, fold: int = 1) -> int | None:
+    """How many rows fill the picture of an event, `fold` of whose values belong to one row; None if it has none."""
+    if _is_image(event):
+        return IMAGES if fold == 1 else LINES
+    if _is_point(event):
+        return POINTS if fold == 1 else PATHS
+    if _is_image(event[1:]):
+        return LINES
+    return PATHS if _is_point(event[1:]) else None
+
+
+def _is_image(event: Size) -> bool:
+    return len(event) == 3 and event[0] in (1, 3)
+
+
+def _is_point(event: Size) -> bool:
+    return tuple(event) == (2,)
 
 
 def field_like(value: Tensor, fields: Mapping[str, Field]) -> tuple[str, Field] | None:
-    """The name and contract of the data field that has the event of `value`, if any."""
-    event = tuple(value.shape[1:])
-    return next(((name, field) for name, field in fields.items() if tuple(field.event) == event), None)
+    """The name and contract of the data field that has the event of `value`, or of the steps of its paths, if any."""
+    for event in (tuple(value.shape[1:]), tuple(value.shape[2:])):
+        found = next(((name, field) for name, field in fields.items() if event and tuple(field.event) == event), None)
+        if found is not None:
+            return found
+    return None
 
 
 def draw_grid(images: Tensor, low: float = 0.0, high: float = 1.0, columns: int | None = None) -> bytes:
@@ -85,22 +120,26 @@ def draw_points(points: Tensor, reference: Tensor | None = None) -> bytes:
     axes.scatter(points[:, 0], points[:, 1], s=3, c="tab:blue", alpha=0.6, linewidths=0, label="samples")
     density, edges_x, edges_y = _density(points, low, high)
     if density.max() > 0:
-        axes.contour(edges_x, edges_y, density.T, levels=6, linewidths=0.8, cmap="viridis")
+        levels = density.max() * np.linspace(0.1, 0.9, 5)  # none at zero, where nothing lies
+        axes.contour(edges_x, edges_y, density.T, levels=levels, linewidths=0.8, cmap="viridis")
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-    axes.legend(loc="upper right", fontsize="small")
+    axes.legend(loc="upper right", fontsize="small", markerscale=4)
     return _png(figure)
 
 
-def draw_paths(paths: Tensor) -> bytes:
-    """Paths "b t 2", each a line from a circle to a dot."""
+def draw_paths(paths: Tensor, reference: Tensor | None = None) -> bytes:
+    """The first paths "b t 2", each a line from a circle to a dot; `reference`, the data, lies grey beneath."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.5, 4.5), dpi=100, layout="constrained")
     axes = figure.add_subplot()
-    for path in paths[:100]:
+    if reference is not None:
+        data = reference.detach().float().cpu()
+        axes.scatter(data[:, 0], data[:, 1], s=3, c="0.85", linewidths=0)
+    for path in paths[:PATHS]:
         axes.plot(path[:, 0], path[:, 1], linewidth=0.6, alpha=0.6)
-    axes.scatter(paths[:100, 0, 0], paths[:100, 0, 1], s=12, facecolors="none", edgecolors="0.5")
-    axes.scatter(paths[:100, -1, 0], paths[:100, -1, 1], s=8, c="black")
+    axes.scatter(paths[:PATHS, 0, 0], paths[:PATHS, 0, 1], s=12, facecolors="none", edgecolors="0.5", zorder=3)
+    axes.scatter(paths[:PATHS, -1, 0], paths[:PATHS, -1, 1], s=8, c="black", zorder=3)
     axes.set_aspect("equal")
     return _png(figure)
 

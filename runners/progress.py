@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -29,8 +30,12 @@ class Progress:
         self._next = 0.0
 
     def say(self, text: str) -> None:
-        """A line for the user, above the bar if there is one."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        """A line for the user, above the bar if there is one.   A reader who has gone does not end the run."""
+        with suppress(OSError):
+            if self._bar is not None:
+                self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            elif not self._quiet:
+                print(text, file=self.console.file, flush=True)
 
     def start(self, stage: str, done: int, steps: int) -> None:
         """Begin to show a stage that has done `done` of `steps`."""

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
 from runners.progress import Progress
-from runners.sampling import sample
+from runners.sampling import default_count, sample
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, RunFailed, RunState
 from runners.updates import Session
@@ -70,24 +71,30 @@ class Run:
         """The blocks that samplers read from their averages."""
         return frozenset(self.state.averaged)
 
-    def conditional(self, name: str) -> bool:
-        """Whether a sampler reads data."""
-        return self.executable.sampler(name, self.averaged).conditional
+    def reads(self, name: str) -> list[str]:
+        """The fields of the data that a sampler reads."""
+        program = self.executable.sampler(name, self.averaged).program
+        return [given.name for given in program.inputs if given.kind == "data"]
 
     def sample(
         self,
         name: str = "default",
-        count: int = 64,
+        count: int | None = None,
         *,
         seed: int | None = None,
         batch: Mapping[str, Tensor] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Tensor | dict[str, Tensor]:
-        """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given."""
+        """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given.
+
+        By default as many as fill a picture. `batch`: the rows that a conditional sampler reads, by field ({"x": x}).
+        Raises ValueError for an unknown sampler or option, and for rows that are missing.
+        """
         known = self.executable.spec.samplers
-        if name not in known or count < 1:
+        if name not in known or (count is not None and count < 1):
             cause = f"its samplers are {', '.join(known) or 'none'}" if name not in known else f"{count} is no count"
             raise ValueError(f"cannot draw `{name}`: {cause}")
+        count = count or default_count(self.executable, name, self.averaged)
         chosen = self.seed if seed is None else seed
         return sample(self.executable, name, count, chosen, averaged=self.averaged, batch=batch, options=options)
 
@@ -107,7 +114,8 @@ def run(
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
 
-    A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume;
+    A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume (by the
+    `spec_sha256` of `about`, if it has one);
     `fields` tells pictures the data's range, `reference` is the data beside them (default: the first batch); `picture`
     is the composition drawn, a PNG; `evaluate(executable, averaged)` gives metrics where a stage ends. Raises RunFailed
     (a value that is not finite, a folder in use, another spec), and Interrupted after a signal, once all is saved.
@@ -115,7 +123,7 @@ def run(
     options = options or Options()
     home = RunFolder(folder)
     with home.locked():
-        facts = {**(about or {}), **_facts(executable, spec_text, options)}
+        facts = {**_facts(executable, spec_text, options), **(about or {})}
         _same_run(home, facts)
         progress = Progress(quiet=options.quiet)
         prepared = _prepare(executable, batches, options)
@@ -124,7 +132,8 @@ def run(
         if done.finished and prepared.state.stage == len(executable.spec.stages):
             progress.say(f"{home.path} is finished; `--fresh` starts the next run")
             return done
-        write_atomically(home.spec, spec_text.encode())
+        with _written(home):
+            write_atomically(home.spec, spec_text.encode())
         _train(prepared, home, progress, options, facts, restored, _Shown(fields or {}, picture, reference, evaluate))
         done.about = home.about()
         return done
@@ -202,11 +211,12 @@ def _train(
     restored: Mapping[str, Tensor] | None, shown: _Shown,
 ) -> None:  # fmt: skip
     state, executable, evaluate = session.state, session.executable, shown.evaluate
-    progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
-    record = Record(home.path, state.run_step)
     status: Status = "failed"
-    home.say("running", facts)
     with Signals() as signals:
+        progress.say(f"{'resuming' if restored is not None else 'training'} {home.path} at step {state.run_step}")
+        with _written(home):
+            record = Record(home.path, state.run_step, progress.say)
+            home.say("running", facts)
         try:
             gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
             if shown.picture is not None:
@@ -222,7 +232,27 @@ def _train(
         finally:
             executable.blocks.eval()
             record.close()
-            home.say(status, {**facts, "run_step": state.run_step, "metrics": state.metrics})
+            _conclude(home, status, {**facts, "run_step": state.run_step, "metrics": state.metrics}, progress)
+
+
+def _conclude(home: RunFolder, status: Status, facts: Mapping[str, Any], progress: Progress) -> None:
+    """Say in `run.json` how the run ended; a disk that refuses is told, and takes no other failure's place."""
+    try:
+        home.say(status, facts)
+    except OSError as problem:
+        said = f"{home.path / 'run.json'} cannot be written: {problem.strerror}"
+        if status == "finished":
+            raise RunFailed(said) from problem
+        progress.say(said)
+
+
+@contextmanager
+def _written(home: RunFolder) -> Iterator[None]:
+    """Within, a disk that refuses is the failure of the run."""
+    try:
+        yield
+    except OSError as problem:
+        raise RunFailed(f"{problem.filename or home.path} cannot be written: {problem.strerror}") from problem
 
 
 def _reference(session: Session, shown: _Shown) -> Mapping[str, Tensor]:

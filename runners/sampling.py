@@ -7,11 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from compose.diagnostics import SpecError
+from compose.graph import Tensor as TensorType
+from compose.options import unknown_sampler_option
 from compose.program import CompiledSampler
 from runners.inputs import Inputs, moved
+from runners.pictures import IMAGES, rows_of_picture
 from runners.state import Executable
 
-__all__ = ["draw_rows", "evaluating", "sample"]
+__all__ = ["default_count", "draw_rows", "evaluating", "folds_of", "sample"]
 
 CHUNK = 250
 """Rows at a time.   It is part of a sample's name: another chunk draws other noise."""
@@ -30,21 +34,33 @@ def sample(
 ) -> Tensor | dict[str, Tensor]:
     """`count` rows of sampler `name` (a conditional one: of the first `count` rows of `batch`, at most).
 
-    The same arguments give the same bits. Raises ValueError on an unknown option, or if a conditional sampler gets
-    no data.
+    The same arguments give the same bits. Raises SpecError on an unknown option, ValueError if a conditional sampler
+    gets no data.
     """
     sampler = executable.sampler(name, averaged)
     if sampler.conditional and batch is None:
         raise ValueError(f"the sampler `{name}` reads data; hand it a batch")
     unknown = sorted(set(options or {}) - set(sampler.options))
     if unknown:
-        known = ", ".join(sampler.options) or "none"
-        raise ValueError(f"the sampler `{name}` has no option `{unknown[0]}`; it has {known}")
+        raise SpecError([unknown_sampler_option(name, option, tuple(sampler.options)) for option in unknown])
     given = {part.name for part in sampler.program.inputs if part.kind == "option"}
     fixed = {option: value for option, value in (options or {}).items() if option not in given}
     if fixed:  # what an option decides may be the shape of the program
         sampler = executable.sampler_with(name, averaged, fixed)
     return draw_rows(executable, sampler, count, seed, batch=batch, options=options, chunk=chunk)
+
+
+def default_count(executable: Executable, name: str, averaged: frozenset[str] = frozenset()) -> int:
+    """How many rows of a sampler fill the picture of its values, the smallest of them; 64 if they have none."""
+    gives = executable.sampler(name, averaged).gives.values()
+    counts = [rows_of_picture(kind.event, kind.rows) for kind in gives if isinstance(kind, TensorType)]
+    return min((count for count in counts if count is not None), default=IMAGES)
+
+
+def folds_of(executable: Executable, name: str, averaged: frozenset[str] = frozenset()) -> dict[str, int]:
+    """How many rows of each value ("value", if it is alone) stand for one of the count."""
+    gives = executable.sampler(name, averaged).gives
+    return {part: kind.rows for part, kind in gives.items() if isinstance(kind, TensorType)}
 
 
 def draw_rows(
@@ -61,6 +77,10 @@ def draw_rows(
     """As `sample`, for a compiled sampler; `scope` names its noise (its own name unless given)."""
     dtype, device = place_of(executable.blocks)
     inputs = Inputs(sampler.program, seed, scope or sampler.name, dtype=dtype, device=device)
+    absent = [name for name in inputs.data if name not in (batch or {})]
+    if absent:
+        held = ", ".join(f"`{name}`" for name in batch or {}) or "nothing"
+        raise ValueError(f"`{sampler.name}` reads `{absent[0]}`, and the data handed to it hold {held}")
     given = moved(batch or {}, dtype, device) if sampler.conditional else {}
     if given:
         count = min(count, *(len(rows) for rows in given.values()))

@@ -14,7 +14,8 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM)
 class Signals:
     """A context in which SIGINT and SIGTERM only set `status` (128 + the signal's number), for the loop to read.
 
-    A second SIGINT raises Interrupted where the program stands: files are written beside and renamed, so none tears.
+    A second SIGINT raises Interrupted where the program stands: files are written beside and renamed, or only grow, so
+    none tears.
     Outside the main thread, where Python delivers no signals, nothing is caught.
     """
 

@@ -33,7 +33,7 @@ class StagePlan:
     def clock(self, step: int, run_step: int) -> Clock:
         """The clock at a step of the stage; an epoch is a pass over the data."""
         epoch = step * self.stride // self.steps_per_epoch if self.steps_per_epoch else 0
-        return Clock(step, epoch, step / self.steps, run_step)
+        return Clock(step, epoch, step / max(self.steps, 1), run_step)  # a stage that only copies has no steps
 
     def batch(self, step: int, offset: int) -> int:
         """The number of the batch of a step."""
@@ -125,7 +125,11 @@ class StageRun:
 
     def _share(self, inputs: Inputs, clock: Clock, batch: Mapping[str, Tensor]) -> dict[str, Any]:
         rows = len(next(iter(batch.values())))
-        return inputs.program(inputs.values(rows, batch, clock, step=int(clock.step)))
+        values = inputs.values(rows, batch, clock, step=int(clock.step))
+        if self.session.mixed:  # its graph is gone back through as those of the updates are
+            with self.session.fabric.autocast():
+                return inputs.program(values)
+        return inputs.program(values)
 
     def _copy(self, copies: Mapping[str, str]) -> None:
         blocks, averages, averaged = (

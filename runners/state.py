@@ -79,11 +79,11 @@ class Mismatch(RunFailed):
 
 
 class Interrupted(Exception):
-    """A signal stopped the run after it saved.   `status` is the exit status of the process: 130 or 143."""
+    """A signal stopped the run.   `status` is the exit status of the process: 130 or 143; `saved` if all was saved."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"stopped by a signal (status {status})")
-        self.status = status
+    def __init__(self, status: int, saved: bool = False) -> None:
+        super().__init__("stopped, and saved" if saved else "stopped; what followed the last checkpoint is lost")
+        self.status, self.saved = status, saved
 
 
 @dataclass

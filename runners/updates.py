@@ -57,6 +57,7 @@ class UpdateStep:
             block: ({} if given.lr is None else {"lr": given.lr}) | dict(given.options)
             for block, given in chosen.blocks.items()
         }
+        self._learnt = [p for block in blocks.values() for p in block.parameters() if p.requires_grad]
         self.optimizer: UpdateOptimizer | None = None  # an update that only writes to memories trains nothing
         if blocks:
             self.optimizer = UpdateOptimizer(chosen.kind, options, overrides, blocks, clock, session.names)
@@ -110,7 +111,8 @@ class UpdateStep:
             made = inputs.program(values)
         session.pending.append(Pending(int(clock.step), self.name, made["terms"], made["monitor"]))
         if self.optimizer is not None:
-            session.fabric.backward(made["loss"])
+            carried = any(gradient for _, gradient in inputs.shared)  # what they were made with leads to other blocks
+            session.fabric.backward(made["loss"], inputs=self._learnt if carried else None)
             self._descend(self.optimizer, clock, norms)
         for projection, parameters, limit in self._projections:
             projection(parameters, limit(clock))

@@ -69,11 +69,11 @@ def _compiled(system: System) -> Executable:
 def _training(executable: Executable, x: torch.Tensor, folder: Path) -> Callable[[], object]:
     """One step of the runner's loop, with its logs and checks, but no checkpoint and no picture."""
     options = Options(quiet=True, intervals=Intervals(log=50, checkpoint=10**9, checkpoint_seconds=1e9))
-    batches = Batches({"x": x.repeat(50, *[1] * (x.dim() - 1))}, batch_size=len(x))
+    batches = Batches({"x": x.repeat(floors.BATCHES, *[1] * (x.dim() - 1))}, batch_size=len(x))
     session = _prepare(executable, batches, options)
     home = RunFolder(folder)
     home.path.mkdir(parents=True, exist_ok=True)
-    loop = Loop(session, home, Record(home.path, 0), Progress(quiet=True), Signals(), options.intervals, {})
+    loop = Loop(session, home, Record(home.path, 0, print), Progress(quiet=True), Signals(), options.intervals, {})
     plan = plan_stages(executable.spec.stages, batches.steps_per_epoch)[0]
     stage = StageRun(session, 0, plan)
     loop.progress.start(stage.name, 0, plan.steps)

@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from itertools import cycle
 from typing import NamedTuple
 
 import torch
@@ -26,7 +27,9 @@ from tests.references.short_run import ShortRun
 from tests.references.vae import VAE
 from tests.references.vaebm import VAEBM
 
-__all__ = ["FLOORS", "Floor", "interleave"]
+__all__ = ["BATCHES", "FLOORS", "Floor", "interleave"]
+
+BATCHES = 50  # in an epoch of either side
 
 Run = Callable[[], object]
 
@@ -43,12 +46,14 @@ class Floor(NamedTuple):
 
 
 def training(reference: GLF | FlowLikelihood | VAE | VAEBM | ShortRun | DDGAN, x: Tensor) -> Floor:
-    """A floor of training steps on one resident batch."""
+    """A floor of training steps over `BATCHES` batches in shuffled order, as many rows in memory as ours has."""
     generator, batch = Generator().manual_seed(0), {"x": x}
-    noise = reference.draw_noise(len(x), generator)
+    noise, table = reference.draw_noise(len(x), generator), x.repeat(BATCHES, *[1] * (x.dim() - 1))
+    shuffled = cycle(torch.randperm(len(table), generator=generator).split(len(x)))
 
     def step() -> Tensors:
-        return reference.step(batch, reference.draw_noise(len(x), generator))
+        rows = {"x": table.index_select(0, next(shuffled))}
+        return reference.step(rows, reference.draw_noise(len(x), generator))
 
     period = reference.every if isinstance(reference, DDGAN) else 1
     return Floor(reference, batch, len(x), period, step, lambda: reference.step(batch, noise))
@@ -143,7 +148,8 @@ FLOORS: dict[str, Callable[[], Floor]] = {  # a new floor adds one row
 def interleave(runs: dict[str, Run], *, rounds: int = 5, seconds: float = 0.5, period: int = 1) -> dict[str, float]:
     """Seconds per call of each: the median over rounds, in each of which every one runs for about `seconds`.
 
-    The number of calls in a round is a multiple of `period`, so that lazy terms weigh what they should.
+    Every other round turns their order round. The number of calls in a round is a multiple of `period`, so that lazy
+    terms weigh what they should.
     """
     repeats = {}
     for name, run in runs.items():
@@ -152,8 +158,8 @@ def interleave(runs: dict[str, Run], *, rounds: int = 5, seconds: float = 0.5, p
         run()
         repeats[name] = period * max(1, round(seconds / (time.perf_counter() - start) / period))
     measured: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
+    for at in range(rounds):
+        for name, run in list(runs.items())[:: -1 if at % 2 else 1]:
             start = time.perf_counter()
             for _ in range(repeats[name]):
                 run()

@@ -9,13 +9,14 @@ from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.catalogue import Catalogue
 from compose.checks.training import has_parameters
 from compose.diagnostics import Finding, Note, Span, finding
-from compose.gradients import Reach, reach, verdicts
-from compose.graph import Node
+from compose.gradients import Reach, carried, reach, verdicts
+from compose.graph import Node, uses
 from compose.spec import Term
 
 __all__ = ["check_gradients", "gradient_matrix", "summands"]
 
 Matrix = dict[str, dict[str, dict[str, dict[str, str]]]]
+VARYING = ("data", "shared")
 SUMS = (arithmetic.add, arithmetic.subtract)
 
 
@@ -35,7 +36,8 @@ def check_gradients(composition: Composition, catalogue: Catalogue) -> Iterator[
     """What is wrong with `train`, and with the way of the gradients, in every update."""
     for stage in composition.stages:
         for update in stage.updates:
-            if update.spec.train is None and len(stage.updates) > 1:
+            has_terms = bool(update.spec.minimize or update.spec.maximize)
+            if has_terms and update.spec.train is None and len(stage.updates) > 1:
                 yield missing_train(update.spec.place.head, update.name)
                 continue
             yield from _entries(composition, update)
@@ -61,15 +63,14 @@ def _update(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
     explicit = update.spec.train is not None
     if explicit and not update.trains:
         return  # every entry is at fault, and told
-    lost = list(_lost_in_shared(stage, update))
-    yield from lost
-    idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains) and not lost}
+    yield from _stale(stage, update)
+    idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains)}
     for name, seen in idle.items():
         yield idle_term(written[name].value.span, name, update.trains, seen)
     for name in found:
         if name not in idle:
             yield from _summands(update, written[name], update.terms[name])
-    if lost or not update.complete or (found and len(idle) == len(found)):
+    if not update.complete or (found and len(idle) == len(found)):
         return  # a term is faulty, or none reaches anything: told above
     for name in update.trains if found else ():
         behind_idle = any(name in seen.frozen or name in seen.stopped for seen in idle.values())
@@ -87,7 +88,7 @@ def _summands(update: UpdateGraph, term: Term, node: Node) -> Iterator[Finding]:
     """Parts of a term's sum that no trained block can change, while others can."""
     parts = summands(node)
     for span, part in parts if len(parts) > 1 else ():
-        constant = not any(held.use or held.leaf or held.operation.target == "data" for held in _behind(part))
+        constant = not any(held.use or held.leaf or held.operation.target in VARYING for held in _behind(part))
         if not constant and not reach(part).reached & set(update.trains):
             yield idle_summand(span or term.value.span, update.trains)
 
@@ -107,20 +108,25 @@ def _behind(node: Node) -> list[Node]:
     return node.graph.needed([node])
 
 
-def _lost_in_shared(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
-    """Shared values are computed once a step, without gradient: no term may need one through them."""
+def _stale(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
+    """Shared values whose gradient an update needs after something that they were made with has changed."""
     if stage.shared is None:
         return
-    needs = {name: reach(node).reached & set(update.trains) for name, node in stage.shared.outputs.items()}
-    used = {
-        str(node.arguments[0])
-        for node in update.graph.needed(list(update.terms.values()))
-        if node.operation.kind == "input" and node.operation.target == "shared"
-    }
-    for name in stage.spec.shared:
-        if name in used and needs.get(name):
-            span = stage.spec.span("shared", list(stage.spec.shared).index(name))
-            yield shared_gradient(span, name, sorted(needs[name]), update.spec.place.head)
+    for name, blocks in carried(update.terms.values(), update.trains).items():
+        made_with = {(use.block, use.average) for node in stage.shared.needed([stage.shared.outputs[name]])
+                     for use in uses(node)}  # fmt: skip
+        for earlier in stage.updates[: stage.updates.index(update) + 1]:
+            moved = made_with & _changes(earlier)
+            if moved and (earlier is not update or update.spec.times > 1):
+                span = stage.spec.span("shared", list(stage.spec.shared).index(name))
+                yield stale_gradient(span, name, sorted(blocks), sorted(b for b, _ in moved), update, earlier)
+                break
+
+
+def _changes(update: UpdateGraph) -> set[tuple[str, bool]]:
+    """What an update leaves changed: blocks, and (True) averages of blocks."""
+    spec = update.spec
+    return {(block, False) for block in (*update.trains, *spec.project)} | {(block, True) for block in spec.ema}
 
 
 def _listed(blocks: tuple[str, ...] | list[str]) -> str:
@@ -230,14 +236,26 @@ def without_parameters(span: Span, block: str, role: str) -> Finding:
 
 
 @finding("G107", "error")
-def shared_gradient(span: Span, name: str, blocks: list[str], update: Span) -> Finding:
-    """A value that the updates of a step share would have to carry a gradient; it is computed once, without one.
+def stale_gradient(
+    span: Span, name: str, blocks: list[str], moved: list[str], update: UpdateGraph, earlier: UpdateGraph
+) -> Finding:
+    """An update needs the gradient of a shared value after an update of the step has changed what it was made with.
 
-    Wrong: `shared: [fake]` where an update trains the generator on `fake`.   Right: share what `fake` is made of.
+    A shared value is computed once a step, with its gradient where an update needs it. When a block that it depends on
+    has moved in between, that gradient belongs to parameters that are gone.
+
+    Wrong: `shared: [fake]`, and the generator's update, which runs twice, trains the generator on `fake`.
+    Right: `times: 1`, or no `shared`.
     """
+    again = earlier is update
+    before = f"the call of `{update.name}` before" if again else f"`{earlier.name}` before it"
+    way_out = "take away its `times`" if again else f"put `{update.name}` before `{earlier.name}`"
+    way_out = "" if not again and set(moved) & set(update.trains) else f", or {way_out}"
+    note = Note(earlier.spec.place.head, "runs more than once a step" if again else f"changes {_listed(moved)}")
     return Finding(
         span=span,
-        message=f"`{name}` is shared, so no gradient passes it, and an update needs one to {_listed(blocks)}",
-        help=f"remove `{name}` from `shared`",
-        notes=(Note(update, "this update"),),
+        message=f"`{name}` is shared, and `{update.name}` needs its gradient to {_listed(blocks)}, "
+        f"but {before} changes {_listed(moved)}, with which it was made",
+        help=f"remove `{name}` from `shared`{way_out}",
+        notes=(note,) if again else (Note(update.spec.place.head, "needs the gradient"), note),
     )

@@ -54,6 +54,7 @@ def check_blocks(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
                 yield from _part(composition, name, span)
         yield from _memories(composition, stage)
         yield from _copies(composition, stage)
+        yield from _fits(composition, stage)
     yield from _idle(composition)
 
 
@@ -95,6 +96,13 @@ def _memories(composition: Composition, stage: Stage) -> Iterator[Finding]:
             declared = composition.blocks.get(name)
             if declared is not None and declared.role != "memory":
                 yield not_a_memory(part.span("write", name, key=True), name, declared.kind)
+
+
+def _fits(composition: Composition, stage: Stage) -> Iterator[Finding]:
+    for name in stage.fit:
+        declared = composition.blocks.get(name.split(".")[0])
+        if declared is not None:
+            yield not_fitted(stage.span("fit", name, key=True), name, declared.kind, declared.is_model)
 
 
 def _copies(composition: Composition, stage: Stage) -> Iterator[Finding]:
@@ -168,6 +176,16 @@ def not_a_memory(span: Span, name: str, kind: str) -> Finding:
         message=f"`{name}` is a `{kind}`, which stores nothing",
         help="write to a block of kind memory.replay",
     )
+
+
+@finding("N124", "error")
+def not_fitted(span: Span, name: str, kind: str, is_model: bool) -> Finding:
+    """`fit` names a block of a kind that knows no fit in closed form or by EM; none of the kinds here does so far.
+
+    Wrong: `fit: {prior: z}` of a flow.   Right: `minimize: {prior_nll: -prior.log_prob(sg(z))}`.
+    """
+    way = f"minimize -{name}.log_prob(..)" if is_model else "train it with a term under `minimize`"
+    return Finding(span=span, message=f"`{name}` is a `{kind}`, which cannot be fitted at once", help=way)
 
 
 @finding("N119", "error")

@@ -38,7 +38,7 @@ def _expressions(spec: Spec) -> Iterator[Expression]:
             yield from (*part.monitor.values(), *part.write.values())
 
 
-@finding("Y225", "warning")
+@finding("Y226", "warning")
 def double_minus(span: Span) -> Finding:
     """Two minus signs stand side by side, and cancel each other.
 

@@ -61,6 +61,7 @@ def _upstream(ends: list[Node], cut: str | None = None) -> list[Node]:
         live[id(node)] = node
         if cut is None or node.operation.target != cut:
             waiting += [edge.source for edge, through in node.gradient_edges if through and not edge.stop_gradient]
+            waiting += [node.origin] if node.origin is not None else []
     return list(live.values())
 
 
@@ -177,8 +178,7 @@ def _weight(node: Node) -> float | None:
 def collapsing(span: Span | None, prior: str, encoder: Node) -> Finding:
     """The likelihood of a learned prior reaches a deterministic encoder that is trained with it.
 
-    The density grows without bound as all codes move to one point, so the code can collapse ("regularised GLF", thesis
-    3.3.2). Wrong: `-prior.log_prob(z)`.   Right: `-prior.log_prob(sg(z))`.
+    Wrong: `-prior.log_prob(z)`.   Right: `-prior.log_prob(sg(z))`.
     """
     notes = (Note(encoder.span, "the code is made here, without noise"),) if encoder.span is not None else ()
     block = encoder.use.block if encoder.use is not None else encoder.name
@@ -194,7 +194,6 @@ def collapsing(span: Span | None, prior: str, encoder: Node) -> Finding:
 def free_scale(span: Span, name: str, place: Span | None) -> Finding:
     """A learned number scales a loss that is never negative, and no other term holds it back.
 
-    A learned beta is the variance of the decoder: its normaliser belongs to the likelihood.
     Wrong: `squared_error(x, x_hat) / (2 * beta)` alone.
     Right: `decoder: {output: normal, std: shared}`, or add `0.5 * d * log(beta)`.
     """
@@ -211,8 +210,7 @@ def free_scale(span: Span, name: str, place: Span | None) -> Finding:
 def normed_energy(span: Span, name: str, place: Span | None) -> Finding:
     """An energy with batch norm is used in dynamics.
 
-    In a chain it sees running statistics, in the terms those of the batch: two different energies. Wrong: `energy:
-    {kind: energy.mlp, norm: batch}`.   Right: `norm: none`, or `norm: layer`.
+    Wrong: `energy: {kind: energy.mlp, norm: batch}`.   Right: `norm: none`, or `norm: layer`.
     """
     notes = (Note(place, "dynamics run in it here"),) if place is not None else ()
     return Finding(

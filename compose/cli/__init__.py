@@ -10,11 +10,15 @@ import click
 
 from compose.cli.checking import check
 from compose.cli.commands import Commands
+from compose.cli.comparing import diff
+from compose.cli.completing import completion
+from compose.cli.creating import new, schema
 from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
 from compose.cli.listing import listing, version
 from compose.cli.running import run
 from compose.cli.showing import show
+from compose.cli.stopping import unwinding_on_sigterm
 from compose.diagnostics import SpecError
 
 __all__ = ["main"]
@@ -34,10 +38,11 @@ def commands() -> None:
     """
 
 
-for command in (run, check, explain, show, sample, evaluate, listing, version):
+for command in (new, run, check, explain, show, diff, sample, evaluate, listing, schema, completion, version):
     commands.add_command(command)
 
 
+@unwinding_on_sigterm()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on `arguments` (the process' own by default) and give the exit status."""
     from compose.cli.messages import complain

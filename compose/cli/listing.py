@@ -4,14 +4,19 @@ import ast
 import importlib.util
 import json
 import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from blocks.registry import BLOCKS, OPERATORS, Registry
 from compose.cli.commands import Command
+from compose.cli.signatures import Page, page_of
+from compose.diagnostics import SpecError, nearest
+from compose.pages import summaries
 
-__all__ = ["listing", "version"]
+__all__ = ["listing", "show_library", "version"]
 
 LIBRARY = Path(__file__).resolve().parents[2] / "specs"
 SHELVES = {  # the registries of the layer above, as their sources declare them
@@ -19,26 +24,78 @@ SHELVES = {  # the registries of the layer above, as their sources declare them
     "metrics": ("metric", "runners.metrics", "metric"),
     "optimizers": ("optimizer", "runners", "optimizer"),
 }
-NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers")
+WIDTH = 110
+NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers", "codes")
+WITHOUT_PAGES = ("specs", "codes")
 
 
 @click.command("list", cls=Command, short_help="What a spec may name.")
 @click.argument("noun", type=click.Choice(NOUNS))
-@click.option("as_json", "--json", is_flag=True, help="A JSON object, name: summary.")
-def listing(noun: str, as_json: bool) -> None:
+@click.argument("name", required=False)
+@click.option("as_json", "--json", is_flag=True, help="JSON: name: summary, or with NAME all that there is to say.")
+def listing(noun: str, name: str | None, as_json: bool) -> None:
     """\b
-    compose list blocks              encoders, decoders, flows, energies ...
-    compose list operators --json    what may be called in an expression
-    compose list specs               the library
+    compose list blocks                      encoders, decoders, flows, energies ...
+    compose list blocks flow.realnvp         its options, their defaults, what may be called on it
+    compose list data toy                    the same of a whole family
+    compose list operators --json            what may be called in an expression
+    compose list specs                       the library
+    compose list codes                       every finding; `compose explain G101` shows one
     """
-    found = _library() if noun == "specs" else _registered(noun)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-        return
-    width = max(map(len, found), default=0)
-    for name, summary in found.items():
-        lines = textwrap.wrap(summary, max(110 - width - 2, 40)) or [""]
-        click.echo("\n".join(f"{name if at == 0 else '':<{width}}  {line}".rstrip() for at, line in enumerate(lines)))
+    found = {"specs": _library, "codes": summaries}.get(noun, lambda: _registered(noun))()
+    chosen = found if name is None else {known: found[known] for known in _named(noun, name, list(found))}
+    if name is not None and noun not in WITHOUT_PAGES:
+        pages = [page_of(noun, known) for known in chosen]
+        shown = {page.name: {**asdict(page), "summary": chosen[page.name]} for page in pages}
+        click.echo(json.dumps(shown, indent=1) if as_json else "\n\n\n".join(map(_shown, pages)))
+    elif as_json:
+        click.echo(json.dumps(chosen, indent=1))
+    else:
+        click.echo("\n".join(_columns([(known, summary) for known, summary in chosen.items()])))
+        if name is None and noun not in WITHOUT_PAGES:
+            click.echo(f"\n`compose list {noun} NAME` shows the options of one, or of a family", err=True)
+
+
+def _named(noun: str, name: str, known: list[str]) -> list[str]:
+    """The thing of that name, or the family.   Raises SpecError, with the nearest name, if there is neither."""
+    family = [each for each in known if each.startswith((f"{name}.", f"{name}/"))]
+    if name in known or family:
+        return [name] if name in known else family
+    from compose.cli.messages import unknown_thing
+
+    raise SpecError([unknown_thing(noun, name, nearest(name, known))])
+
+
+def _shown(page: Page) -> str:
+    """A page as text: what it is, how it is called, what a spec may write."""
+    parts = [click.style(page.name, bold=True) + "\n" + textwrap.indent(page.text, "  ")]
+    if page.call:
+        parts.append(f"called with   {page.call}")
+    if page.options:
+        rows = [(one.name, one.type, "required" if one.default is None else one.default) for one in page.options]
+        parts.append("\n".join(_columns([("option", "is", "default"), *rows])))
+        meanings = {one.type: one.meaning for one in page.options if one.meaning}
+        parts += [textwrap.fill(f"{kind}: {text}", WIDTH) for kind, text in meanings.items()]
+    if page.methods:
+        parts.append("\n".join(_columns([("in a spec", "gives"), *((f".{k}", v) for k, v in page.methods.items())])))
+    return "\n\n".join(parts)
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as lines of aligned columns; the last one is wrapped, within a page if there is room for it."""
+    widths = [max((len(row[at]) for row in rows), default=0) for at in range(len(rows[0]) - 1 if rows else 0)]
+    lines = []
+    for row in rows:
+        head = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
+        wrapped = textwrap.wrap(row[-1], max(WIDTH - len(head) - 2, 40)) or [""]
+        lines.append(f"{head}  {wrapped[0]}".rstrip())
+        lines += [f"{' ' * len(head)}  {line}" for line in wrapped[1:]]
+    return lines
+
+
+def show_library() -> None:
+    """The specs that come along, with a line on each."""
+    click.echo("\n".join(_columns(list(_library().items()))))
 
 
 def _registered(noun: str) -> dict[str, str]:

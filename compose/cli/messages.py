@@ -96,3 +96,15 @@ def unknown_code(code: str, near: str | None) -> Finding:
         message=f"`{code}` is neither a file nor a code",
         help=f"write `compose explain {near}`" if near else "name a spec, or a code such as N101",
     )
+
+
+@finding("L120", "error")
+def unknown_thing(noun: str, name: str, near: str | None) -> Finding:
+    """`compose list` is asked for a thing, or a family of things, that there is none of.
+
+    Wrong: `compose list blocks realnpv`.   Right: `compose list blocks flow.realnvp`.
+    """
+    return Finding(
+        message=f"none of the {noun} is called `{name}`, and no family of them",
+        help=f"write `compose list {noun} {near}`" if near else f"`compose list {noun}` shows them all",
+    )

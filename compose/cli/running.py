@@ -20,7 +20,7 @@ __all__ = ["run"]
 
 
 @click.command(cls=Command, short_help="Train a spec, or go on where it stopped.")
-@click.argument("spec_file", metavar="SPEC", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("spec_file", metavar="SPEC", type=click.Path(path_type=Path))
 @settings
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The run folder.  [runs/NAME/seed-S]")
 @click.option("--fresh", is_flag=True, help="Start the next run instead of going on with the last one.")
@@ -49,7 +49,7 @@ def run(
     spec = load_spec(spec_file, [*settings, *([] if seed is None else [f"run.seed={seed}"])])
     from runners.launch import Order, examine, shortened
 
-    composition, findings = examine(shortened(spec) if smoke else spec)
+    composition, findings = examine(shortened(spec) if smoke else spec, to_run=True)
     complain(findings, spec.sources)
     if errors := count_errors(findings):
         tell(f"{spec_file}: {errors} error{'s' * (errors > 1)}; nothing was run")
@@ -78,7 +78,7 @@ def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None
         tell(f"the run failed: {failure}")
         return 1, None
     except Interrupted as stop:
-        tell("stopped, and saved; the same command goes on from here")
+        tell(f"{stop}; the same command goes on from there")
         return stop.status, None
 
 

@@ -286,9 +286,13 @@ def leading_plus(span: Span) -> Finding:
 def misplaced_comma(span: Span) -> Finding:
     """A comma stands outside the brackets of a call or a list.
 
-    Wrong: `x, y`.   Right: `[x, y]`, or a line for each.
+    Wrong: `~flow, x`.   Right: a line for each, or `record(sample=~flow, data=x)`.
     """
-    return Finding(span=span, message="a comma stands outside brackets", help="write one line each, or a list `[x, y]`")
+    return Finding(
+        span=span,
+        message="a comma stands outside brackets",
+        help="write a line for each value, or `record(a=.., b=..)`",
+    )
 
 
 @finding("Y224", "error")
@@ -300,6 +304,19 @@ def too_deep(span: Span, most: int) -> Finding:
     return Finding(
         span=span,
         message=f"this expression is more than {most} levels deep",
+        help="name parts of it on lines of their own",
+    )
+
+
+@finding("Y225", "error")
+def too_long(span: Span, most: int) -> Finding:
+    """An expression is longer than anybody could read, mostly because a program wrote it.
+
+    Wrong: a call with ten thousand arguments.   Right: a list in `params`, or parts on lines of their own.
+    """
+    return Finding(
+        span=span,
+        message=f"this expression has more than {most} characters",
         help="name parts of it on lines of their own",
     )
 

@@ -24,6 +24,7 @@ from compose.expressions.syntax import (
 __all__ = ["DEEPEST", "parse"]
 
 DEEPEST = 64  # levels of an expression; every later pass may then use recursion
+LONGEST = 10_000  # characters of an expression
 COMPARISONS = ("<", "<=", ">", ">=", "==")
 POWER = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}  # binding powers; 0 is a comparison, 3 a minus, 4 a power, 5 a draw
 
@@ -37,6 +38,8 @@ def parse(text: str, locate: Locate | None = None, nesting: int = 0) -> Expressi
     Raises SpecError with placed findings: one for broken syntax, all of them for misplaced comparisons.
     """
     locate = locate or (lambda start, end: Span("<expression>", 1, start + 1, 1, end + 1))
+    if len(text) > LONGEST:
+        raise SpecError([say.too_long(locate(0, 1), LONGEST)])
     parser = _Parser(text, locate)
     expression = parser.expression(nesting)[0]
     parser.expect_end()

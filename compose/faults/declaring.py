@@ -20,6 +20,7 @@ WORDS = {  # by the end of the class's name; `{}` is what the value is called
     "tuple": "a list",
     "function": "a method without its arguments",
     "Bijection": "a bijection",
+    "DescentModel": "a model (a descent that draws its start: write `~descend(..)`, or `init=` a value)",
     "Model": "a model",
 }
 

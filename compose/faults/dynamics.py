@@ -107,7 +107,9 @@ def keeps_nothing(span: Span | None, keep: int, steps: int) -> Finding:
     Wrong: `langevin(vae, steps=3, step_size=0.1, keep=5)`.   Right: `keep=1`.
     """
     return Finding(
-        span=span, message=f"of {steps} steps none is the {keep}th, so nothing is kept", help="write a smaller `keep`"
+        span=span,
+        message=f"of {steps} steps none is the {keep}th, so nothing is kept",
+        help=f"write keep={max(steps // 2, 1)}",
     )
 
 

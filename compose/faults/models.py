@@ -30,7 +30,7 @@ def weighted_draw(span: Span | None, model: str) -> Finding:
     return Finding(
         span=span,
         message=f"`{model}` is weighted, so it has no exact draw",
-        help="draw it with dynamics: ~langevin(model, steps=60, step_size=0.01)",
+        help=f"draw it with dynamics: ~langevin({model if '..' not in model else 'model'}, steps=60, step_size=0.01)",
     )
 
 
@@ -120,7 +120,7 @@ def no_closed_form(span: Span | None, first: str, second: str) -> Finding:
     return Finding(
         span=span,
         message=f"kl({first}, {second}) has no closed form",
-        help="give a draw: kl(q, p, at=z) is q.log_prob(z) - p.log_prob(z)",
+        help=f"estimate it at a draw z of {first}: kl({first}, {second}, at=z)",
     )
 
 
@@ -132,7 +132,7 @@ def not_a_program(span: Span | None, value: object) -> Finding:
     """
     return Finding(
         span=span,
-        message=f"`condition` takes a model with named lines, and this is {describe(value)}",
+        message=f"`condition` takes a model with named lines, and this is {describe(value)} without any",
         help="write the model as lines: z: ~..., x: ~...",
     )
 

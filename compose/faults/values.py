@@ -18,6 +18,7 @@ __all__ = [
     "not_a_sample",
     "not_a_tensor",
     "not_callable",
+    "not_shareable",
     "not_whole",
     "option_without_default",
     "too_many_arguments",
@@ -76,13 +77,15 @@ def not_a_tensor(span: Span | None, value: object, place: Span | None = None) ->
 
 
 @fault("T206")
-def model_as_argument(span: Span | None, block: str) -> Finding:
+def model_as_argument(span: Span | None, block: str, value: object) -> Finding:
     """A block is given a model where it takes a value.
 
     Wrong: `decoder(normal)`.   Right: `decoder(~normal)`.
     """
     return Finding(
-        span=span, message=f"`{block}` takes a value, and is given a model", help="draw the model: put `~` before it"
+        span=span,
+        message=f"`{block}` takes a value, and is given {describe(value)}",
+        help="draw the model: put `~` before it",
     )
 
 
@@ -193,7 +196,7 @@ def not_whole(span: Span | None, name: str, value: object) -> Finding:
     return Finding(
         span=span,
         message=f"`{name}` is a whole number of at least 1, not {given}",
-        help=f"write {name}=40",
+        help=f"write {name}={max(round(value), 1) if isinstance(value, int | float) else 40}",
     )
 
 
@@ -236,12 +239,24 @@ def not_a_sample(span: Span | None, value: object) -> Finding:
 
     Wrong: `default: vae`.   Right: `default: ~vae`.
     """
-    way = (
-        "draw it: put `~` before it"
-        if "model" in describe(value) or "distribution" in describe(value)
-        else "name a value"
+    return Finding(
+        span=span,
+        message=f"a sampler gives values, and this is {describe(value)}",
+        help="draw it, with `~` before it, or name a value",
     )
-    return Finding(span=span, message=f"a sampler gives values, and this is {describe(value)}", help=way)
+
+
+@fault("T246")
+def not_shareable(span: Span | None, name: str, value: object) -> Finding:
+    """The updates of a stage share tensors: a model, a distribution or a record cannot be kept for a step.
+
+    Wrong: `shared: [q]` with `q: encoder(x)`, a distribution.   Right: `shared: [z]` with `z: ~q`.
+    """
+    return Finding(
+        span=span,
+        message=f"the updates of a stage share tensors, and `{name}` is {describe(value)}",
+        help="share tensors that are drawn or read from it, each on a line of its own",
+    )
 
 
 @fault("T235")

@@ -7,6 +7,7 @@ there (see `CONVERT`), its default that it may be left out.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def _target(site: Evaluator, expression: Expression, name: str) -> Value:
 
 def _whole(site: Evaluator, expression: Expression, name: str) -> int:
     value = site(expression)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < math.inf or value % 1:
         raise faults.not_whole(expression.span, name, value)
     return int(value)
 

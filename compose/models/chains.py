@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from compose.elaborate import Evaluator
     from compose.expressions import Call
 
-__all__ = ["Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel", "refuse_draws"]
+__all__ = ["DescentModel", "Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel", "refuse_draws"]
 
 LONE = "v"  # what the state is called in a potential where it is one tensor
 
@@ -68,7 +68,7 @@ class Dynamics:
             drawn = self.model.draw(tracer, path, self.span)
             return drawn.noise if self.space == "noise" else self._drawn_values(drawn)
         model = self.scope.as_model(self.init)
-        value = model.draw(tracer, path, self.span).value if model is not None else self.init
+        value = _exact(model, tracer, path, self.span).value if model is not None else self.init
         state = as_noise(value)
         if state is None:
             raise faults.not_a_start(self.span)
@@ -225,6 +225,28 @@ class DynamicsModel(Model):
         raise faults.no_density(span, self.name, "the end of a chain has no density in closed form")
 
 
+class DescentModel(Model):
+    """`descend(target, ..)` from a draw: the chain's end.   Leaves: those of its start; the steps have none."""
+
+    def __init__(self, dynamics: Dynamics) -> None:
+        self.dynamics, self.name = dynamics, "descend"
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """A fresh start."""
+        return self._run(tracer, self.dynamics.start(tracer, f"{path}.init"), _last(path))
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The descent from a given start."""
+        return self._run(tracer, noise, "descent")
+
+    def _run(self, tracer: Tracer, start: Noise, name: str) -> Drawn:
+        return replace(self.dynamics.run(tracer, loops.descend, start, name, {}), noise=start)
+
+    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
+        """Refused: the steps are not inverted."""
+        raise faults.no_density(span, self.name, "the end of a descent has no density in closed form")
+
+
 class ReverseModel(Model):
     """`reverse(chain, kernel)`: the kernel scanned from the terminal law, t = start .. 1."""
 
@@ -266,7 +288,7 @@ class ReverseModel(Model):
     def _begin(self, tracer: Tracer, path: str) -> Node:
         init: Value = StandardModel("normal") if self.init is None else self.init
         model = self.scope.as_model(init)
-        value = model.draw(tracer, path, self.span).value if model is not None else init
+        value = _exact(model, tracer, path, self.span).value if model is not None else init
         if not isinstance(value, Node):
             raise faults.not_a_start(self.span)
         return value
@@ -278,9 +300,7 @@ class ReverseModel(Model):
         made = self.scope.with_(inner, {}).apply(self.kernel, [value, time], self.span)
         model = self.scope.as_model(made)
         if model is not None:
-            if model.weighted:
-                raise faults.weighted_draw(self.span, model.name)
-            made = model.draw(inner, "kernel", self.span).value
+            made = _exact(model, inner, "kernel", self.span).value
         if not isinstance(made, Node) or made.family:
             raise faults.not_a_tensor(self.span, made)
         body = inner.body(made, [value, time], about=f"one step of {self.name}: x_t at level t to the level below")
@@ -319,7 +339,7 @@ class MemoryModel(Model):
         coin, pick = (tracer.leaf(LeafLaw(f"{path}.{name}", "uniform"), span) for name in ("coin", "pick"))
         for leaf in (coin, pick):
             tracer.size(leaf, None, scalar=True)
-        fresh = self.fresh.draw(tracer, f"{path}.fresh", span)
+        fresh = _exact(self.fresh, tracer, f"{path}.fresh", span)
         return self._read(tracer, {"coin": coin, "pick": pick, "fresh": fresh.noise}, fresh.value, span)
 
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
@@ -352,6 +372,14 @@ def refuse_draws(inner: Tracer, span: Span | None) -> None:
     for node in inner.graph.nodes:
         if node.leaf is not None:
             raise faults.random_chain(span, node.span)
+
+
+def _exact(model: Model, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+    """A draw that stands for the model's law, which a weighted one would not."""
+    drawn = model.draw(tracer, path, span)
+    if model.weighted or drawn.log_weight is not None:
+        raise faults.weighted_draw(span, model.name)
+    return drawn
 
 
 def _last(path: str) -> str:

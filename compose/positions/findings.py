@@ -1,5 +1,8 @@
 """What is said about a text that is not YAML, or more YAML than the language takes (Y1xx)."""
 
+import difflib
+from pathlib import Path
+
 from compose.diagnostics import Edit, Finding, Note, Span, finding
 from compose.suggestions import meant
 
@@ -12,7 +15,14 @@ def unreadable_file(file: str, reason: str) -> Finding:
 
     Wrong: `compose check gfl.yaml` where only `glf.yaml` exists.   Right: name a file that exists.
     """
-    return Finding(span=Span(file, 1, 1, 1, 1), message=f"`{file}` cannot be read: {reason}", help="check the path")
+    folder = Path(file).parent
+    beside = {each.stem: each for each in folder.iterdir()} if folder.is_dir() else {}
+    near = [beside[name] for name in difflib.get_close_matches(Path(file).stem, beside) if beside[name] != Path(file)]
+    return Finding(
+        span=Span(file, 1, 1, 1, 1),
+        message=f"`{file}` cannot be read: {reason}",
+        help=f"did you mean `{near[0]}`?" if near else "name a file that exists and may be read",
+    )
 
 
 @finding("Y102", "error")
@@ -26,9 +36,9 @@ def not_utf8(span: Span, byte: int) -> Finding:
 
 @finding("Y103", "error")
 def control_character(span: Span, character: str) -> Finding:
-    """A text holds a control character, such as NUL, that YAML forbids.
+    """A text holds a control character: NUL and its like, which YAML forbids, or one that turns the order of letters.
 
-    Wrong: a binary file, or a text damaged in copying.   Right: remove the character.
+    Wrong: a binary file; a name with U+202E, which shows another name than it is.   Right: remove the character.
     """
     return Finding(span=span, message=f"a control character (U+{ord(character):04X}) stands here", help="remove it")
 
@@ -172,7 +182,7 @@ def too_large(span: Span, most: int) -> Finding:
     return Finding(
         span=span,
         message=f"with its aliases written out the file has more than {most} values",
-        help="use fewer aliases",
+        help="use fewer aliases and values",
     )
 
 
@@ -196,11 +206,24 @@ def half_character(span: Span) -> Finding:
 
 @finding("Y118", "error")
 def long_number(span: Span) -> Finding:
-    """A number has hundreds of digits.
+    """A number has hundreds of digits, or lies beyond the range of floating point.
 
-    Wrong: `seed: 111...1`.   Right: a shorter number, or quotes if it is a text.
+    Wrong: `seed: 111...1`, or `lr: 1e999`.   Right: a smaller number, or quotes if it is a text.
     """
-    return Finding(span=span, message="this number has too many digits", help="shorten it, or quote it if it is a text")
+    return Finding(span=span, message="this number is too large", help="make it smaller, or quote it if it is a text")
+
+
+@finding("Y119", "error")
+def too_long(span: Span, length: int, most: int) -> Finding:
+    """A file is larger than any spec; it is data, or was named by mistake.
+
+    Wrong: `compose check weights.bin`.   Right: `compose check spec.yaml`; large data belong to `data`.
+    """
+    return Finding(
+        span=span,
+        message=f"this has {length:,} bytes; a spec has {most:,} at most",
+        help="name the spec, and give what is large to `data` as a file",
+    )
 
 
 @finding("Y121", "error")
@@ -243,7 +266,8 @@ def reserved_character(span: Span, character: str) -> Finding:
 
     Wrong: `root: @data`.   Right: `root: "@data"`.
     """
-    return Finding(span=span, message=f"in YAML no value can start with `{character}`", help="put the value in quotes")
+    sign = "a backtick" if character == "`" else f"`{character}`"
+    return Finding(span=span, message=f"in YAML no value can start with {sign}", help="remove it, or quote the value")
 
 
 @finding("Y125", "error")
@@ -263,12 +287,12 @@ def unexpected_colon(span: Span) -> Finding:
 def bad_alias(span: Span, sign: str) -> Finding:
     """A value starts with `*` or `&`, which YAML takes for an alias or an anchor, and no name follows.
 
-    Wrong: `x: * 2`.   Right: `x: "* 2"`, or the operand before it.
+    Wrong: `size: * energy(x)`.   Right: `size: 0.1 * energy(x)`.
     """
     return Finding(
         span=span,
         message=f"YAML takes `{sign}` here for an {'alias' if sign == '*' else 'anchor'}",
-        help="put the value in quotes",
+        help=f"write what stands before the `{sign}`; a text that starts with it needs quotes",
     )
 
 

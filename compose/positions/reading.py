@@ -1,6 +1,8 @@
 """From the events of a pure YAML parser to a tree of nodes, without recursion; every refusal is a placed finding."""
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -29,7 +31,9 @@ from compose.positions.scalars import resolve
 __all__ = ["load", "loads", "read_node", "read_text", "survey"]
 
 DEEPEST = 64  # mappings and lists within each other; no spec comes near
-LARGEST = 100_000  # nodes, with every alias written out
+LARGEST = 10_000  # nodes, with every alias written out; the largest spec of the library has 300
+LONGEST = 256 * 1024  # characters and bytes
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 NUMBERS = re.compile(r"([-+.\deE\s]*\d\s+)([-+.]?\d[-+.\deE]*)")  # numbers with blanks between them, and the last
 ANCHOR = re.compile(r"(?:[&!]\S*\s+)*")
 
@@ -41,10 +45,7 @@ def load(path: str | FilePath) -> Document:
 
 def read_text(path: str | FilePath) -> str:
     """The text of a file in UTF-8.   Raises SpecError if it cannot be read."""
-    try:
-        raw = FilePath(path).read_bytes()
-    except OSError as problem:
-        raise SpecError([say.unreadable_file(str(path), problem.strerror or "it cannot be read")]) from None
+    raw = _read_bytes(FilePath(path))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -52,6 +53,22 @@ def read_text(path: str | FilePath) -> str:
         place = good.span(len(good.text), len(good.text) + 1)
         shown = {good.file: raw.decode("utf-8-sig", errors="replace")}
         raise SpecError([say.not_utf8(place, raw[problem.start])], shown) from None
+
+
+def _read_bytes(path: FilePath) -> bytes:
+    """The bytes of a regular file of bounded size; a pipe or a device, which might never end, is not opened to read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            about = os.fstat(handle)
+            if not stat.S_ISREG(about.st_mode):
+                raise SpecError([say.unreadable_file(str(path), "it is no regular file")])
+            raw = file.read(LONGEST + 1)
+    except (OSError, ValueError) as problem:  # ValueError: a path with NUL in it
+        raise SpecError([say.unreadable_file(str(path), getattr(problem, "strerror", str(problem)))]) from None
+    if len(raw) > LONGEST:
+        raise SpecError([say.too_long(Span(str(path), 1, 1, 1, 1), max(about.st_size, len(raw)), LONGEST)])
+    return raw
 
 
 def loads(text: str, file: str = "<text>") -> Document:
@@ -84,9 +101,11 @@ def read_node(source: Source, start: int = 0) -> Node:
 def _read(source: Source, start: int) -> "_Reader":
     """A reader that has read the source, with its root and what it found; nothing readable is a SpecError."""
     reader = _Reader(source, start)
-    for at, character in enumerate(source.text[start:], start):
-        if (character < " " and character not in "\t\r\n") or character == "\x7f" or "\ud800" <= character <= "\udfff":
-            raise SpecError([say.control_character(source.span(at, at + 1), character)], {source.file: source.text})
+    if len(source.text) > LONGEST:
+        reader.stop(say.too_long(source.span(start, start), len(source.text), LONGEST))
+    control = CONTROL.search(source.text, start)
+    if control:
+        reader.stop(say.control_character(source.span(*control.span()), control[0]))
     try:
         for event in _events(source.text[start:]):
             reader.take(event)
@@ -174,6 +193,7 @@ class _Reader:
         node, count = self.anchors[anchor]
         if self.total + count > LARGEST:
             self.stop(say.too_large(self.source.span(start, end), LARGEST))
+        self.total += count
         self._place(node, None, count)
 
     def _scalar(self, event: ScalarEvent, start: int, end: int) -> None:
@@ -186,8 +206,10 @@ class _Reader:
             value = resolve(text) if style is None else text
         except UnicodeDecodeError:
             self.found.append(say.half_character(self.source.span(start, end)))
+            value = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\ufffd", "_")
         except ValueError:
             self.found.append(say.long_number(self.source.span(start, end)))
+            value = 1  # read on with any number
         if style is None and self.stack and self.stack[-1].flow and (words := NUMBERS.fullmatch(text)):
             at = start + words.start(2)
             before = start + len(words[1].rstrip())
@@ -197,8 +219,8 @@ class _Reader:
     def _undecorated(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, start: int) -> int:
         """Where the value itself starts, behind its anchor; a tag is refused."""
         if event.tag is not None:
-            length = len(self.source.text[start:].split(maxsplit=1)[0])
-            self.found.append(say.tag(self.source.span(start, start + length), str(event.tag)))
+            written = self.source.text[start:].split(maxsplit=1)[0]
+            self.found.append(say.tag(self.source.span(start, start + len(written)), written))
         if event.anchor is None and event.tag is None:
             return start
         decoration = ANCHOR.match(self.source.text, start)

@@ -1,10 +1,12 @@
 """Scalars: what a plain one means in YAML 1.2's core schema, and where each character of a text stands."""
 
+import math
 import re
 
 __all__ = ["LONGEST_NUMBER", "places", "resolve"]
 
 LONGEST_NUMBER = 400  # digits; Python itself refuses to read more than 4300
+LARGEST_BITS = 1024  # where floating point ends
 
 NULL = {"", "~", "null", "Null", "NULL"}
 BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -22,7 +24,8 @@ BLANK = " \t\r\n"
 def resolve(text: str) -> str | int | float | bool | None:
     """What a plain scalar means: null, true, false, a whole number, a number, else the text itself.
 
-    Source: YAML 1.2.2, section 10.3.2. Raises ValueError for a number of more than `LONGEST_NUMBER` characters.
+    Source: YAML 1.2.2, section 10.3.2. Raises ValueError for a whole number of more than `LONGEST_NUMBER` characters,
+    and for one that ends beyond the range of floating point.
     """
     if text in NULL:
         return None
@@ -32,8 +35,13 @@ def resolve(text: str) -> str | int | float | bool | None:
         if pattern.fullmatch(text):
             if len(text) > LONGEST_NUMBER:
                 raise ValueError("too many digits")
-            return int(text.replace("0o", "") if base == 8 else text, base)
+            whole = int(text.replace("0o", "") if base == 8 else text, base)
+            if whole.bit_length() > LARGEST_BITS:
+                raise ValueError("too large")
+            return whole
     if FLOAT.fullmatch(text):
+        if math.isinf(float(text)):
+            raise ValueError("too large")
         return float(text)
     if INFINITY.fullmatch(text):
         return float(text.replace(".", ""))

@@ -220,6 +220,21 @@ def not_a_choice(span: Span, what: str, got: str, choices: Iterable[str]) -> Fin
     )
 
 
+@finding("Y319", "error")
+def idle_keys(span: Span, keys: Iterable[str], what: str) -> Finding:
+    """Keys that only training gives a meaning stand where nothing is trained.
+
+    Wrong: `steps: 100` in a stage that only has `copy`.   Right: no `steps`, or a `minimize` beside it.
+    """
+    keys = tuple(keys)
+    listed = ", ".join(f"`{key}`" for key in keys)
+    return Finding(
+        span=span,
+        message=f"{listed} {'does' if len(keys) == 1 else 'do'} nothing in {what}",
+        help=f"remove {'it' if len(keys) == 1 else 'them'}, or add `minimize:` with a term below it",
+    )
+
+
 @finding("Y321", "error")
 def base_not_found(span: Span, name: str, known: Iterable[str]) -> Finding:
     """The spec that `extends` names is neither a file beside this one nor a spec of the library.
@@ -245,6 +260,21 @@ def base_cycle(span: Span, files: tuple[str, ...]) -> Finding:
 
 
 @finding("Y323", "error")
+def unknown_item(span: Span, name: str, noun: str, known: Iterable[str]) -> Finding:
+    """A spec changes a stage or an update that the spec it extends has not.
+
+    Wrong: `stages: {enregy: {steps: 10}}`.   Right: `stages: {energy: {steps: 10}}`.
+    """
+    known = tuple(known)
+    return Finding(
+        span=span,
+        message=f"the spec that is extended has no {noun} `{name}`",
+        help=meant(name, known, f"it has {', '.join(known)}; to add one, write the whole list"),
+        fix=respelt(span, name, known),
+    )
+
+
+@finding("Y324", "error")
 def idle_removal(span: Span, key: str, known: Iterable[str]) -> Finding:
     """A key without a value takes away what the extended spec does not have; a similar key is there.
 
@@ -256,6 +286,17 @@ def idle_removal(span: Span, key: str, known: Iterable[str]) -> Finding:
         message=f"this takes away `{key}`, which is not in the spec that is extended",
         help=meant(key, known, "remove the key"),
         fix=respelt(span, key, known),
+    )
+
+
+@finding("Y325", "error")
+def long_chain(span: Span, most: int) -> Finding:
+    """Specs extend each other in a chain that nobody could follow.
+
+    Wrong: a hundred files, each of which extends the one before.   Right: one base, and what differs from it.
+    """
+    return Finding(
+        span=span, message=f"more than {most} specs extend each other in a chain", help="extend an earlier one"
     )
 
 

@@ -5,36 +5,43 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 
 from compose.diagnostics import Finding, SpecError
-from compose.positions import Document, Entry, Node, Source, loads, read_node, read_text
+from compose.positions import Document, Entry, Node, Path, Source, loads, read_node, read_text
 from compose.spec import findings as say
 from compose.spec.slips import doubtful_keys, known_key, without_idle_removals
 
 __all__ = ["extended", "library", "merge", "override"]
 
 LIBRARY = FilePath(__file__).resolve().parents[2] / "specs"
+LISTS = {"stages": "stage", "updates": "update"}  # lists whose items have names, and what an item is called
+LONGEST_CHAIN = 32  # specs that extend each other
 SETTINGS = "--set"  # the name of the file that a command line is
 
 
 def extended(document: Document, chain: tuple[str, ...] = ()) -> Document:
-    """The document merged over what it extends.   Raises SpecError: a base that is not there, a circle."""
+    """The document merged over what it extends; stages that the base has not are among its findings.
+
+    Raises SpecError: a base that is not there or is wrong itself, a circle.
+    """
     written = document.root.value.get("extends") if isinstance(document.root.value, Mapping) else None
     if written is None or not isinstance(written.value.value, str):
         return document
     span, here = written.value.span, (*chain, str(FilePath(document.file).resolve()))
     path = _find(written.value.value, FilePath(document.file).parent)
     if path is None:
-        raise SpecError([say.base_not_found(span, written.value.value, library())], document.sources)
+        beside = [each.stem for each in FilePath(document.file).parent.glob("*.yaml")]
+        raise SpecError([say.base_not_found(span, written.value.value, [*beside, *library()])], document.sources)
     if str(path.resolve()) in here:
         files = (*here[here.index(str(path.resolve())) :], str(path.resolve()))
         raise SpecError([say.base_cycle(span, tuple(FilePath(file).name for file in files))], document.sources)
+    if len(here) > LONGEST_CHAIN:
+        raise SpecError([say.long_chain(span, LONGEST_CHAIN)], document.sources)
     base = extended(loads(read_text(path), str(path)), here)
+    if base.findings:
+        raise SpecError(base.findings, base.sources)
     over, found = without_idle_removals(base.root, document.root)
-    return replace(
-        document,
-        root=merge(base.root, over),
-        findings=(*document.findings, *found),
-        doubtful=(*base.doubtful, *doubtful_keys(base.root, over)),
-    )
+    root = merge(base.root, over, found)
+    doubtful = (*base.doubtful, *doubtful_keys(base.root, over))
+    return replace(document, root=root, findings=(*document.findings, *found), doubtful=doubtful)
 
 
 def library() -> list[str]:
@@ -43,11 +50,14 @@ def library() -> list[str]:
     return sorted(found)
 
 
-def merge(base: Node, over: Node) -> Node:
+def merge(base: Node, over: Node, found: list[Finding], path: Path = ()) -> Node:
     """`over` on `base`: mappings key by key, everything else replaced; nothing (`key:`) takes the base's key away.
 
-    A function's key replaces the one of the same name, whatever its parameters.
+    A function's key replaces the one of the same name, whatever its parameters. A mapping on the list of stages, or on
+    the updates of a stage, changes the items that its keys name; what it cannot name is `found`.
     """
+    if isinstance(base.value, tuple) and isinstance(over.value, Mapping) and _has_named_items(path):
+        return _merge_items(base, over, found, path)
     if not isinstance(base.value, Mapping) or not isinstance(over.value, Mapping):
         return over
     merged = dict(base.value)
@@ -58,9 +68,48 @@ def merge(base: Node, over: Node) -> Node:
         elif entry.value.value is None:
             del merged[known]
         else:
-            made = Entry(entry.key, merge(merged[known].value, entry.value))
-            merged = {key if each == known else each: made if each == known else old for each, old in merged.items()}
+            made = Entry(entry.key, merge(merged[known].value, entry.value, found, (*path, key)))
+            if key != known:  # in the place of the old one
+                merged = {key if each == known else each: old for each, old in merged.items()}
+            merged[key] = made
     return replace(over, value=merged)
+
+
+def _has_named_items(path: Path) -> bool:
+    """Whether `stages` or `stages.NAME.updates` stands at `path`."""
+    return path == ("stages",) or (len(path) == 3 and path[::2] == ("stages", "updates"))
+
+
+def _merge_items(base: Node, over: Node, found: list[Finding], path: Path) -> Node:
+    """The list `base`, each item that a key of `over` names merged with what stands there."""
+    assert isinstance(base.value, tuple)
+    assert isinstance(over.value, Mapping)
+    noun = LISTS[str(path[-1])]
+    items: list[Node | None] = list(base.value)
+    for key, entry in over.value.items():
+        at = _item(base.value, key, noun)
+        item = None if at is None else items[at]
+        if at is None or item is None:
+            found.append(say.unknown_item(entry.key.span, key, noun, _item_names(base.value, noun)))
+        else:
+            items[at] = None if entry.value.value is None else merge(item, entry.value, found, (*path, key))
+    return replace(over, value=tuple(item for item in items if item is not None))
+
+
+def _item(items: tuple[Node, ...], text: str, noun: str) -> int | None:
+    """The place of the item that a text means: its name, else its position, from 0."""
+    names = _item_names(items, noun)
+    if text in names:
+        return names.index(text)
+    return int(text) if text.isascii() and text.isdecimal() and int(text) < len(items) else None
+
+
+def _item_names(items: tuple[Node, ...], noun: str) -> list[str]:
+    """What the items are called: by their `name`, else by their number (`stage1`)."""
+    return [
+        str(node.data.get("name", f"{noun}{at + 1}")) if isinstance(node.value, Mapping) else f"{noun}{at + 1}"
+        for at, node in enumerate(items)
+    ]
 
 
 def override(document: Document, settings: Sequence[str], sections: Collection[str]) -> Document:
@@ -83,7 +132,14 @@ def override(document: Document, settings: Sequence[str], sections: Collection[s
 
 def _find(name: str, folder: FilePath) -> FilePath | None:
     tried = [root / f"{name}{ending}" for root in (folder, LIBRARY) for ending in ("", ".yaml", ".yml", ".json")]
-    return next((path for path in tried if path.is_file()), None)
+    return next((path for path in tried if _is_file(path)), None)
+
+
+def _is_file(path: FilePath) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for any file
+        return False
 
 
 class _Setting:
@@ -136,16 +192,12 @@ class _Setting:
         return {**entries, known or step.text: Entry(key, made)}
 
     def index(self, items: tuple[Node, ...], step: Node, where: str) -> int:
-        """The place in a list that a step means: its number, or the `name` of the item."""
-        names = [
-            node.data.get("name", str(at)) if isinstance(node.value, Mapping) else str(at)
-            for at, node in enumerate(items)
-        ]
-        if step.text in names:
-            return names.index(step.text)
-        if step.text.isdecimal() and int(step.text) < len(items):
-            return int(step.text)
-        raise self.refuse(say.bad_path(step.span, step.text, where, names))
+        """The place in a list that a step means: the name of the item, or its number."""
+        noun = LISTS.get(where.strip("`"), "item")
+        at = _item(items, step.text, noun)
+        if at is None:
+            raise self.refuse(say.bad_path(step.span, step.text, where, _item_names(items, noun)))
+        return at
 
     def refuse(self, found: Finding) -> SpecError:
         return SpecError([found])

@@ -19,7 +19,7 @@ from compose.spec.stages import Fit, Gradients, Optimizer, OptimizerOverride, St
 from compose.spec.writing import write_yaml
 from compose.suggestions import meant
 
-__all__ = ["SECTIONS", "load_spec", "parse_spec", "spec_from_data"]
+__all__ = ["SECTIONS", "load_spec", "parse_spec", "read_document", "spec_from_data"]
 
 RECORDS: tuple[type[BaseModel], ...] = (
     Spec,
@@ -50,7 +50,12 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = ()) -> Spec:
 
 def parse_spec(text: str, file: str = "<text>", overrides: Sequence[str] = ()) -> Spec:
     """The spec in a text; `extends` is looked for beside `file`.   Raises SpecError as `load_spec` does."""
-    document = extended(survey(text, file))
+    return read_document(survey(text, file), overrides)
+
+
+def read_document(document: Document, overrides: Sequence[str] = ()) -> Spec:
+    """The spec that a document says.   Raises SpecError as `load_spec` does."""
+    document = extended(document)
     if overrides:
         document = override(document, overrides, SECTIONS)
     return _validated(document)

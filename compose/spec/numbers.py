@@ -9,7 +9,8 @@ from compose.diagnostics import NOWHERE, Finding, Span, SpecError
 from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, Number, parse, walk
 from compose.spec import findings as say
 
-__all__ = ["Constant", "Param", "as_param", "evaluate_constant", "is_constant", "partly_resolved", "resolve_params"]
+__all__ = ["Constant", "Param", "arithmetic", "as_param", "evaluate_constant", "is_constant", "partly_resolved",
+           "resolve_params"]  # fmt: skip
 
 Constant = int | float | bool | str
 Param = Constant | Expression
@@ -29,7 +30,7 @@ def evaluate_constant(expression: Expression, params: Mapping[str, Any]) -> int 
         case Name(name):
             return _param(name, params, expression.span)
         case Binary(operator, left, right):
-            return _arithmetic(
+            return arithmetic(
                 operator, evaluate_constant(left, params), evaluate_constant(right, params), expression.span
             )
     raise SpecError([say.not_constant(expression.span, "this")])
@@ -115,7 +116,8 @@ def _param(name: str, params: Mapping[str, Any], span: Span) -> int | float:
     return value
 
 
-def _arithmetic(operator: str, left: int | float, right: int | float, span: Span) -> int | float:
+def arithmetic(operator: str, left: int | float, right: int | float, span: Span) -> int | float:
+    """`left operator right`, within the range of numbers.   Raises SpecError with a placed finding."""
     try:
         if operator == "**":
             value = _power(left, right)

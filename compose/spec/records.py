@@ -63,8 +63,12 @@ class Place:
     def head(self) -> Span:
         """Where a message about the whole of it points: its key, or the first key of an item of a list."""
         if self.document and self.path and isinstance(self.path[-1], int):
-            keys = self.document.node(self.path).value
-            return self.span((next(iter(keys)),), key=True) if isinstance(keys, Mapping) and keys else self.span()
+            item = self.document.node(self.path)
+            if isinstance(item.value, Mapping) and item.value:
+                keys = list(item.value)  # of a stage that is changed by name, the first key of the file that does it
+                own = next((key for key in keys if item.value[key].key.source is item.source), keys[0])
+                return self.span((own,), key=True)
+            return self.span()
         return self.span((), key=True)
 
     @property

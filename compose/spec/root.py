@@ -15,7 +15,7 @@ from compose.spec.fields import Formula, Slug, Tabular, Word, bad_names, is_name
 from compose.spec.numbers import Constant, Param, as_param, partly_resolved, resolve_params
 from compose.spec.parts import BlockDeclaration, DataSource, Function, Program, RunOptions
 from compose.spec.records import Items, Place, Reading, Record, Refused, Scalar, Table, describe, plain, refuse
-from compose.spec.stages import Stage, check_repeated
+from compose.spec.stages import ITEMS_BY_NAME, Stage, check_repeated
 
 __all__ = ["Definition", "Spec"]
 
@@ -130,9 +130,8 @@ def _body(part: Any, info: ValidationInfo) -> Expression | Program:  # noqa: ANN
 def _read_stages(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
     if isinstance(value, Scalar | Table):
         span = value.place.span((), key=True)
-        raise refuse(
-            info, say.wrong_type(span, "`stages`", "a list of stages", describe(value), "write `- epochs: 10` below it")
-        )
+        way_out = f"write `- epochs: 10` below it{ITEMS_BY_NAME if isinstance(value, Table) else ''}"
+        raise refuse(info, say.wrong_type(span, "`stages`", "a list of stages", describe(value), way_out))
     check_repeated(value, "stage", info)
     return tuple(value) if isinstance(value, Items) else value
 
@@ -199,6 +198,12 @@ class Spec(Record):
         from compose.spec.writing import canonical
 
         return hashlib.sha256(json.dumps(canonical(self), sort_keys=True).encode()).hexdigest()
+
+    def to_python(self) -> str:
+        """The program that builds the spec (see `compose.builder`)."""
+        from compose.builder import to_python
+
+        return to_python(self)
 
     @classmethod
     def normalise(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data

@@ -23,11 +23,25 @@ from compose.spec.fields import (
 )
 from compose.spec.records import Items, Record, Scalar, Table, describe, refuse
 
-__all__ = ["Fit", "Gradients", "Optimizer", "OptimizerOverride", "Stage", "Term", "Update", "check_repeated"]
+__all__ = [
+    "ITEMS_BY_NAME",
+    "Fit",
+    "Gradients",
+    "Optimizer",
+    "OptimizerOverride",
+    "Stage",
+    "Term",
+    "Update",
+    "check_repeated",
+]
 
 LEARNING_RATE = 1e-3
 OF_AN_UPDATE = ("train", "minimize", "maximize", "every", "times", "batch")  # keys that cannot stand beside `updates`
-WORK = ("minimize", "maximize", "write", "fit", "copy", "updates")
+ITEMS_BY_NAME = "; names in place of `-` only change a list that the spec under `extends` has"
+TERMS = ("minimize", "maximize")
+EACH_STEP = (*TERMS, "write", "updates")  # what is done in steps; the rest of the work is done once
+WORK = (*EACH_STEP, "fit", "copy")
+OF_TERMS = ("train", "optimizer", "gradients")  # keys without a meaning where there are no terms
 
 
 def _value_record(value: Any) -> Any:  # noqa: ANN401  placed data
@@ -122,9 +136,10 @@ class Update(Record):
     @classmethod
     def check(cls, table: Table, info: ValidationInfo) -> None:
         """An update has something to do, and no term twice."""
-        if not any(key in table for key in ("minimize", "maximize", "write")):
+        if not any(table.get(key) for key in (*TERMS, "write")):
             refuse(info, say.idle_stage(table.place.head, "update"))
         _check_terms(table, info)
+        _check_without_terms(table, "an update", info)
 
 
 class Stage(Record):
@@ -193,7 +208,8 @@ class Stage(Record):
         if updates is not None and (not isinstance(updates, Items) or not updates):
             got = "an empty list" if isinstance(updates, Items) else describe(updates)
             span = updates.place.span((), key=True)
-            refuse(info, say.wrong_type(span, "`updates`", "a list of updates", got, "write `- train: [...]` below it"))
+            way_out = f"write `- train: [...]` below it{ITEMS_BY_NAME if isinstance(updates, Table) else ''}"
+            refuse(info, say.wrong_type(span, "`updates`", "a list of updates", got, way_out))
             return Table({key: part for key, part in value.items() if key != "updates"}, value.place)
         if isinstance(updates, Items):
             return Table({**value, "updates": tuple(updates)}, value.place)  # type: ignore[dict-item]
@@ -210,11 +226,18 @@ class Stage(Record):
                     place.span(("steps",), True), "epochs", "steps", "a stage", place.span(("epochs",), True)
                 ),
             )
-        trains = any(key in table for key in ("minimize", "maximize", "updates", "write"))
-        if trains and "epochs" not in table and "steps" not in table:
+        works = [key for key in WORK if table.get(key)]
+        runs = any(key in EACH_STEP for key in works)
+        if runs and "epochs" not in table and "steps" not in table:
             refuse(info, say.missing_key(place.head, "epochs` or `steps", "a stage", "epochs: 10"))
-        if not any(key in table for key in WORK):
+        if not works:
             refuse(info, say.idle_stage(place.head, "stage"))
+        elif not runs:
+            meant = set(cls.keys()) - {"name", *works}
+            idle = [key for key in table if key in meant]
+            _refuse_idle(table, idle, f"a stage that only has {' and '.join(f'`{key}`' for key in works)}", info)
+        elif "updates" not in works:
+            _check_without_terms(table, "a stage", info)
         for key in OF_AN_UPDATE:
             if "updates" in table and key in table:
                 refuse(info, say.belongs_to_update(place.span((key,), True), key, place.span(("updates",), True)))
@@ -231,6 +254,20 @@ def _check_terms(table: Table, info: ValidationInfo) -> None:
                 refuse(
                     info, say.repeated_name(up.place.span((name,), True), name, "term", down.place.span((name,), True))
                 )
+
+
+def _check_without_terms(table: Table, what: str, info: ValidationInfo) -> None:
+    """What writes and trains nothing has no key that only training knows; what has terms trains something."""
+    if any(table.get(key) for key in TERMS):
+        if "train" in table and table["train"] == []:
+            refuse(info, say.empty_value(table.place.span(("train",), True), "train"))
+    elif table.get("write"):
+        _refuse_idle(table, [key for key in OF_TERMS if table.get(key)], f"{what} without terms", info)
+
+
+def _refuse_idle(table: Table, keys: list[str], what: str, info: ValidationInfo) -> None:
+    if keys:
+        refuse(info, say.idle_keys(table.place.span((keys[0],), True), keys, what))
 
 
 def check_repeated(parts: Any, noun: str, info: ValidationInfo) -> None:  # noqa: ANN401  placed data

@@ -1,26 +1,32 @@
-"""Writing a spec: as canonical data, as what its hash is taken of, as YAML."""
+"""Writing a spec: as canonical data, as what its hash is taken of, as YAML, as JSON."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from compose.expressions import Expression, Number, unparse
+from compose.expressions import Expression, Number, to_structured, unparse
 from compose.expressions.syntax import Boolean
 from compose.positions.scalars import resolve
 from compose.spec.parts import Function, Program
 from compose.spec.records import Record
 from compose.spec.root import Spec
 
-__all__ = ["canonical", "dump_yaml", "to_data", "write_yaml"]
+__all__ = ["canonical", "dump_json", "dump_yaml", "to_data", "write_value", "write_yaml"]
 
 PLAIN = re.compile(r"[A-Za-z0-9_~./(+-][A-Za-z0-9_~./()+*=<>, '\[\]-]*")
+Write = Callable[[Expression], Any]
 ORDERED = ("models", "graph", "samplers")  # keys whose order is part of what a spec says: lines run from top to bottom
 
 
-def to_data(spec: Spec) -> dict[str, Any]:
-    """The spec as plain data: expressions as text, nothing that equals its default, `extends` merged in."""
-    data = _record(spec, skip=("extends",))
+def to_data(spec: Spec, structured: bool = False) -> dict[str, Any]:
+    """The spec as plain data: nothing that equals its default, `extends` merged in.
+
+    Expressions are texts, or nodes and edges if `structured`; those of params, which are arithmetic, are always texts.
+    """
+    data = _record(spec, to_structured if structured else _short, skip=("extends",))
+    if structured and spec.params:
+        data["params"] = _plain(spec.params, _short)
     if set(spec.data) == {""}:
         data["data"] = data["data"][""]
     for at, stage in enumerate(data.get("stages", ())):
@@ -45,12 +51,27 @@ def dump_yaml(spec: Spec) -> str:
     return write_yaml(to_data(spec))
 
 
+def dump_json(spec: Spec, structured: bool = False) -> str:
+    """The spec as JSON that loads to an equal spec; `structured`: expressions as nodes and edges, for programs."""
+    return json.dumps(to_data(spec, structured), indent=2, ensure_ascii=False) + "\n"
+
+
 def write_yaml(data: Mapping[str, Any]) -> str:
     """Plain data as YAML: mappings in block style, lists of scalars in one line, texts quoted where they must be."""
     return "\n".join(_lines(data)) + "\n"
 
 
-def _record(record: Record, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+def write_value(value: Any, indent: str = "", flow: bool = False) -> str:  # noqa: ANN401  plain data
+    """One value as it may stand behind its key: in that line, or on lines of their own, `indent` deep.
+
+    Within `{ }` and `[ ]`, and in JSON, it is written in `flow`: there it is JSON.
+    """
+    if flow:
+        return json.dumps(value, ensure_ascii=False)
+    return "\n" + "\n".join(_lines(value, indent)) if _nested(value) else _flow(value)
+
+
+def _record(record: Record, write: Write, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, part in type(record).model_fields.items():
         value = getattr(record, name)
@@ -60,25 +81,34 @@ def _record(record: Record, skip: tuple[str, ...] = ()) -> dict[str, Any]:
             or (not part.is_required() and value == part.get_default(call_default_factory=True))
         ):
             continue
-        data[part.alias or name] = _plain(value)
-    return {**data, **_plain(getattr(record, "options", {}))}
+        data[part.alias or name] = _plain(value, write)
+    return {**data, **_plain(getattr(record, "options", {}), write)}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  any part of a spec
+def _plain(value: Any, write: Write) -> Any:  # noqa: ANN401  any part of a spec
     if isinstance(value, Program):
-        return {name: _plain(line) for name, line in value.lines.items()}
+        return {name: _plain(line, write) for name, line in value.lines.items()}
     if isinstance(value, Function):
-        return _plain(value.body)
+        return _plain(value.body, write)
     if isinstance(value, Record):
-        made = _record(value)
-        return made["value"] if set(made) == {"value"} and "value" in type(value).keys()[:1] else made
-    if isinstance(value, Number | Boolean):
-        return value.value
+        made = _record(value, write)
+        bare = set(made) == {"value"} and "value" in type(value).keys()[:1]
+        return made["value"] if bare and not _is_record_like(made["value"]) else made
     if isinstance(value, Expression):
-        return unparse(value)
+        return write(value)
     if isinstance(value, Mapping):
-        return {_key(name, part): _plain(part) for name, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
+        return {_key(name, part): _plain(part, write) for name, part in value.items()}
+    return [_plain(part, write) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _short(expression: Expression) -> Any:  # noqa: ANN401  plain data
+    """The text of an expression; a number or a truth value is itself."""
+    return expression.value if isinstance(expression, Number | Boolean) else unparse(expression)
+
+
+def _is_record_like(form: Any) -> bool:  # noqa: ANN401  plain data
+    """Whether a form would be read as a record with the key `value`, and not as an expression."""
+    return isinstance(form, Mapping) and "value" in form
 
 
 def _key(name: str, part: Any) -> str:  # noqa: ANN401  any part of a spec

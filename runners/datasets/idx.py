@@ -7,7 +7,7 @@ import gzip
 import math
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from runners.datasets.splits import Range, hold_out, image_field, in_range
 __all__ = ["idx", "read_header", "read_rows"]
 
 PREFIXES = {"train": "train", "test": "t10k"}  # the names of the four files of MNIST
+PARTS = {"images": "images-idx3-ubyte", "labels": "labels-idx1-ubyte"}
+ROWS, EVENT = {"train": 60000, "test": 10000}, (1, 28, 28)  # MNIST's, where there are no files to ask
 UNSIGNED_BYTES = 8
 PEAK = 255.0
 
@@ -37,6 +39,7 @@ def idx(
     range: Range = "unit",
     pad: int | None = None,
     classes: int = 10,
+    event: Sequence[int] | None = None,
     validation: float = 0.0,
 ) -> Source:
     """Images and labels from a folder of IDX files (MNIST, Fashion-MNIST): `x` (1, height, width), `y`.
@@ -44,34 +47,56 @@ def idx(
     `root` holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, the same with `t10k` for the test split, each
     plain or with `.gz`; without label files there is no `y`. `limit`: at most so many rows of each split, the first.
     `pad`: images are centred in a black square of this side (32). `classes`: labels are below it.
-    The contract reads headers alone.   Raises ValueError, naming the file, for one that is missing, damaged or cut.
+    The contract reads headers alone; where no file is, it is that of MNIST, with images of `event` [1, 28, 28], so that
+    a spec can be checked without its data. `event` may be written where the files are too, and must be theirs.
+    Raises ValueError, naming the file, for one that is missing, damaged or cut.
     Source: LeCun et al. 1998, http://yann.lecun.com/exdb/mnist.
     """
     files = {split: _files(Path(root), prefix) for split, prefix in PREFIXES.items()}
     files = {split: pair for split, pair in files.items() if pair}
+    if limit is not None:
+        check_positive(limit=limit)
     if "train" not in files:
-        raise BadOption("root", f"`{root}` has no file `train-images-idx3-ubyte`, with or without `.gz`")
+        return _assumed(root, limit, range, pad, classes, tuple(event or EVENT), validation)
     labelled = {split for split, pair in files.items() if "labels" in pair}
     if labelled and labelled != set(files):
         raise BadOption("root", f"`{root}` has labels for one split and none for the other")
-    if limit is not None:
-        check_positive(limit=limit)
     shapes = {split: _shape(pair) for split, pair in files.items()}  # n h w
-    height, width = shapes["train"][1:]
-    if pad is not None and pad < max(height, width):
-        raise BadOption("pad", f"`pad` is {pad}, but the images are {height} x {width} already")
-    event = (1, height, width) if pad is None else (1, pad, pad)
-    fields = {"x": image_field(event, range)}
+    there = (1, *shapes["train"][1:])
+    if event is not None and tuple(event) != there:
+        raise BadOption("event", f"`event` is {list(event)}, but the images in `{root}` are {list(there)}")
+    padded = _padded_event(there, pad)
+    fields = {"x": image_field(padded, range)}
     if labelled:
         fields["y"] = Field((), "int64", low=0, high=classes - 1, classes=classes)
     counts = {split: min(shape[0], limit or shape[0]) for split, shape in shapes.items()}
 
     def load(split: str) -> Mapping[str, Tensor]:
-        pixels = _padded(read_rows(files[split]["images"], counts[split]).unsqueeze(1), event)
+        pixels = _padded(read_rows(files[split]["images"], counts[split]).unsqueeze(1), padded)
         rows = {"x": in_range(pixels, PEAK, range)}
         return rows | ({"y": _labels(files[split]["labels"], counts[split], classes)} if "y" in fields else {})
 
     return Source(fields, *hold_out(counts, load, validation))
+
+
+def _assumed(
+    root: str, limit: int | None, range: Range, pad: int | None, classes: int, event: Size, validation: float
+) -> Source:
+    """What MNIST would be: a contract to check a spec against.   Nothing of it can be read."""
+    if len(event) != 3 or event[0] != 1:
+        raise BadOption("event", f"`event` is {list(event)}, but IDX images are [1, height, width]")
+    counts = {split: min(rows, limit or rows) for split, rows in ROWS.items()}
+    splits, load = hold_out(counts, lambda split: {}, validation)
+    names = ", ".join(f"`{prefix}-{part}`" for prefix in PREFIXES.values() for part in PARTS.values())
+    missing = BadOption("root", f"`{root}` must hold {names}, each plain or with `.gz`, and has no training images")
+    label = Field((), "int64", low=0, high=classes - 1, classes=classes)
+    return Source({"x": image_field(_padded_event(event, pad), range), "y": label}, splits, load, missing=missing)
+
+
+def _padded_event(event: Size, pad: int | None) -> Size:
+    if pad is not None and pad < max(event[1:]):
+        raise BadOption("pad", f"`pad` is {pad}, but the images are {event[1]} x {event[2]} already")
+    return event if pad is None else (1, pad, pad)
 
 
 def read_header(path: Path) -> Size:
@@ -112,7 +137,7 @@ def _read(path: Path, file: Reader, count: int) -> bytes:
 
 def _files(root: Path, prefix: str) -> dict[str, Path]:
     """The files of a split that exist: "images", "labels"; none without images."""
-    names = {"images": f"{prefix}-images-idx3-ubyte", "labels": f"{prefix}-labels-idx1-ubyte"}
+    names = {role: f"{prefix}-{part}" for role, part in PARTS.items()}
     found = {
         role: path for role, name in names.items() for path in (root / f"{name}.gz", root / name) if path.is_file()
     }

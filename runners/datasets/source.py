@@ -8,7 +8,7 @@ from torch import Tensor
 
 from blocks.registry import Registry
 from blocks.types import Field, SourceContract
-from runners.datasets.options import bind
+from runners.datasets.options import BadOption, bind
 
 __all__ = ["DATASETS", "Density", "Load", "Source", "UnknownSplit", "contract", "dataset", "open_source"]
 
@@ -37,7 +37,7 @@ class Source:
     `fields` and `splits` (rows in each) are the contract; the field `index`, the number of a row in its split, is added
     here, with as many classes as there are training rows. `log_prob` is the exact log-density of the law that the rows
     were drawn from, `log_prob_note` how exact. A mixture of equally likely Gaussians has `modes`, "k d", and `scale`,
-    the standard deviation of each.
+    the standard deviation of each. `missing` says which files are not there: the contract is then assumed.
     """
 
     def __init__(
@@ -50,18 +50,22 @@ class Source:
         log_prob_note: str = "",
         modes: Tensor | None = None,
         scale: float | None = None,
+        missing: BadOption | None = None,
     ) -> None:
         rows = splits.get("train", max(splits.values()))
         index = Field((), "int64", low=0, high=rows - 1, classes=rows)
         self.contract = SourceContract({**fields, "index": index}, dict(splits))
         self.log_prob, self.log_prob_note = log_prob, log_prob_note
         self.modes, self.scale = modes, scale
+        self.missing = missing
         self._load, self._loaded = load, dict[str, dict[str, Tensor]]()
 
     def split(self, name: str) -> dict[str, Tensor]:
-        """The rows of a split by field, each "n *event".   Raises UnknownSplit, or ValueError for bad files."""
+        """The rows of a split by field, each "n *event".   Raises UnknownSplit, or ValueError for bad or no files."""
         if name not in self.contract.splits:
             raise UnknownSplit(name, list(self.contract.splits))
+        if self.missing is not None:
+            raise self.missing
         if name not in self._loaded:
             rows = {field: values.contiguous() for field, values in self._load(name).items()}
             rows["index"] = torch.arange(self.contract.splits[name])

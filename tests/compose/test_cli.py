@@ -1,6 +1,7 @@
 """The command line: help, findings, exit statuses, and never a traceback for a mistake of the user."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -23,7 +24,9 @@ stages:
 samplers: {default: ~flow}
 """
 FAULTY = GOOD.replace("flow.log_prob(x)}", "flo.log_prob(x)}")
-COMMANDS = ("run", "check", "explain", "show", "sample", "eval", "list", "version")
+COMMANDS = (
+    "new", "run", "check", "explain", "show", "diff", "sample", "eval", "list", "schema", "completion", "version",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_the_help_of_every_command_begins_with_an_example_of_it(command, capsys)
     assert shown.index("Usage:") > shown.index(f"compose {command}")
 
 
-@pytest.mark.parametrize("noun", ["blocks", "operators", "specs", "data", "metrics", "optimizers"])
+@pytest.mark.parametrize("noun", ["blocks", "operators", "specs", "data", "metrics", "optimizers", "codes"])
 def test_what_a_spec_may_name_is_listed(noun, capsys):
     assert main(["list", noun, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -68,7 +71,79 @@ def test_words_of_the_language_are_listed_with_the_operators(capsys):
     assert {"kl", "langevin", "tilt", "softplus"} <= set(json.loads(capsys.readouterr().out))
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list", "blocks"]], ids=" ".join)
+def registered(noun):
+    """Name and signature of everything that a noun holds, by importing it."""
+    import inspect
+
+    from blocks.registry import BLOCKS, OPERATORS
+    from runners.datasets import DATASETS
+    from runners.metrics import METRICS
+    from runners.optimizers import OPTIMIZERS
+
+    registries = {
+        "blocks": BLOCKS, "operators": OPERATORS, "data": DATASETS, "metrics": METRICS, "optimizers": OPTIMIZERS
+    }  # fmt: skip
+    registry = registries[noun]
+    return {name: inspect.signature(registry.find(name)) for name in registry._index}
+
+
+@pytest.mark.parametrize("noun", ["blocks", "operators", "data", "metrics", "optimizers"])
+def test_the_page_of_a_thing_has_every_option_with_its_default(noun, capsys):
+    for name, signature in registered(noun).items():
+        assert main(["list", noun, name, "--json"]) == 0
+        (page,) = json.loads(capsys.readouterr().out).values()
+        expected = {n: p.default for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
+        assert [option["name"] for option in page["options"]] == list(expected)
+        for option in page["options"]:
+            default = expected[option["name"]]
+            assert (option["default"] is None) == (default is signature.empty), name
+            if isinstance(default, int | float) and not isinstance(default, bool):
+                assert eval(option["default"]) == default, name  # may be written as 1 / 7.5
+        assert page["text"].startswith(page["summary"])
+        assert all(option["type"][0].islower() or option["type"][0] == "[" for option in page["options"]), page
+
+
+def test_a_page_shows_words_defaults_and_what_may_be_called(capsys):
+    assert main(["list", "blocks", "flow.realnvp"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("flow.realnvp\n  Affine couplings")
+    assert re.search(r"^hidden +list of whole numbers +\[64, 64\]$", shown, re.MULTILINE)
+    assert re.search(r"^permutation +alternate \| random \| reverse +alternate$", shown, re.MULTILINE)
+    assert re.search(r"^\.log_prob\(x\) +log p\(x\), in nats", shown, re.MULTILINE)
+    main(["list", "blocks", "diffusion.vp"])
+    shown = capsys.readouterr().out
+    assert re.search(r"^steps +whole number +required$", shown, re.MULTILINE)
+    assert {".timestep", ".diffuse(x,", ".posterior(x0,"} <= set(shown.split())
+    main(["list", "data", "digits"])
+    assert '"signed" is [-1, 1]' in capsys.readouterr().out
+    main(["list", "operators", "langevin"])
+    assert re.search(r"^space +noise \| values +noise$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_family_is_shown_as_all_its_pages(capsys):
+    assert main(["list", "data", "toy", "--json"]) == 0
+    pages = json.loads(capsys.readouterr().out)
+    assert {"toy.moons", "toy.gaussians25"} <= set(pages)
+    assert all(name.startswith("toy.") for name in pages)
+    assert main(["list", "specs", "zoo", "--json"]) == 0
+    assert all(name.startswith("zoo/") for name in json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "near"),
+    [("blocks", "realnpv", "flow.realnvp"), ("data", "toy.moon", "toy.moons"), ("optimizers", "adamm", "adam"),
+     ("operators", "langevn", "langevin"), ("metrics", "qqqqq", "compose list metrics")],
+)  # fmt: skip
+def test_a_thing_that_there_is_none_of_gives_the_nearest(noun, name, near, capsys):
+    assert main(["list", noun, name]) == 2
+    shown = capsys.readouterr().err
+    assert "error[L120]" in shown
+    assert near in shown
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list", "blocks"], ["list", "blocks", "flow"], ["list", "codes"]], ids=" ".join
+)
 def test_help_and_lists_are_quick_and_import_neither_torch_nor_pydantic(words):
     heavy = "{'torch', 'pydantic'} & set(sys.modules)"
     code = f"import sys; from compose.cli import main; main({words!r}); print({heavy}, file=sys.stderr)"
@@ -77,7 +152,7 @@ def test_help_and_lists_are_quick_and_import_neither_torch_nor_pydantic(words):
         start = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
         times.append(time.perf_counter() - start)
-    assert done.stderr.strip() == "set()"
+    assert done.stderr.split("\n")[-2] == "set()"
     assert min(times) < 1.0  # 0.15 s on an idle machine; the bound leaves room for a busy one
 
 
@@ -241,3 +316,33 @@ def test_importing_compose_imports_no_torch():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.startswith("False")
+
+
+IMAGES = GOOD.replace("{source: toy.moons, batch_size: 32, size: 200}", "{source: idx, batch_size: 32, root: nowhere}")
+
+
+def test_a_spec_is_checked_without_its_files_and_run_with_them_only(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "images.yaml"
+    path.write_text(IMAGES)
+    assert main(["check", str(path)]) == 0
+    shown = capsys.readouterr().err
+    assert "warning[R140]" in shown
+    assert "no errors, 1 warning" in shown
+    assert main(["explain", str(path)]) == 0
+    assert "1 x 28 x 28" in capsys.readouterr().out
+    assert main(["run", str(path)]) == 2
+    shown = capsys.readouterr().err
+    assert "error[R141]" in shown
+    assert "R140" not in shown
+    assert "images.yaml:4:" in shown
+    assert "train-images-idx3-ubyte" in shown
+    assert "--set data.root=FOLDER" in shown
+    assert [one.name for one in tmp_path.iterdir()] == ["images.yaml"]
+
+
+def test_what_is_wrong_with_a_spec_is_told_without_its_files_too(tmp_path, capsys):
+    path = tmp_path / "images.yaml"
+    path.write_text(IMAGES.replace("flow.log_prob(x)", "flo.log_prob(x)"))
+    assert main(["check", str(path)]) == 2
+    assert "`flow`" in capsys.readouterr().err

@@ -201,3 +201,25 @@ samplers:
   default: descend(tilted, x, steps=1, step_size=0.2, clip=0.5)
 """)
     assert_close(sampled(executable, 8, x=X), X - 0.1 * (1 + X).clamp(-0.5, 0.5))
+
+
+def test_a_descent_from_a_model_is_a_model_whose_only_noise_is_its_start():
+    """The potential is sum(z) + |z|^2 / 2, with the slope 1 + z."""
+    executable = compiled(f"""{HEAD}
+models:
+  level(v): sum(v)
+  tilted: tilt(normal(like=x), level)
+  descent: descend(tilted, steps=1, step_size=0.2)
+graph:
+  s: ~descent
+samplers:
+  drawn: record(value=s, start=s.noise, state=s.state)
+  given: descent.at(x)
+""")
+    program = executable.sampler("drawn").program
+    assert [one.leaf.path for one in program.inputs if one.leaf] == ["s.init"]
+    made = sampled(executable, 8, "drawn", x=X)
+    assert_close(made["value"], made["start"] - 0.1 * (1 + made["start"]))
+    assert_close(made["state"], made["value"])
+    assert made["start"].std() > 0.5
+    assert_close(sampled(executable, 8, "given", x=X), X - 0.1 * (1 + X))

@@ -102,3 +102,114 @@ def test_a_spec_of_the_library_is_extended_by_its_name(tmp_path):
     (tmp_path / "mine.yaml").write_text("compose: 1\nextends: thesis/ddgan_gaussians25\nrun: {seed: 7}\n")
     spec = load_spec(tmp_path / "mine.yaml")
     assert (spec.run.seed, "generator" in spec.blocks) == (7, True)
+
+
+TWO_STAGES = """\
+compose: 1
+stages:
+  - name: first
+    steps: 10
+    minimize:
+      a: u
+      b: v
+    optimizer: {kind: adam, lr: 1e-3}
+  - steps: 20
+    updates:
+      - {name: critic, train: [critic], minimize: {a: u}}
+      - train: [generator]
+        minimize:
+          b: v
+        every: 2
+"""
+
+
+def stages_of(tmp_path, child, base=TWO_STAGES):
+    (tmp_path / "base.yaml").write_text(base)
+    (tmp_path / "child.yaml").write_text(f"compose: 1\nextends: base.yaml\n{child}")
+    return load_spec(tmp_path / "child.yaml")
+
+
+def test_a_mapping_changes_the_stages_and_updates_that_it_names_and_no_other(tmp_path):
+    child = """\
+stages:
+  first:
+    epochs: 3
+    steps:
+    minimize:
+      b: -w
+      c: w
+    optimizer: {lr: 1e-4}
+  "1":
+    updates:
+      critic: {times: 5}
+      update2: {every: }
+"""
+    spec = stages_of(tmp_path, child)
+    first, second = spec.stages
+    assert (first.epochs, first.steps, first.name) == (3, None, "first")
+    assert {name: unparse(term.value) for name, term in first.minimize.items()} == {"a": "u", "b": "-w", "c": "w"}
+    assert (first.optimizer.kind, first.optimizer.lr) == ("adam", 1e-4)
+    assert [(update.train, update.times, update.every) for update in second.updates] == [
+        (("critic",), 5, 1),
+        (("generator",), 1, 1),
+    ]
+    for term, file in ((first.minimize["a"], "base.yaml"), (first.minimize["b"], "child.yaml")):
+        assert term.value.span.file.endswith(file)
+        assert cut(spec.sources[term.value.span.file], term.value.span) == unparse(term.value)
+
+
+def test_the_merged_spec_has_lists_and_is_the_spec_that_repeats_them(tmp_path):
+    spec = stages_of(tmp_path, "stages: {first: {steps: 11}, stage2: {updates: {update2: {every: 3}}}}\n")
+    whole = TWO_STAGES.replace("steps: 10", "steps: 11").replace("every: 2", "every: 3")
+    assert spec.hash() == parse_spec(f"name: child\n{whole}").hash()
+    assert isinstance(spec.to_data()["stages"], list)
+    assert parse_spec(dump_yaml(spec)).hash() == spec.hash()
+
+
+def test_nothing_takes_a_stage_or_an_update_away(tmp_path):
+    spec = stages_of(tmp_path, "stages:\n  first:\n  stage2:\n    updates:\n      critic:\n")
+    assert [len(stage.updates) for stage in spec.stages] == [1]
+    assert spec.stages[0].updates[0].train == ("generator",)
+
+
+def test_stages_are_changed_through_several_files_and_settings_follow(tmp_path):
+    (tmp_path / "middle.yaml").write_text("compose: 1\nextends: base.yaml\nstages: {first: {steps: 11, times: 2}}\n")
+    (tmp_path / "last.yaml").write_text("compose: 1\nextends: middle.yaml\nstages: {first: {steps: 12}}\n")
+    stages_of(tmp_path, "")
+    spec = load_spec(tmp_path / "last.yaml", ["stages.stage2.updates.critic.times=7"])
+    assert (spec.stages[0].steps, spec.stages[0].times) == (12, 2)
+    assert spec.stages[1].updates[0].times == 7
+
+
+def test_a_stage_left_idle_is_told_where_it_was_changed(tmp_path):
+    with pytest.raises(SpecError) as caught:
+        stages_of(tmp_path, "stages:\n  first:\n    minimize:\n    monitor: {d: u}\n")
+    (found,) = caught.value.findings
+    assert (found.code, found.span.line) == ("Y309", 6)
+    assert found.span.file.endswith("child.yaml")
+
+
+def test_a_mistake_in_the_middle_is_shown_with_its_text(tmp_path):
+    (tmp_path / "middle.yaml").write_text("compose: 1\nextends: base.yaml\nstages: {frist: {steps: 11}}\n")
+    (tmp_path / "last.yaml").write_text("compose: 1\nextends: middle.yaml\n")
+    stages_of(tmp_path, "")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "last.yaml")
+    (found,) = caught.value.findings
+    assert (found.code, found.help) == ("Y323", "did you mean `first`?")
+    assert cut(caught.value.sources[found.span.file], found.span) == "frist"
+
+
+@pytest.mark.parametrize(
+    ("child", "base"),
+    [
+        ("stages: {first: {steps: 1}}", "compose: 1\n"),
+        ("stages: {first: {updates: {update1: {every: 2}}}}", TWO_STAGES),
+    ],
+)
+def test_a_mapping_where_there_is_no_list_to_change_says_so(tmp_path, child, base):
+    with pytest.raises(SpecError) as caught:
+        stages_of(tmp_path, child, base)
+    found = caught.value.findings[0]
+    assert found.code == "Y303"
+    assert "only change a list that the spec under `extends` has" in found.help

@@ -85,8 +85,49 @@ def test_the_same_command_finds_a_finished_run_finished(spec_file, trained, caps
 
 
 def test_another_spec_is_refused_in_the_same_folder(spec_file, trained, capsys):
-    assert main(["run", str(spec_file), "--out", str(trained), "--set", "stages.0.steps=7"]) == 1
-    assert "--fresh" in capsys.readouterr().err
+    before = (trained / "run.json").read_text()
+    words = ["run", str(spec_file), "--out", str(trained), "--set", "stages.0.steps=7", "--set", "data.size=300"]
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert "error[R131]" in shown
+    assert "stages.0.steps: 6 -> 7" in shown
+    assert "data.size: 200 -> 300" in shown
+    assert "nll" not in shown  # what is the same is not told
+    assert "--fresh" in shown
+    assert (trained / "run.json").read_text() == before
+    assert main(["run", str(trained / "spec.yaml"), "--out", str(trained)]) == 0  # the other way out
+    assert main([*words, "--fresh", "--quiet"]) == 0
+    assert (trained.parent / f"{trained.name}-2" / "run.json").exists()
+
+
+def test_another_seed_is_another_spec_and_how_a_run_is_carried_out_is_not(spec_file, trained, capsys):
+    assert main(["run", str(spec_file), "--out", str(trained), "--seed", "1"]) == 2
+    assert "run.seed" in capsys.readouterr().err
+    words = ["run", str(spec_file), "--out", str(trained), "--set", "run.threads=1", "--set", "run.checkpoint_every=7"]
+    assert main(words) == 0
+
+
+def test_a_folder_with_other_things_is_refused_and_left_alone(spec_file, tmp_path, capsys):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "letter.txt").write_text("dear")
+    for out in (home, home / "letter.txt"):
+        assert main(["run", str(spec_file), "--out", str(out)]) == 2
+    assert "error[R130]" in capsys.readouterr().err
+    assert [path.name for path in home.iterdir()] == ["letter.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(spec_file, tmp_path, capsys):
+    (tmp_path / "file").write_text("dear")
+    assert main(["run", str(spec_file), "--out", str(tmp_path / "file" / "run")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_an_empty_folder_and_one_that_a_killed_start_left_are_fine(spec_file, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "lock").write_text("")
+    assert main(["run", str(spec_file), "--out", str(home), "--quiet"]) == 0
 
 
 def test_a_run_that_fails_is_status_1_and_names_the_term(spec_file, tmp_path, capsys):

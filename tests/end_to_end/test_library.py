@@ -9,12 +9,13 @@ from runners.launch import Order, examine, reopen, shortened, train
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 NEEDS_FILES = {"glf_mnist"}  # their data are the user's own
-FOUND = sorted(path for path in SPECS.rglob("*.yaml") if path.stem not in NEEDS_FILES)
+LIBRARY = sorted(SPECS.rglob("*.yaml"))
+FOUND = [path for path in LIBRARY if path.stem not in NEEDS_FILES]
 SMALL = {  # what makes a smoke run slow, made small: where a spec has such a param
     "chain": 2, "width": 16, "draws": 2, "latent": 4,
 }  # fmt: skip
 
-CAUTIONS = {"glf_regularised": ["G201"]}  # specs that show what the checker warns of
+CAUTIONS = {"glf_regularised": ["G201"], "glf_mnist": ["R140"]}  # what the checker warns of, rightly
 
 
 def small(path):
@@ -26,8 +27,9 @@ def small(path):
     return shortened(load_spec(path, settings))
 
 
-@pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_spec_is_clean(path):
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_spec_is_clean(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no data lie
     spec = load_spec(path)
     _, findings = examine(spec)
     assert [found.code for found in findings] == CAUTIONS.get(path.stem, [])

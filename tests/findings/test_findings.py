@@ -6,10 +6,8 @@ several are separated by commas. `warning` and `hint` are marks too.
 
 import importlib
 import pkgutil
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -18,24 +16,15 @@ from blocks.types import Field, SourceContract
 from compose.catalogue import Catalogue
 from compose.checks import check
 from compose.diagnostics import CODES, Finding, SpecError
+from compose.pages import Mark, marks
 from compose.spec import load_spec
 from runners import datasets
 from runners.evaluate import check_evaluations
 from runners.metrics import METRICS
 
 SPECS = sorted(Path(__file__).parent.glob("*.yaml"))
-MARK = re.compile(r'(error|warning|hint) ([A-Z]\d{3})(?: at "([^"]*)")?')
 INDEX = Field((), "int64", classes=10)
 IMAGES = SourceContract({"x": Field((1, 8, 8), low=0.0, high=1.0), "y": Field((), "int64", classes=10), "index": INDEX})
-
-
-class Mark(NamedTuple):
-    """What a line says is wrong with it; `text` is what is underlined, None if the mark does not say."""
-
-    line: int
-    severity: str
-    code: str
-    text: str | None
 
 
 def contract(source: str, options: Mapping[str, object]) -> SourceContract:
@@ -46,14 +35,6 @@ def contract(source: str, options: Mapping[str, object]) -> SourceContract:
 CATALOGUE = Catalogue(
     contract, frozenset(METRICS.names()), {"adam": ("lr", "betas", "weight_decay"), "sgd": ("lr", "momentum")}
 )
-
-
-def marks(text: str) -> Iterator[Mark]:
-    """The marks of a spec."""
-    for number, line in enumerate(text.split("\n"), 1):
-        _, hash_, comment = line.rpartition("# ")
-        for severity, code, underlined in MARK.findall(comment if hash_ else ""):
-            yield Mark(number, severity, code, underlined or None)
 
 
 def findings(path: Path) -> list[Finding]:
@@ -96,6 +77,9 @@ def test_every_finding_says_what_to_do(path: Path):
 ELSEWHERE = {  # codes that no text with marks can have, and the tests that have them
     "Y101": "a file that is not there: tests/compose/test_positions.py",
     "Y102": "bytes that are no text: tests/compose/test_positions.py",
+    "C101": "no flow here has a dear side: tests/compose/test_dear_sides.py",
+    "Y119": "a file larger than any spec: tests/hostile/files.py",
+    "Y325": "a chain of many files: tests/hostile/test_hostile.py",
     "Y331": "a setting of the command line: tests/compose/test_spec_mistakes.py",
     "Y332": "a setting of the command line: tests/compose/test_spec_mistakes.py",
 }

@@ -23,8 +23,8 @@ models:
 graph:
   z: ~normal(like=x)
   both: ~pair
-  down: descend(pair, steps=1, step_size=0.1)
-  lower: descend(pair, steps=1, step_size=0.1)
+  down: ~descend(pair, steps=1, step_size=0.1)
+  lower: ~descend(pair, steps=1, step_size=0.1)
   sums: ~normal(like=x) + ~normal(like=x) + (~normal(like=x)) ** 2
 stages:
   - steps: 1

@@ -111,6 +111,22 @@ def test_a_save_that_fails_anywhere_leaves_the_one_before(writes, tmp_path, monk
     assert read_latest(tmp_path, lambda _: None).step == 3
 
 
+def test_what_a_kill_left_half_removed_is_removed(tmp_path):
+    for step in (1, 2):
+        path = write_checkpoint(tmp_path, some(step), keep=2)
+    (path / "manifest.json").unlink()
+    write_checkpoint(tmp_path, some(3), keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001", "step-00000003"]
+
+
+def test_a_damaged_checkpoint_of_a_later_step_takes_no_place_of_a_good_one(tmp_path):
+    for step in (1, 2, 9):
+        path = write_checkpoint(tmp_path, some(step), keep=3)
+    flip(path)
+    write_checkpoint(tmp_path, some(3), keep=1)
+    assert [path.name for path in checkpoint_paths(tmp_path)] == ["step-00000003"]
+
+
 def test_a_run_falls_back_to_the_good_one_and_ends_the_same(tmp_path, capsys):
     class Crash(Exception):
         pass

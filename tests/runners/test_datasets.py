@@ -235,7 +235,8 @@ def test_an_unknown_data_set_is_answered_with_the_nearest():
         ("digits", {"validation": 1.5}, "`validation` is 1.5"),
         ("digits", {"test_size": 1797}, "`test_size` is 1797, but there are 1797"),
         ("idx", {}, "dataset `idx` needs the option `root`: text"),
-        ("idx", {"root": "nowhere"}, "`nowhere` has no file `train-images-idx3-ubyte`"),
+        ("idx", {"root": "nowhere", "event": [28, 28]}, "`event` is [28, 28], but IDX images are [1, height, width]"),
+        ("idx", {"root": "nowhere", "pad": 20}, "the images are 28 x 28 already"),
         ("arrays", {"train": "x.csv"}, "must name a `.npy` or `.npz` file"),
         ("arrays", {"train": "nowhere.npy"}, "there is no such file"),
     ],
@@ -304,6 +305,25 @@ def test_idx_without_labels_has_no_y(tmp_path):
     for path in tmp_path.glob("*labels*"):
         path.unlink()
     assert set(open_source("idx", {"root": root}).split("train")) == {"x", "index"}
+
+
+def test_idx_without_files_promises_what_mnist_would(tmp_path):
+    source = open_source("idx", {"root": str(tmp_path), "limit": 20000, "pad": 32, "range": "signed"})
+    fields, splits = source.contract.fields, source.contract.splits
+    assert (fields["x"].event, fields["x"].low, fields["y"].classes) == ((1, 32, 32), -1.0, 10)
+    assert splits == {"train": 20000, "test": 10000}
+    assert source.missing is not None
+    with pytest.raises(BadOption, match="train-images-idx3-ubyte"):
+        source.split("train")
+    assert open_source("idx", {"root": "nowhere", "event": [1, 8, 9]}).contract.fields["x"].event == (1, 8, 9)
+
+
+def test_the_event_of_idx_files_must_be_theirs(tmp_path):
+    root = write_idx(tmp_path)
+    given = {"root": root, "classes": 3}
+    assert open_source("idx", {**given, "event": [1, 4, 3]}).missing is None
+    with pytest.raises(BadOption, match=r"`event` is \[1, 28, 28\], but the images in .* are \[1, 4, 3\]"):
+        open_source("idx", {**given, "event": [1, 28, 28]})
 
 
 def test_an_idx_contract_reads_headers_alone(tmp_path):

@@ -16,13 +16,13 @@ def read(folder):
 
 
 def test_a_resumed_record_forgets_what_came_after_and_what_was_torn(tmp_path):
-    record = Record(tmp_path, 0)
+    record = Record(tmp_path, 0, print)
     for step in (10, 20, 30):
         record.line(step, "fit", {"terms": {"fit/error": float(step)}, "rate": 1.0})
     record.close()
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"run_step": 40, "sta')
-    record = Record(tmp_path, 20)
+    record = Record(tmp_path, 20, print)
     record.line(25, "fit", {"terms": {"fit/error": 25.0}})
     record.close()
     assert [line["run_step"] for line in read(tmp_path)] == [10, 20, 25]

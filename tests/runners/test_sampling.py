@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from blocks.noise import draw, leaf_seed
+from compose.diagnostics import SpecError
 from runners.sampling import evaluating, sample
 from tests.runners.small_system import SmallSystem, train
 
@@ -40,7 +41,7 @@ def test_averages_are_read_where_they_are_asked_for(system):
 def test_options_reach_the_program_and_unknown_ones_are_refused(system):
     at_zero = sample(system, "default", 3, options={"scale": 0.0})
     assert torch.equal(at_zero[0], at_zero[1])
-    with pytest.raises(ValueError, match="has no option `size`; it has scale"):
+    with pytest.raises(SpecError, match="has no option `size`"):
         sample(system, "default", 3, options={"size": 1})
 
 

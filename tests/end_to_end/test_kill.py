@@ -1,0 +1,43 @@
+"""Real kills: the process is shot at random instants, and the same command goes on, as if nothing had been."""
+
+import random
+
+import pytest
+
+from tests.end_to_end.remains import assert_same_remains
+from tests.end_to_end.systems import SYSTEMS
+
+KILLED = -9
+
+
+def file_kill(dice, folder):
+    """Shot just before one of its next changes of a file: within a save, a rename, a removal, a line of the record."""
+    return {"at": [dice.randint(1, 60)], "within": folder}
+
+
+def clock_kill(dice, _folder):
+    return {"stops": [(dice.uniform(0.2, 2.5), 9)]}
+
+
+def endure(forker, spec, folder, kills, dice):
+    """Kill runs of a spec until `kills` have died, resuming each; the folders of all that finished."""
+    finished, died, status = [], 0, KILLED
+    while died < kills or status == KILLED:
+        here = folder / f"run-{len(finished)}"
+        kill = (file_kill, clock_kill)[dice.random() < 0.3](dice, here) if died < kills else {}
+        status, said = forker.run("run", spec, "--out", here, **kill)
+        assert status in (0, KILLED), said
+        died += status == KILLED
+        if status == 0:
+            finished.append(here)
+    return finished
+
+
+@pytest.mark.parametrize(
+    ("system", "kills"),
+    [("vaebm", 15), *(pytest.param(name, 50, marks=pytest.mark.slow) for name in SYSTEMS)],
+)
+def test_a_run_that_is_shot_goes_on_bit_for_bit(system, kills, forker, whole_run, tmp_path):
+    spec, whole = whole_run(system)
+    for folder in endure(forker, spec, tmp_path, kills, random.Random(kills)):
+        assert_same_remains(folder, whole)

@@ -1,0 +1,1 @@
+"""Specs that mean harm, or that an accident made: what reading them may do, and what it may not."""
