@@ -16,14 +16,14 @@ import torch
 from blocks.noise import leaf_seed
 from blocks.types import Field
 from compose.build import Composition
-from compose.checks import check
 from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
-from runners.catalogue import catalogue_of, open_sources
+from runners.catalogue import open_sources
 from runners.datasets import Source
-from runners.evaluate import check_evaluations, evaluate
+from runners.evaluate import evaluate
+from runners.examination import examine
 from runners.folder import RunFolder, choose_folder
 from runners.loop import Intervals
 from runners.progress import Progress
@@ -46,12 +46,6 @@ class Order:
     quiet: bool = False
     plugins: Sequence[Path] = ()
     picture: bytes | None = None
-
-
-def examine(spec: Spec, fields: Mapping[str, Field] | None = None) -> tuple[Composition, list[Finding]]:
-    """The composition of `spec` and all that is wrong with it.   `fields`: of data that the user hands over."""
-    composition, findings = check(spec, catalogue_of(spec, fields))
-    return composition, [*findings, *check_evaluations(composition)]
 
 
 def assemble(composition: Composition, seed: int) -> Executable:

@@ -68,7 +68,7 @@ def _examined(path: Path, settings: Settings) -> "tuple[Sequence[Finding], Mappi
 
     try:
         spec = load_spec(path, settings)
-        from runners.launch import examine
+        from runners.examination import examine
 
         return examine(spec)[1], spec.sources
     except SpecError as error:
