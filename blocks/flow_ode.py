@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
-import torchdiffeq
 from torch import Tensor
 
 from blocks.events import sum_event
@@ -102,6 +101,8 @@ class OdeBijection:
         return (self.field(state[0], t),)
 
     def _solve(self, rate: Callable, start: tuple[Tensor, ...], backwards: bool) -> tuple[Tensor, ...]:
+        import torchdiffeq  # on use: it brings SciPy along
+
         ends = (self.time, 0.0) if backwards else (0.0, self.time)
         times = torch.tensor(ends, dtype=start[0].dtype, device=start[0].device)
         options = {} if self.steps is None else {"grid_constructor": self._grid}

@@ -34,8 +34,8 @@ def load(spec: str | Path | Mapping[str, Any], set: Sequence[str] = ()) -> Spec:
 
 def check(spec: Given, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> list[Finding]:
     """All that is wrong with a spec, warnings too.   `data` and `blocks` as for `run`."""
+    from runners.examination import examine
     from runners.given import with_blocks
-    from runners.launch import examine
 
     loader = _loader(data)
     return examine(with_blocks(_loaded(spec), blocks or {}), loader.contract.fields if loader else None)[1]
@@ -44,8 +44,8 @@ def check(spec: Given, *, data: Iterable[object] | None = None, blocks: Blocks |
 def explain(spec: Given, *, data: Iterable[object] | None = None, blocks: Blocks | None = None) -> str:
     """Stages, terms, which term trains which block, and cost, as text.   Raises SpecError for a spec with errors."""
     from compose.explanation import tables
+    from runners.examination import examine
     from runners.given import with_blocks
-    from runners.launch import examine
 
     loader = _loader(data)
     spec = with_blocks(_loaded(spec), blocks or {})

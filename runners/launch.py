@@ -17,14 +17,14 @@ from torch import Tensor
 from blocks.noise import leaf_seed
 from blocks.types import Field
 from compose.build import Composition
-from compose.checks import check
 from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
-from runners.catalogue import catalogue_of, check_files, open_sources
+from runners.catalogue import open_sources
 from runners.datasets import Source
-from runners.evaluate import check_evaluations, evaluate, rows_of
+from runners.evaluate import evaluate, rows_of
+from runners.examination import examine
 from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, open_rows
 from runners.loop import Intervals
@@ -49,18 +49,6 @@ class Order:
     quiet: bool = False
     plugins: Sequence[Path] = ()
     picture: bytes | None = None
-
-
-def examine(
-    spec: Spec, fields: Mapping[str, Field] | None = None, *, to_run: bool = False
-) -> tuple[Composition, list[Finding]]:
-    """The composition of `spec` and all that is wrong with it.   `fields`: of data that the user hands over.
-
-    Files of data that are not there are a warning, and an error if the spec is `to_run`.
-    """
-    composition, findings = check(spec, catalogue_of(spec, fields))
-    absent = [] if fields is not None else check_files(spec, needed=to_run)
-    return composition, [*findings, *absent, *check_evaluations(composition)]
 
 
 def assemble(composition: Composition, seed: int) -> Executable:

@@ -76,7 +76,8 @@ def _composition(spec: "Spec", named: str) -> "Composition | None":
     """The composition of a spec; its errors are told, and then there is none."""
     from blocks.types import Field
     from compose.cli.messages import complain, count_errors
-    from runners.launch import examine, read_about
+    from runners.examination import examine
+    from runners.launch import read_about
 
     given = read_about(Path(named)).get("fields") if Path(named).is_dir() else None
     fields = {name: Field(**{**held, "event": tuple(held["event"])}) for name, held in (given or {}).items()}

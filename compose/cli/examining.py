@@ -28,7 +28,7 @@ def examined_text(text: str, file: str, settings: Settings, *, to_run: bool = Fa
 
     try:
         spec = parse_spec(text, file, settings)
-        from runners.launch import examine
+        from runners.examination import examine
 
         return examine(spec, to_run=to_run)[1], spec.sources
     except SpecError as error:

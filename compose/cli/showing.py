@@ -54,7 +54,7 @@ def show(
         chosen = chosen or "svg"
         out = Path(f"{spec.name}.{chosen}")
     assert chosen is not None
-    from runners.launch import examine
+    from runners.examination import examine
 
     composition, findings = examine(spec)
     complain(findings, spec.sources)
