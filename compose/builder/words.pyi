@@ -79,7 +79,7 @@ class Words:
     cross_entropy: _Value
     """log sum_j exp l_j - l_y: minus the log probability of class y."""
     descend: _Value
-    """Noise-free dynamics: where the chain ends, a function of where it starts. Source: thesis eq. 5.8."""
+    """Noise-free dynamics: of a value, where its chain ends; of a model, a model. Source: thesis eq. 5.8."""
     divide: _Value
     """a / b, entry by entry."""
     ema: _Value

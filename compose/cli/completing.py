@@ -17,7 +17,7 @@ from compose.cli.commands import Command
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["completion", "library_names", "run_folders", "samplers_of_run", "specs_and_runs"]
+__all__ = ["completion", "fitting", "library_names", "run_folders", "samplers_of_run", "specs_and_runs"]
 
 LIBRARY = Path(__file__).resolve().parents[2] / "specs"
 VARIABLE = "_COMPOSE_COMPLETE"
@@ -47,14 +47,14 @@ def completion(context: click.Context, shell: str) -> None:
 
 def library_names(context: click.Context, parameter: click.Parameter, written: str) -> "list[CompletionItem]":
     """The specs of the library."""
-    return _fitting(written, (path.relative_to(LIBRARY).with_suffix("").as_posix() for path in LIBRARY.rglob("*.yaml")))
+    return fitting(written, (path.relative_to(LIBRARY).with_suffix("").as_posix() for path in LIBRARY.rglob("*.yaml")))
 
 
 def run_folders(context: click.Context, parameter: click.Parameter, written: str) -> "list[CompletionItem]":
     """Folders below this one that hold a run; any folder if there is none."""
     from click.shell_completion import CompletionItem
 
-    return _fitting(written, _runs(Path())) or [CompletionItem(written, type="dir")]
+    return fitting(written, _runs(Path())) or [CompletionItem(written, type="dir")]
 
 
 def specs_and_runs(context: click.Context, parameter: click.Parameter, written: str) -> "list[CompletionItem]":
@@ -63,7 +63,7 @@ def specs_and_runs(context: click.Context, parameter: click.Parameter, written: 
 
     return [
         *library_names(context, parameter, written),
-        *_fitting(written, _runs(Path())),
+        *fitting(written, _runs(Path())),
         CompletionItem(written, type="file"),
     ]
 
@@ -76,10 +76,11 @@ def samplers_of_run(context: click.Context, parameter: click.Parameter, written:
         return []
     below = lines[lines.index("samplers:") + 1 :] if "samplers:" in lines else []
     section = itertools.takewhile(lambda line: line.startswith(" "), below)
-    return _fitting(written, (found[1] for line in section if (found := HEAD.match(line))))
+    return fitting(written, (found[1] for line in section if (found := HEAD.match(line))))
 
 
-def _fitting(written: str, words: Iterable[str]) -> "list[CompletionItem]":
+def fitting(written: str, words: Iterable[str]) -> "list[CompletionItem]":
+    """The words that begin as what is written."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(word) for word in sorted(words) if word.startswith(written)]

@@ -7,14 +7,19 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from blocks.registry import BLOCKS, OPERATORS, Registry
 from compose.cli.commands import Command
+from compose.cli.completing import fitting
 from compose.cli.signatures import Page, page_of
 from compose.diagnostics import SpecError, nearest
 from compose.pages import summaries
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["listing", "show_library", "version"]
 
@@ -29,9 +34,15 @@ NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers", "codes
 WITHOUT_PAGES = ("specs", "codes")
 
 
+def _completed(context: click.Context, parameter: click.Parameter, written: str) -> "list[CompletionItem]":
+    """The names of the sort that stands before."""
+    noun = context.params.get("noun")
+    return fitting(written, _all(noun)) if noun in NOUNS else []
+
+
 @click.command("list", cls=Command, short_help="What a spec may name.")
 @click.argument("noun", type=click.Choice(NOUNS))
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_completed)
 @click.option("as_json", "--json", is_flag=True, help="JSON: name: summary, or with NAME all that there is to say.")
 def listing(noun: str, name: str | None, as_json: bool) -> None:
     """\b
@@ -42,7 +53,7 @@ def listing(noun: str, name: str | None, as_json: bool) -> None:
     compose list specs                       the library
     compose list codes                       every finding; `compose explain G101` shows one
     """
-    found = {"specs": _library, "codes": summaries}.get(noun, lambda: _registered(noun))()
+    found = _all(noun)
     chosen = found if name is None else {known: found[known] for known in _named(noun, name, list(found))}
     if name is not None and noun not in WITHOUT_PAGES:
         pages = [page_of(noun, known) for known in chosen]
@@ -54,6 +65,11 @@ def listing(noun: str, name: str | None, as_json: bool) -> None:
         click.echo("\n".join(_columns([(known, summary) for known, summary in chosen.items()])))
         if name is None and noun not in WITHOUT_PAGES:
             click.echo(f"\n`compose list {noun} NAME` shows the options of one, or of a family", err=True)
+
+
+def _all(noun: str) -> dict[str, str]:
+    """Everything of a sort, with a line on each."""
+    return {"specs": _library, "codes": summaries}.get(noun, lambda: _registered(noun))()
 
 
 def _named(noun: str, name: str, known: list[str]) -> list[str]:

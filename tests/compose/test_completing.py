@@ -50,6 +50,11 @@ def test_commands_and_options_are_completed():
     assert offered("list", "bl") == ["blocks"]
 
 
+def test_names_are_completed_for_list():
+    assert offered("list", "blocks", "flow.real") == ["flow.realnvp"]
+    assert "toy.moons" in offered("list", "data", "toy.")
+
+
 def test_specs_of_the_library_are_completed():
     assert offered("new", "--from", "thesis/glf") == [name for name in library() if name.startswith("thesis/glf")]
     assert "thesis/vae" in offered("diff", "thesis/va")
