@@ -71,10 +71,39 @@ def test_a_run_ends_by_naming_what_it_made_and_what_comes_next(spec_file, tmp_pa
     assert pictures
     assert all((tmp_path / picture).exists() for picture in pictures)
     following = [line.split() for line in shown.split("next:")[1].strip().split("\n")]
-    assert [words[0] for words in following] == ["compose", "tensorboard", "compose"]
-    assert main(following[0][1:]) == 0
-    assert main(following[2][1:]) == 0
+    assert [words[1] for words in following if words[0] == "compose"] == ["sample", "sample", "sample", "eval", "run"]
+    assert all(main(words[1:]) == 0 for words in following if words[0] == "compose")
     assert (tmp_path / "runs" / "little" / "seed-0-2").is_dir()
+
+
+TWO = SPEC.replace(
+    "samplers:", "  - {name: second, steps: 4, minimize: {again: -flow.log_prob(x)}}\nsamplers:"
+).replace("  doubled: scaled\n", "  pair:\n    a: ~flow\n    out: record(before=a, after=2 * a)\n")
+
+
+def test_stages_are_counted_parts_of_samplers_shown_and_the_users_settings_kept(tmp_path, capsys):
+    (tmp_path / "two.yaml").write_text(TWO)
+    words = ["run", str(tmp_path / "two.yaml"), "--out", str(tmp_path / "run"), "--seed", "3"]
+    assert main([*words, "--set", "data.size=150", "--set", "stages.0.steps=5"]) == 0
+    shown = capsys.readouterr()
+    assert re.search(r"^stage 1 of 2, stage1: 5/5 steps  \S+ steps/s  in 0:0\d  nll \S+$", shown.err, re.MULTILINE)
+    assert "stage 2 of 2, second: 4/4 steps" in shown.err
+    pictures = [Path(name).name for name in re.findall(r"^samples +(\S+)$", shown.out, re.MULTILINE)]
+    assert pictures == [f"{label}-00000009.png" for label in ("default", "pair.after", "pair.before", "wide")]
+    (again,) = re.findall(r"compose run .*", shown.out)
+    assert "--set data.size=150 --set run.seed=3 --set stages.0.steps=10 --fresh" in again
+
+
+def test_a_run_without_samplers_or_metrics_offers_neither(tmp_path, capsys):
+    path = tmp_path / "none.yaml"
+    path.write_text(SPEC[: SPEC.index("samplers:")])
+    assert main(["run", str(path), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    assert "samples" not in capsys.readouterr().out
+    assert main(["run", str(path), "--out", str(tmp_path / "run")]) == 0  # finished: says the same again
+    shown = capsys.readouterr().out
+    assert "compose sample" not in shown
+    assert "compose eval" not in shown
+    assert "tensorboard" in shown
 
 
 def test_the_same_command_finds_a_finished_run_finished(spec_file, trained, capsys):
