@@ -180,6 +180,6 @@ def _compare(operator: Comparison, left: Given, right: Given) -> Value:
 def plain(value: Any) -> Any:  # noqa: ANN401  whatever a spec may hold
     """The plain data that a value is: a number, a truth value, or the text of an expression."""
     expression = expression_of(value)
-    if isinstance(expression, Negative) and isinstance(expression.operand, Number):
+    if isinstance(expression, Negative) and isinstance(expression.operand, Number) and expression.operand.value > 0:
         return -expression.operand.value
     return expression.value if isinstance(expression, Number | Boolean) else unparse(expression)

@@ -47,6 +47,12 @@ def test_the_program_of_any_spec_builds_it(data):
     assert built(source).hash() == spec.hash(), f"{source}\n{dump_yaml(spec)}"
 
 
+@pytest.mark.parametrize("term", ["-0", "-0.0", "-1", "--1", "0", "2 * 3", "~2", "-(0) + x"])
+def test_a_term_of_numbers_is_kept_as_it_is_written(term):
+    spec = parse_spec(f'compose: 1\nstages:\n  - steps: 1\n    minimize:\n      a: "{term}"\n')
+    assert built(to_python(spec)).hash() == spec.hash()
+
+
 @given(EXPRESSIONS)
 @settings(max_examples=200, deadline=None)
 def test_the_python_of_any_expression_builds_it(expression):
