@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,9 @@ PAGES = sorted(path for path in DOCS.rglob("*.md") if not {"_build", "reference"
 
 def fenced(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+STEP = re.compile(r"^```yaml file=(\S+)\n(.*?)^```$|^\$ compose (.*?)(?:  # status (\d))?$", re.MULTILINE | re.DOTALL)
 
 
 def named(page):
@@ -81,6 +86,19 @@ def test_the_page_on_python_runs(tmp_path, monkeypatch):
         exec(text, names)
     assert names["images"].shape == (16, 1, 8, 8)
     assert names["run"].finished
+
+
+def test_the_tutorial_can_be_followed_to_the_letter(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    steps = STEP.findall((DOCS / "tutorial.md").read_text(encoding="utf-8"))
+    assert len(steps) > 15
+    for file, text, words, status in steps:
+        if file:
+            Path(file).write_text(text)
+        else:
+            assert main(shlex.split(words)) == int(status or 0), (words, capsys.readouterr().err)
+    assert Path("mine.svg").exists()
+    assert "flow.realnvp" in Path("typo.yaml").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
