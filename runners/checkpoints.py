@@ -22,7 +22,7 @@ from torch import Tensor
 
 from runners.state import RunFailed
 
-__all__ = ["Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "write_atomically",
+__all__ = ["Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "tidy", "write_atomically",
            "write_checkpoint"]  # fmt: skip
 
 FORMAT = 1
@@ -52,8 +52,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Pat
     final = folder / f"step-{checkpoint.step:08d}"
     beside = folder / f".{final.name}.partial"
     folder.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.glob(".*.partial"):
-        shutil.rmtree(left_over)
+    _remove_partial(folder)
     try:
         _write_files(beside, checkpoint)
         if final.exists():
@@ -63,8 +62,17 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Pat
         shutil.rmtree(beside, ignore_errors=True)
         raise
     _force(folder)
-    _remove_all_but([path for path in checkpoint_paths(folder) if _step(path) <= checkpoint.step][-max(keep, 1) :])
+    tidy(folder, checkpoint.step, keep)
     return final
+
+
+def tidy(folder: Path, step: int, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints up to `step`, and what a kill left half written or half removed."""
+    kept = [path for path in checkpoint_paths(folder) if _step(path) <= step][-max(keep, 1) :]
+    _remove_partial(folder)
+    for path in folder.glob("step-*"):
+        if NAME.fullmatch(path.name) and path not in kept:
+            _remove(path)
 
 
 def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
@@ -158,10 +166,9 @@ def _seal(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def _remove_all_but(kept: list[Path]) -> None:
-    for path in kept[0].parent.glob("step-*"):
-        if NAME.fullmatch(path.name) and path not in kept:
-            _remove(path)
+def _remove_partial(folder: Path) -> None:
+    for left_over in folder.glob(".*.partial"):
+        shutil.rmtree(left_over)
 
 
 def _remove(path: Path) -> None:

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from blocks.types import Field
-from runners.checkpoints import read_latest, write_atomically
+from runners.checkpoints import read_latest, tidy, write_atomically
 from runners.folder import RunFolder, Status
 from runners.gallery import Gallery
 from runners.logs import Record
@@ -218,6 +218,8 @@ def _train(
         with _written(home):
             record = Record(home.path, state.run_step, progress.say)
             home.say("running", facts)
+            if restored is not None:  # a kill within the last save may have left what no further save would remove
+                tidy(home.checkpoints, state.run_step, options.intervals.keep)
         try:
             gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
             if shown.picture is not None:

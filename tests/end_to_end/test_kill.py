@@ -35,7 +35,7 @@ def endure(forker, spec, folder, kills, dice):
 
 @pytest.mark.parametrize(
     ("system", "kills"),
-    [("vaebm", 15), *(pytest.param(name, 50, marks=pytest.mark.slow) for name in SYSTEMS)],
+    [("vaebm", 15), *(pytest.param(name, 13, marks=pytest.mark.slow) for name in SYSTEMS)],
 )
 def test_a_run_that_is_shot_goes_on_bit_for_bit(system, kills, forker, whole_run, tmp_path):
     spec, whole = whole_run(system)

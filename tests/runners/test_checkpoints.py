@@ -119,6 +119,15 @@ def test_what_a_kill_left_half_removed_is_removed(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001", "step-00000003"]
 
 
+def test_a_kill_after_the_last_save_leaves_nothing_to_a_run_that_goes_on(tmp_path):
+    for step in (1, 2, 3):
+        write_checkpoint(tmp_path, some(step), keep=3)
+    (tmp_path / "step-00000002" / "manifest.json").unlink()
+    (tmp_path / ".step-00000004.partial").mkdir()
+    checkpoints.tidy(tmp_path, 3, keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000003"]
+
+
 def test_a_damaged_checkpoint_of_a_later_step_takes_no_place_of_a_good_one(tmp_path):
     for step in (1, 2, 9):
         path = write_checkpoint(tmp_path, some(step), keep=3)
