@@ -13,14 +13,18 @@ __all__ = ["closest", "distance", "likely", "nearest", "sole"]
 
 SEPARATORS = "./"  # of a family and its member: `flow.realnvp`, `thesis/glf`
 CASE, HABIT, MEMBER, PART, SECOND = 0.2, 0.3, 0.4, 1.5, 0.8  # what a difference of that sort counts, in letters
+UNLIKE = 32  # letters
 START = 0.1  # mistakes in the first letter are rare
 
 
 def distance(first: str, second: str) -> int:
     """The least number of edits of one letter, or of two neighbours exchanged, from `first` to `second`.
 
+    Of words whose lengths differ by more than `UNLIKE`, that difference: neither is a misspelling of the other.
     Source: Damerau 1964, in the form that edits no part twice (optimal string alignment).
     """
+    if abs(len(first) - len(second)) > UNLIKE:
+        return abs(len(first) - len(second))
     before: list[int] = []
     row = list(range(len(second) + 1))
     for i, a in enumerate(first, 1):

@@ -28,8 +28,8 @@ from runners.examination import examine
 from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, open_rows
 from runners.loop import Intervals
-from runners.pictures import POINTS
 from runners.progress import Progress
+from runners.rows import POINTS
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
 from runners.state import RunFailed

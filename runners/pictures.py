@@ -17,19 +17,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from blocks.types import Field, Size
+from blocks.types import Field
 from runners.checkpoints import write_atomically
+from runners.rows import PATHS, is_image, is_point
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["POINTS", "draw_grid", "draw_paths", "draw_points", "field_like", "picture_of", "png_size",
-           "rows_of_picture", "save_picture"]  # fmt: skip
+__all__ = ["draw_grid", "draw_paths", "draw_points", "field_like", "picture_of", "png_size",
+           "save_picture"]  # fmt: skip
 
 PADDING = 2  # pixels between two images of a grid
 SMALLEST = 512  # pixels: smaller grids are enlarged by a whole factor
 WIDEST = 12  # images of one path side by side: of a longer one, as many at equal distances
-IMAGES, POINTS, LINES, PATHS = 64, 2000, 8, 64  # rows that fill a picture
 
 
 def picture_of(value: Tensor, field: Field | None, reference: Tensor | None = None, fold: int = 1) -> bytes | None:
@@ -39,38 +39,19 @@ def picture_of(value: Tensor, field: Field | None, reference: Tensor | None = No
     more than one they are a path. `reference`: points to show beneath, the data.
     """
     value = value.detach().float().cpu()
-    if fold > 1 and (_is_image(value.shape[1:]) or _is_point(value.shape[1:])):
+    if fold > 1 and (is_image(value.shape[1:]) or is_point(value.shape[1:])):
         value = value[: len(value) // fold * fold].unflatten(0, (-1, fold))
     event = value.shape[1:]
-    if _is_image(event) or _is_image(event[1:]):
+    if is_image(event) or is_image(event[1:]):
         low, high = (field.low, field.high) if field else (None, None)
         columns = None
         if event[3:]:
             shown = torch.linspace(0, event[0] - 1, min(WIDEST, event[0])).round().long()
             value, columns = value[:, shown].flatten(0, 1), len(shown)
         return draw_grid(value, 0.0 if low is None else low, 1.0 if high is None else high, columns)
-    if _is_point(event):
+    if is_point(event):
         return draw_points(value, reference)
-    return draw_paths(value, reference) if _is_point(event[1:]) else None
-
-
-def rows_of_picture(event: Size, fold: int = 1) -> int | None:
-    """How many rows fill the picture of an event, `fold` of whose values belong to one row; None if it has none."""
-    if _is_image(event):
-        return IMAGES if fold == 1 else LINES
-    if _is_point(event):
-        return POINTS if fold == 1 else PATHS
-    if _is_image(event[1:]):
-        return LINES
-    return PATHS if _is_point(event[1:]) else None
-
-
-def _is_image(event: Size) -> bool:
-    return len(event) == 3 and event[0] in (1, 3)
-
-
-def _is_point(event: Size) -> bool:
-    return tuple(event) == (2,)
+    return draw_paths(value, reference) if is_point(event[1:]) else None
 
 
 def field_like(value: Tensor, fields: Mapping[str, Field]) -> tuple[str, Field] | None:

@@ -12,7 +12,7 @@ from compose.graph import Tensor as TensorType
 from compose.options import unknown_sampler_option
 from compose.program import CompiledSampler
 from runners.inputs import Inputs, moved
-from runners.pictures import IMAGES, rows_of_picture
+from runners.rows import IMAGES, rows_of_picture
 from runners.state import Executable
 
 __all__ = ["default_count", "draw_rows", "evaluating", "folds_of", "sample"]

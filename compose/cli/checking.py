@@ -91,7 +91,11 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
         for file in (sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES) if path.is_dir() else [path])
     ]
     if not found:
-        raise click.UsageError(f"no spec lies in {', '.join(map(str, paths))}")
+        from compose.cli.messages import bad_request
+        from compose.diagnostics import SpecError
+
+        cause = f"no spec lies in {', '.join(map(str, paths))}"
+        raise SpecError([bad_request(cause, f"name a spec, or a folder with files in {', '.join(SUFFIXES)}")])
     return list(dict.fromkeys(found))
 
 

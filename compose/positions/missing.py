@@ -16,6 +16,7 @@ KEY = re.compile(r"(?P<lead>\s*(?:- +)*)(?P<key>[A-Za-z_]\w*(?:\([^()]*\))?)(?P<
 COMMENT = re.compile(r"(^|\s)#.*")
 COLON = re.compile(r":(?=\s|$)")
 CLOSING = {"}": "{", "]": "["}
+FOREIGN = ("//", "/*")  # comments of another language: no value is written so
 
 
 def missing_sign(source: Source, at: int, flow: bool, problem: MarkedYAMLError, offset: int) -> Finding | None:
@@ -85,7 +86,7 @@ def _comma(source: Source, at: int) -> Finding | None:
         at = text.rindex(words[-1], begin, at)
     before = len(text[:at].rstrip())
     word = re.match(r"[^\s,:{}\[\]]+|.", text[at:])
-    if before == at or word is None or source.span(before, at).line != source.span(at, at).line:
+    if before == at or word is None or word[0].startswith(FOREIGN) or _lines_differ(source, before, at):
         return None
     return no_comma(
         source.span(at, at + word.end()),
@@ -93,6 +94,10 @@ def _comma(source: Source, at: int) -> Finding | None:
         source.span(before - 1, before),
         (Edit(source.span(before, before), ","),),
     )
+
+
+def _lines_differ(source: Source, first: int, second: int) -> bool:
+    return source.span(first, second).line != source.span(second, second).line
 
 
 def _unopened(source: Source, at: int) -> Finding | None:

@@ -24,7 +24,9 @@ def test_a_signal_leaves_one_whole_checkpoint_and_its_status(at, number, status,
     left, said = forker.run("run", spec, "--out", tmp_path / "run", at=[at], signal=number, within=tmp_path)
     assert left == status, said
     assert said.endswith("stopped, and saved; the same command goes on from there\n")
-    assert f"at step {whole_checkpoint(tmp_path / 'run').step}" in forker.run("run", spec, "--out", tmp_path / "run")[1]
+    assert (
+        f"after step {whole_checkpoint(tmp_path / 'run').step}" in forker.run("run", spec, "--out", tmp_path / "run")[1]
+    )
     assert_same_remains(tmp_path / "run", whole)
 
 

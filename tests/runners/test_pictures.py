@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from blocks.types import Field
-from runners.pictures import draw_grid, field_like, picture_of, png_size, rows_of_picture, save_picture
+from runners.pictures import draw_grid, field_like, picture_of, png_size, save_picture
+from runners.rows import rows_of_picture
 
 
 def opened(png):
