@@ -26,7 +26,11 @@ __all__ = ["run"]
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, as `--set run.seed=N`.")
 @with_plugins
 @click.option("--quiet", is_flag=True, help="Say nothing while training.")
-@click.option("--smoke", is_flag=True, help="One step of every update, one draw of every sampler, nothing kept.")
+@click.option(
+    "--smoke",
+    is_flag=True,
+    help="One step of every update, one draw of every sampler, saved and loaded; nothing is kept.",
+)
 def run(
     spec_file: Path, settings: Settings, out: Path | None, fresh: bool, seed: int | None, plugins: tuple[Path, ...],
     quiet: bool, smoke: bool,
@@ -55,10 +59,9 @@ def run(
         tell(f"{spec_file}: {errors} error{'s' * (errors > 1)}; nothing was run")
         return 2
     if smoke:
-        with tempfile.TemporaryDirectory(prefix="compose-smoke-") as folder:
-            status, _ = _train(composition, Order(out=Path(folder) / "run", quiet=True))
+        status = _smoke(composition)
         if not status:
-            tell(f"{spec_file}: every update stepped, every sampler drew")
+            tell(f"{spec_file}: every update stepped, every sampler drew, and what was saved was loaded")
         return status
     status, done = _train(composition, Order(out, fresh, quiet, plugins))
     if done is not None:
@@ -67,6 +70,19 @@ def run(
         say_what_was_made(done)
         if not quiet:
             click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in commands_next(done, spec_file, asked, plugins)))
+    return status
+
+
+def _smoke(composition: "Composition") -> int:
+    """Train a shortened spec into a folder that is gone afterwards, load what it saved, and draw from that."""
+    from runners.launch import Order, reopen
+
+    with tempfile.TemporaryDirectory(prefix="compose-smoke-") as folder:
+        status, done = _train(composition, Order(out=Path(folder) / "run", quiet=True))
+        if done is not None:
+            again = reopen(done.folder).run
+            for name in [name for name in done.spec.samplers if not again.reads(name)]:
+                again.sample(name, 2)
     return status
 
 
