@@ -4,7 +4,6 @@ import json
 import math
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,11 +12,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.thesis.claims import TABLES, Ordering, Row, Table
+from benchmarks.thesis.gallery import picture_lines
 
 __all__ = ["write_report"]
 
 HERE = Path(__file__).parent
-SAMPLES = ("default", "before", "before_after.before", "before_after.after")
 COMMAND = "python -m benchmarks.thesis.toy"
 
 Figures = Mapping[str, Mapping[int, Mapping[str, float]]]
@@ -32,13 +31,21 @@ def read_figures(runs: Path, specs: Sequence[str], seeds: Sequence[int]) -> Figu
             about = runs / Path(spec).name / f"seed-{seed}" / "run.json"
             facts = json.loads(about.read_text()) if about.exists() else {}
             if facts.get("status") == "finished":
-                found.setdefault(spec, {})[seed] = {**facts.get("metrics", {}), **_minutes(about.parent)}
+                beside = _minutes(about.parent) | _errors(about.parent)
+                found.setdefault(spec, {})[seed] = {**facts.get("metrics", {}), **beside}
     return found
 
 
 def _minutes(folder: Path) -> dict[str, float]:
     kept = folder / "minutes.json"
     return {"minutes": json.loads(kept.read_text())} if kept.exists() else {}
+
+
+def _errors(folder: Path) -> dict[str, float]:
+    """The standard error of each figure that has one, as "figure.error"."""
+    kept = folder / "evaluation.json"
+    measured = json.loads(kept.read_text())["metrics"] if kept.exists() else {}
+    return {f"{name}.error": one["error"] for name, one in measured.items() if one["error"] is not None}
 
 
 def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes: float) -> Path:
@@ -53,11 +60,11 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
         f"The runs took {_total(figures):.0f} minutes of one core in all; this call {minutes:.0f} minutes.",
         "",
         "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, of a "
-        "larger system (each spec says by how much). The systems and their settings are the files in `specs/`.",
+        "larger system (each spec says by how much). The systems and their settings are the files in `specs/`. "
+        "Pictures are of the first seed.",
     ]
     for table in TABLES:
-        lines += ["", *_table(table, figures)]
-    lines += ["", "## Pictures of the first seed", "", *_pictures(runs, specs, seeds[0])]
+        lines += ["", *_table(table, figures), *picture_lines(table.rows, runs, seeds[0], HERE / "pictures")]
     path = HERE / "toy.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -107,21 +114,6 @@ def _spread(spec: str, name: str, figures: Figures) -> str:
 
 def _total(figures: Figures) -> float:
     return sum(held.get("minutes", 0.0) for seeds in figures.values() for held in seeds.values())
-
-
-def _pictures(runs: Path, specs: Sequence[str], seed: int) -> list[str]:
-    folder = HERE / "pictures"
-    folder.mkdir(exist_ok=True)
-    lines = []
-    for spec in specs:
-        name = Path(spec).name
-        for sampler in SAMPLES:
-            drawn = sorted((runs / name / f"seed-{seed}" / "samples").glob(f"{sampler}-[0-9]*.png"))
-            if drawn:
-                kept = folder / f"{name}.{sampler}.png"
-                shutil.copyfile(drawn[-1], kept)
-                lines.append(f"- [{name}: {sampler}](pictures/{kept.name})")
-    return lines
 
 
 def _commit() -> str:
