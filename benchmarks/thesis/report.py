@@ -5,7 +5,6 @@ import math
 import os
 import platform
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
     lines = [
         "# The thesis at a small scale",
         "",
-        f"Made by `{COMMAND}` at commit {_commit()}: seeds {', '.join(map(str, seeds))}, "
+        f"Made by `{COMMAND}` at commit {_commits(runs)}: seeds {', '.join(map(str, seeds))}, "
         f"{made} of {len(specs) * len(seeds)} runs finished, on {_machine()}. "
         f"The runs took {_total(figures):.0f} minutes of one core in all; this call {minutes:.0f} minutes.",
         "",
@@ -72,8 +71,8 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
 
 def _table(table: Table, figures: Figures) -> list[str]:
     lines = [f"## {table.title}", ""]
-    lines += ["| system | " + " | ".join(table.columns) + " | minutes a run |"]
-    lines += ["| --- |" + " --- |" * (len(table.columns) + 1)]
+    lines += ["| system | " + " | ".join(table.columns) + " | seeds | minutes a run |"]
+    lines += ["| --- |" + " --- |" * (len(table.columns) + 2)]
     lines += [_row(row, figures) for row in table.rows]
     lines += ["", "| claim | better | worse | holds |", "| --- | --- | --- | --- |"] if table.orderings else []
     lines += [_judged(ordering, figures) for ordering in table.orderings]
@@ -82,7 +81,11 @@ def _table(table: Table, figures: Figures) -> list[str]:
 
 def _row(row: Row, figures: Figures) -> str:
     cells = [f"{_spread(row.spec, name, figures)}{f' ({thesis})' if thesis else ''}" for name, thesis in row.figures]
-    return f"| {row.label} | " + " | ".join([*cells, _spread(row.spec, "minutes", figures)]) + " |"
+    return (
+        f"| {row.label} | "
+        + " | ".join([*cells, str(len(figures.get(row.spec, {}))), _spread(row.spec, "minutes", figures)])
+        + " |"
+    )
 
 
 def _judged(ordering: Ordering, figures: Figures) -> str:
@@ -116,11 +119,10 @@ def _total(figures: Figures) -> float:
     return sum(held.get("minutes", 0.0) for seeds in figures.values() for held in seeds.values())
 
 
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"
+def _commits(runs: Path) -> str:
+    """The commits that the finished runs were made at, each as it was kept beside its run."""
+    kept = {path.read_text().strip() for path in runs.glob("*/seed-*/commit.txt")}
+    return ", ".join(sorted(kept)) or "unknown"
 
 
 def _machine() -> str:

@@ -9,6 +9,7 @@ resumes from its checkpoint.
 import argparse
 import json
 import os
+import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -80,6 +81,7 @@ def train_one(spec_name: str, seed: int, runs: Path) -> str:
     _keep_errors(spec_name, made, folder)
     minutes = (time.monotonic() - start) / 60
     (folder / "minutes.json").write_text(json.dumps(minutes))
+    (folder / "commit.txt").write_text(_commit())
     figures = "  ".join(f"{name} {value:.4g}" for name, value in made.about.get("metrics", {}).items())
     return f"{minutes:.1f} minutes  {figures}"
 
@@ -97,6 +99,13 @@ def _keep_errors(spec_name: str, made: "Run", folder: Path) -> None:
     )
     plain = {name: {"value": one.value, "error": one.error} for name, one in found.items()}
     (folder / "evaluation.json").write_text(json.dumps({"split": "test", "metrics": plain}, indent=1))
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=LIBRARY, capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
