@@ -56,7 +56,7 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
         "",
         f"Made by `{COMMAND}` at commit {_commits(runs)}: seeds {', '.join(map(str, seeds))}, "
         f"{made} of {len(specs) * len(seeds)} runs finished, on {_machine()}. "
-        f"The runs took {_total(figures):.0f} minutes of one core in all; this call {minutes:.0f} minutes.",
+        f"The runs took {_total(figures):.0f} minutes of wall clock, added up; this call {minutes:.0f} minutes.",
         "",
         "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, of a "
         "larger system (each spec says by how much). The systems and their settings are the files in `specs/`. "
