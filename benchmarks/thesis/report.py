@@ -4,20 +4,18 @@ import json
 import math
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from benchmarks.thesis.claims import TABLES, Ordering, Row, Table
+from benchmarks.thesis.gallery import picture_lines
 
 __all__ = ["write_report"]
 
 HERE = Path(__file__).parent
-SAMPLES = ("default", "before", "before_after.before", "before_after.after")
 COMMAND = "python -m benchmarks.thesis.toy"
 
 Figures = Mapping[str, Mapping[int, Mapping[str, float]]]
@@ -32,13 +30,21 @@ def read_figures(runs: Path, specs: Sequence[str], seeds: Sequence[int]) -> Figu
             about = runs / Path(spec).name / f"seed-{seed}" / "run.json"
             facts = json.loads(about.read_text()) if about.exists() else {}
             if facts.get("status") == "finished":
-                found.setdefault(spec, {})[seed] = {**facts.get("metrics", {}), **_minutes(about.parent)}
+                beside = _minutes(about.parent) | _errors(about.parent)
+                found.setdefault(spec, {})[seed] = {**facts.get("metrics", {}), **beside}
     return found
 
 
 def _minutes(folder: Path) -> dict[str, float]:
     kept = folder / "minutes.json"
     return {"minutes": json.loads(kept.read_text())} if kept.exists() else {}
+
+
+def _errors(folder: Path) -> dict[str, float]:
+    """The standard error of each figure that has one, as "figure.error"."""
+    kept = folder / "evaluation.json"
+    measured = json.loads(kept.read_text())["metrics"] if kept.exists() else {}
+    return {f"{name}.error": one["error"] for name, one in measured.items() if one["error"] is not None}
 
 
 def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes: float) -> Path:
@@ -48,16 +54,16 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
     lines = [
         "# The thesis at a small scale",
         "",
-        f"Made by `{COMMAND}` at commit {_commit()}: seeds {', '.join(map(str, seeds))}, "
+        f"Made by `{COMMAND}` at commit {_commits(runs)}: seeds {', '.join(map(str, seeds))}, "
         f"{made} of {len(specs) * len(seeds)} runs finished, on {_machine()}. "
-        f"The runs took {_total(figures):.0f} minutes of one core in all; this call {minutes:.0f} minutes.",
+        f"The runs took {_total(figures):.0f} minutes of wall clock, added up; this call {minutes:.0f} minutes.",
         "",
         "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, of a "
-        "larger system (each spec says by how much). The systems and their settings are the files in `specs/`.",
+        "larger system (each spec says by how much). The systems and their settings are the files in `specs/`. "
+        "Pictures are of the first seed.",
     ]
     for table in TABLES:
-        lines += ["", *_table(table, figures)]
-    lines += ["", "## Pictures of the first seed", "", *_pictures(runs, specs, seeds[0])]
+        lines += ["", *_table(table, figures), *picture_lines(table.rows, runs, seeds[0], HERE / "pictures")]
     path = HERE / "toy.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -65,8 +71,8 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
 
 def _table(table: Table, figures: Figures) -> list[str]:
     lines = [f"## {table.title}", ""]
-    lines += ["| system | " + " | ".join(table.columns) + " | minutes a run |"]
-    lines += ["| --- |" + " --- |" * (len(table.columns) + 1)]
+    lines += ["| system | " + " | ".join(table.columns) + " | seeds | minutes a run |"]
+    lines += ["| --- |" + " --- |" * (len(table.columns) + 2)]
     lines += [_row(row, figures) for row in table.rows]
     lines += ["", "| claim | better | worse | holds |", "| --- | --- | --- | --- |"] if table.orderings else []
     lines += [_judged(ordering, figures) for ordering in table.orderings]
@@ -75,7 +81,11 @@ def _table(table: Table, figures: Figures) -> list[str]:
 
 def _row(row: Row, figures: Figures) -> str:
     cells = [f"{_spread(row.spec, name, figures)}{f' ({thesis})' if thesis else ''}" for name, thesis in row.figures]
-    return f"| {row.label} | " + " | ".join([*cells, _spread(row.spec, "minutes", figures)]) + " |"
+    return (
+        f"| {row.label} | "
+        + " | ".join([*cells, str(len(figures.get(row.spec, {}))), _spread(row.spec, "minutes", figures)])
+        + " |"
+    )
 
 
 def _judged(ordering: Ordering, figures: Figures) -> str:
@@ -109,26 +119,10 @@ def _total(figures: Figures) -> float:
     return sum(held.get("minutes", 0.0) for seeds in figures.values() for held in seeds.values())
 
 
-def _pictures(runs: Path, specs: Sequence[str], seed: int) -> list[str]:
-    folder = HERE / "pictures"
-    folder.mkdir(exist_ok=True)
-    lines = []
-    for spec in specs:
-        name = Path(spec).name
-        for sampler in SAMPLES:
-            drawn = sorted((runs / name / f"seed-{seed}" / "samples").glob(f"{sampler}-[0-9]*.png"))
-            if drawn:
-                kept = folder / f"{name}.{sampler}.png"
-                shutil.copyfile(drawn[-1], kept)
-                lines.append(f"- [{name}: {sampler}](pictures/{kept.name})")
-    return lines
-
-
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"
+def _commits(runs: Path) -> str:
+    """The commits that the finished runs were made at, each as it was kept beside its run."""
+    kept = {path.read_text().strip() for path in runs.glob("*/seed-*/commit.txt")}
+    return ", ".join(sorted(kept)) or "unknown"
 
 
 def _machine() -> str:
