@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show(sys.stderr)
         return 2
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):  # click makes the one of the other, where it stands
         click.echo("stopped", err=True)
         return 130
     except SpecError as error:
