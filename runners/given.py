@@ -72,6 +72,8 @@ def open_rows(path: Path, fields: Mapping[str, Field]) -> Source:
     """
     if not path.is_file():
         raise SpecError([bad_rows(f"there is no file {path}", fields)])
+    if path.suffix not in (".npy", ".npz"):
+        raise SpecError([bad_rows(f"{path} is no array: its name ends neither in .npy nor in .npz", fields)])
     try:
         source = open_source("arrays", {"train": str(path)})
     except ValueError as error:
