@@ -45,7 +45,7 @@ TERMS = {  # spec -> stage, update, term -> equation
         (0, 0, "r1"): "γ/2 ‖∇_{x_{t−1}} D‖²",
         (0, 1, "adversarial"): "softplus(−D(x̃, x_t, t))",
     },
-    "zoo/ddpm_gaussians25": {(0, 0, "simple"): "‖ε − G(x_t, t)‖²"},
+    "zoo/ddpm_gaussians25": {(0, 0, "simple"): "‖ε − G(focus x_t, t)‖²"},
     "zoo/wgan_gp_gaussians25": {(0, 0, "gradient_penalty"): "penalty (slope − 1)²"},
 }
 MODELS = {
@@ -63,6 +63,9 @@ WHERE = {
     ("zoo/wgan_gp_gaussians25", 0): "between = x + u (x̃ − x)",
     ("zoo/ddpm_gaussians25", 0): "x_t = α_t x + σ_t ε",
 }
+SETTINGS = {  # numbers that stand in what is expected, and that tuning may change in the library
+    "thesis/vaebm_gaussians25": ["params.latent=20", "params.chain=20", "params.eta=0.05"],
+}
 KATEX = (  # katex.org/docs/supported.html
     "alpha beta gamma delta epsilon eta theta lambda mu sigma phi psi tau nabla int sum prod sim propto mid in cdot "
     "ldots times log min max sin cos tanh frac sqrt hat tilde bar dot mathrm mathbb mathcal lfloor rfloor leq geq quad"
@@ -74,7 +77,8 @@ def compositions():
     made = {}
 
     def of(name):
-        return made.setdefault(name, examine(load_spec(ROOT / "specs" / f"{name}.yaml"))[0])
+        spec = load_spec(ROOT / "specs" / f"{name}.yaml", SETTINGS.get(name, ()))
+        return made.setdefault(name, examine(spec)[0])
 
     return of
 

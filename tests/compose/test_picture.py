@@ -102,8 +102,9 @@ def test_stopped_gradients_are_red_with_a_bar_and_frozen_calls_blue_and_dashed(c
 def test_a_loop_holds_its_body_and_says_its_steps(compositions):
     energy = panels(compositions["thesis/vaebm_gaussians25"])[1]
     [loop] = [box for box in energy.boxes.values() if box.inside is not None]
-    assert loop.text == "Langevin dynamics, 20 steps of 0.05"
-    assert "energy(4 * decoder(…).at(x))" in {box.text for box in loop.inside.boxes.values()}
+    values = compositions["thesis/vaebm_gaussians25"].spec.values
+    assert loop.text == f"Langevin dynamics, {values['chain']} steps of {values['eta']}"
+    assert f"energy({values['focus']} * decoder(…).at(x))" in {box.text for box in loop.inside.boxes.values()}
     assert loop.state == "", "its energy is a constant there"
     [descent] = [b for b in panels(compositions["thesis/short_run_generator_loss"])[0].boxes.values() if b.inside]
     assert descent.state == "trained", "the gradient of the generator's loss comes through"
