@@ -20,7 +20,7 @@ from compose.spec.writing import to_data
 from runners.checkpoints import write_atomically
 from runners.state import RunFailed
 
-__all__ = ["RunFolder", "Status", "check_folder", "choose_folder", "identity"]
+__all__ = ["RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
 
 BEFORE_A_RUN = {"lock", "spec.yaml"}
 """What a folder may hold that is no run yet: a process ended between the lock and the first `run.json`."""
@@ -144,3 +144,13 @@ def another_spec(folder: Path, differences: list[Change]) -> Finding:
 
 
 SHOWN = 8  # differences that are shown
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What `run.json` of a folder says.   Raises RunFailed if the folder is no run."""
+    if not folder.is_dir():
+        raise RunFailed(f"there is no folder {folder}")
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        raise RunFailed(f"{folder} is no run folder: it has no readable run.json") from None

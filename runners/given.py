@@ -7,6 +7,7 @@ folder: whoever opens the run hands them over again.
 import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -16,7 +17,7 @@ from compose.diagnostics import Finding, SpecError, finding, nearest
 from compose.spec import Spec
 from runners.datasets import Source, open_source
 
-__all__ = ["check_handed_over", "handed_data", "open_rows", "register", "with_blocks"]
+__all__ = ["check_handed_over", "handed_data", "handed_fields", "open_rows", "register", "with_blocks"]
 
 PREFIX = "given"
 
@@ -63,6 +64,12 @@ def check_handed_over(spec: Spec, folder: Path) -> None:
     absent = [name for name, block in spec.blocks.items() if block.kind == f"{PREFIX}.{name}" not in known]
     if absent:
         raise SpecError([handed_blocks(folder, absent)])
+
+
+def handed_fields(about: Mapping[str, Any]) -> dict[str, Field] | None:
+    """The fields of data that were handed over from Python, as `run.json` records them; None if none were."""
+    held = about.get("fields") or {}
+    return {name: Field(**{**field, "event": tuple(field["event"])}) for name, field in held.items()} or None
 
 
 def open_rows(path: Path, fields: Mapping[str, Field]) -> Source:

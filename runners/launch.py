@@ -4,7 +4,6 @@ examine(spec) -> composition, findings        assemble(composition) -> executabl
 train(spec, composition, ...) -> Run          reopen(folder) -> Run
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,16 +25,15 @@ from runners.datasets import Source
 from runners.evaluate import evaluate, rows_of
 from runners.examination import examine
 from runners.folder import RunFolder, check_folder, choose_folder, identity
-from runners.given import check_handed_over, open_rows
+from runners.given import check_handed_over, handed_fields, open_rows
 from runners.loop import Intervals
 from runners.progress import Progress
 from runners.rows import POINTS
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
-from runners.state import RunFailed
 from runners.weights import fill_blocks
 
-__all__ = ["Order", "Reopened", "assemble", "batches_of", "examine", "read_about", "reopen", "shortened", "train"]
+__all__ = ["Order", "Reopened", "assemble", "batches_of", "examine", "reopen", "shortened", "train"]
 
 RUNS = Path("runs")
 
@@ -122,8 +120,7 @@ def reopen(folder: Path, rows: Path | None = None) -> Reopened:
     Raises RunFailed, or SpecError if its spec no longer fits, or what was handed over from Python is missing.
     """
     about = RunFolder(folder).about()
-    given = about.get("fields")
-    fields = {name: Field(**{**held, "event": tuple(held["event"])}) for name, held in given.items()} if given else None
+    fields = handed_fields(about)
 
     def build(text: str) -> Executable:
         spec = parse_spec(text, str(folder / "spec.yaml"))
@@ -187,16 +184,6 @@ def _options(spec: Spec, order: Order) -> Options:
         intervals=intervals,
         quiet=order.quiet,
     )
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """What `run.json` of a folder says.   Raises RunFailed if the folder is no run."""
-    if not folder.is_dir():
-        raise RunFailed(f"there is no folder {folder}")
-    try:
-        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        raise RunFailed(f"{folder} is no run folder: it has no readable run.json") from None
 
 
 @finding("R101", "error")

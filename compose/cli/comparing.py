@@ -74,14 +74,13 @@ def _spec(named: str) -> "Spec":
 
 def _composition(spec: "Spec", named: str) -> "Composition | None":
     """The composition of a spec; its errors are told, and then there is none."""
-    from blocks.types import Field
     from compose.cli.messages import complain, count_errors
     from runners.examination import examine
-    from runners.launch import read_about
+    from runners.folder import read_about
+    from runners.given import handed_fields
 
-    given = read_about(Path(named)).get("fields") if Path(named).is_dir() else None
-    fields = {name: Field(**{**held, "event": tuple(held["event"])}) for name, held in (given or {}).items()}
-    composition, findings = examine(spec, fields or None)
+    fields = handed_fields(read_about(Path(named))) if Path(named).is_dir() else None
+    composition, findings = examine(spec, fields)
     errors = [found for found in findings if found.severity == "error"]
     complain(errors, spec.sources)
     return None if count_errors(errors) else composition

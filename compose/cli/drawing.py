@@ -141,7 +141,8 @@ def _opened(folder: Path, plugins: tuple[Path, ...], data: str) -> "tuple[str, R
     from compose.cli.plugins import load_plugins
 
     load_plugins(plugins)
-    from runners.launch import read_about, reopen
+    from runners.folder import read_about
+    from runners.launch import reopen
     from runners.state import RunFailed
 
     rows = Path(data) if data.endswith(ARRAYS) else None

@@ -52,7 +52,7 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
     spec = load_spec(subject, settings)
     from compose.equations import latex_of
     from compose.explanation import explained, programs, tables
-    from runners.launch import assemble, examine
+    from runners.examination import examine
 
     composition, findings = examine(spec)
     complain(findings, spec.sources)
@@ -63,6 +63,8 @@ def explain(subject: str, settings: Settings, plugins: tuple[Path, ...], as_json
     elif latex:
         click.echo(latex_of(composition))
     elif code:
+        from runners.launch import assemble  # what only a run needs
+
         click.echo(programs(assemble(composition, spec.run.seed)))
     else:
         click.echo(tables(composition, color=in_colour(sys.stdout)), color=True)
