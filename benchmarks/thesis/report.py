@@ -56,7 +56,7 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
         "",
         f"Made by `{COMMAND}` at commit {_commits(runs)}: seeds {', '.join(map(str, seeds))}, "
         f"{made} of {len(specs) * len(seeds)} runs finished, on {_machine()}. "
-        f"The runs took {_total(figures):.0f} minutes of wall clock, added up; this call {minutes:.0f} minutes.",
+        f"The runs took {_total(figures):.0f} core-minutes, added up; this call {minutes:.0f} minutes.",
         "",
         "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, of a "
         "larger system (each spec says by how much). The systems and their settings are the files in `specs/`. "
@@ -71,7 +71,7 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
 
 def _table(table: Table, figures: Figures) -> list[str]:
     lines = [f"## {table.title}", ""]
-    lines += ["| system | " + " | ".join(table.columns) + " | seeds | minutes a run |"]
+    lines += ["| system | " + " | ".join(table.columns) + " | seeds | core-minutes a run |"]
     lines += ["| --- |" + " --- |" * (len(table.columns) + 2)]
     lines += [_row(row, figures) for row in table.rows]
     lines += ["", "| claim | better | worse | holds |", "| --- | --- | --- | --- |"] if table.orderings else []
