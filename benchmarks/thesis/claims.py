@@ -170,7 +170,7 @@ TABLES: tuple[Table, ...] = (
         "DDGAN's ablations on 25 Gaussians (Table 6.2 has FID on CIFAR-10)",
         ("modes", "share within 3 std", "KL of modes"),
         tuple(
-            Row(label, f"{DDGAN}{ending}", (("modes", ""), ("within", f"FID {fid}"), ("modes_kl", "")))
+            Row(label, f"{DDGAN}{ending}", (("modes", ""), ("within", f"FID {fid}" if fid else ""), ("modes_kl", "")))
             for label, ending, fid in (
                 ("T = 1", "_t1", "14.6"),
                 ("T = 2", "_t2", "4.08"),
@@ -180,11 +180,19 @@ TABLES: tuple[Table, ...] = (
                 ("direct denoising", "_direct", "6.03"),
                 ("noise generation", "_noise", "8.04"),
                 ("no latent variable", "_no_latent", "20.6"),
+                ("T = 1, without R1", "_t1_no_r1", ""),
+                ("T = 4, without R1", "_no_r1", ""),
             )
         ),
         (
-            Ordering(
-                "4 steps spread more evenly than 1", (DDGAN, "modes_kl"), (f"{DDGAN}_t1", "modes_kl"), higher=False
+            *(
+                Ordering(
+                    f"4 steps spread more evenly than 1{what}",
+                    (f"{DDGAN}{four}", "modes_kl"),
+                    (f"{DDGAN}{one}", "modes_kl"),
+                    higher=False,
+                )
+                for what, four, one in (("", "", "_t1"), (", without R1", "_no_r1", "_t1_no_r1"))
             ),
             Ordering("a latent variable sharpens", (DDGAN, "within"), (f"{DDGAN}_no_latent", "within")),
         ),
