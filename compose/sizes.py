@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from torch._subclasses.fake_tensor import FakeTensorMode
-
 from blocks.types import Field, Size
+from compose.allowance import Allowance
 from compose.declarations import Declared
 from compose.diagnostics import Finding
 from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refusal, rerun, type_of, wrong_rows
@@ -31,7 +30,7 @@ class Sizes:
 
     def __init__(self, blocks: Mapping[str, Declared], fields: Mapping[str, Field], batch: int) -> None:
         self.blocks, self.fields, self.batch = blocks, fields, batch
-        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.mode = Allowance()
         self.slots = Slots(blocks, self.mode)
         self.lines: dict[str, Node] = {}
         self.findings = self.slots.findings

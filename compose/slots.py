@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from blocks.types import Classes, Levels, Size, Taken
+from compose.allowance import Allowance
 from compose.bounds import bounded_parts
 from compose.declarations import Declared
 from compose.diagnostics import Finding, Span
@@ -35,7 +36,7 @@ class Slot:
 class Slots(dict[str, Slot]):
     """The slot of each block.   What is wrong with sizes is kept in `findings`."""
 
-    def __init__(self, blocks: Mapping[str, Declared], mode: FakeTensorMode) -> None:
+    def __init__(self, blocks: Mapping[str, Declared], mode: Allowance) -> None:
         super().__init__({name: Slot(list(declared.argument_sizes())) for name, declared in blocks.items()})
         self.blocks, self.mode = blocks, mode
         self.findings: list[Finding] = []
@@ -89,8 +90,7 @@ class Slots(dict[str, Slot]):
             return None
         try:
             # a table needs its numbers
-            mode = unset_fake_temporarily() if declared.role == "chain" else self.mode
-            with mode, bounded_parts():
+            with self.mode.lift() if declared.role == "chain" else nullcontext(), bounded_parts():
                 slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
             slot.built = len(slot.takes)
         except REFUSALS as error:
