@@ -15,7 +15,7 @@ from compose.bounds import bounded_parts
 from compose.declarations import Declared
 from compose.diagnostics import Finding, Span
 from compose.fake_runs import REFUSALS
-from compose.graph import Edge, Node, Tensor
+from compose.graph import Edge, Node, Operation, Tensor
 from compose.wording import other_count, refused_sizes, two_sizes
 
 __all__ = ["Slot", "Slots"]
@@ -55,7 +55,7 @@ class Slots(dict[str, Slot]):
         news = False
         for place, argument in self.positions(node):
             if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
-                news |= self.bind(node.use.block, place, argument.source.type, argument.span or node.span)
+                news |= self.bind(node.use.block, place, argument.source.type, _place(argument, node))
         return news
 
     def bind(self, name: str, place: int, known: Tensor, span: Span | None) -> bool:
@@ -110,3 +110,9 @@ class Slots(dict[str, Slot]):
         self[name].broken = True
         if found not in self.findings:
             self.findings.append(found)
+
+
+def _place(argument: Edge, node: Node) -> Span | None:
+    """Where to blame an argument of `node`: of a chain's state, where the start of the chain is written."""
+    state = argument.source.operation == Operation("input", "state")
+    return (state and argument.source.span) or argument.span or node.span
