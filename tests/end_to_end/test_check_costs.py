@@ -35,3 +35,15 @@ def test_a_check_imports_and_allocates_only_what_it_needs(tmp_path):
     assert status == 0, done.stderr
     assert needless == []
     assert megabytes < 300
+
+
+def test_a_run_tells_what_is_wrong_before_it_imports_the_loop(tmp_path):
+    (tmp_path / "wrong.yaml").write_text(LARGE.replace("[10000, 10000]", "[8]").replace("encoder(x)", "encodr(x)"))
+    script = (
+        "import sys; from compose.cli import main; status = main(['run', 'wrong.yaml'])\n"
+        "print(status, [name for name in ('runners.loop', 'lightning_fabric', 'tensorboard') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 []", done.stdout + done.stderr
