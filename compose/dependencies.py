@@ -6,15 +6,18 @@ cycles(spec)        the circles among them, each as the uses that close it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Attribute, Call, Expression, Name, children
 from compose.spec import Function, Program, Spec
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["Mention", "cycles", "definitions", "mentions"]
 
@@ -74,14 +77,16 @@ def definitions(spec: Spec) -> dict[str, list[Mention]]:
 def cycles(spec: Spec) -> tuple[list[Finding], set[str]]:
     """A finding for each circle of lines and models, and the names in them, which have no value."""
     lines = definitions(spec)
-    network = nx.DiGraph()
-    network.add_nodes_from(lines)
     places: dict[tuple[str, str], Span] = {}
     for name, used in lines.items():
         for mention in used:
             if mention.name in lines:
-                network.add_edge(name, mention.name)
                 places.setdefault((name, mention.name), mention.span)
+    if _ordered(places):
+        return [], set()
+    import networkx as nx  # it takes long to import
+
+    network = nx.DiGraph(list(places))
     findings, caught = [], set()
     for component in nx.strongly_connected_components(network):
         part = network.subgraph(component)
@@ -93,8 +98,22 @@ def cycles(spec: Spec) -> tuple[list[Finding], set[str]]:
     return findings, caught
 
 
+def _ordered(uses: Iterable[tuple[str, str]]) -> bool:
+    """Whether no line uses itself, be it through others."""
+    order: TopologicalSorter[str] = TopologicalSorter()
+    for name, used in uses:
+        order.add(name, used)
+    try:
+        order.prepare()
+    except CycleError:
+        return False
+    return True
+
+
 def _circle(network: nx.DiGraph, first: str) -> list[str]:
     """The shortest way from `first` back to it."""
+    import networkx as nx
+
     if network.has_edge(first, first):
         return [first, first]
     ways = [nx.shortest_path(network, after, first) for after in network.successors(first)]

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from blocks.calculus import as_row
+from compose.allowance import Allowance
 from compose.diagnostics import Finding, Span
 from compose.graph import Distribution, Edge, Graph, Node, Tensor, Type, map_edges
 from compose.loop_types import loop_result
@@ -30,11 +30,14 @@ Fakes = Mapping[int, Any]
 
 
 @contextmanager
-def faking(mode: FakeTensorMode) -> Iterator[None]:
-    """Within, tensors have no data and no gradient; what torch logs of calls that fail is ours to tell."""
+def faking(mode: Allowance) -> Iterator[None]:
+    """Within, large tensors have no data, and none a gradient; what torch logs of calls that fail is ours to tell.
+
+    Noise that is drawn within is not missed outside.
+    """
     before, LOG.disabled = LOG.disabled, True
     try:
-        with mode, torch.no_grad():
+        with torch.random.fork_rng(devices=()), mode, torch.no_grad():
             yield
     finally:
         LOG.disabled = before

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import networkx as nx
-
 from blocks.types import Size
 from compose.diagnostics import Span
 
@@ -204,18 +202,6 @@ class Graph:
                 live.add(id(node))
                 waiting += [edge.source for edge in node.edges]
         return [node for node in self.nodes if id(node) in live]
-
-    def network(self) -> nx.MultiDiGraph:
-        """The graph for networkx: nodes by name, an edge for each use, flagged `stop_gradient` or `freeze`."""
-        network = nx.MultiDiGraph(name=self.name)
-        for node in self.nodes:
-            network.add_node(node.name, node=node)
-            for edge in node.edges:
-                network.add_edge(edge.source.name, node.name, stop_gradient=edge.stop_gradient)
-            for use in uses(node):
-                network.add_node(f"block {use.block}", block=use.block)
-                network.add_edge(f"block {use.block}", node.name, freeze=use.frozen)
-        return network
 
 
 def edges_of(value: Any) -> list[Edge]:  # noqa: ANN401  arguments are nested constants and edges

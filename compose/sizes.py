@@ -10,16 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from torch._subclasses.fake_tensor import FakeTensorMode
-
 from blocks.types import Field, Size
+from compose.allowance import Allowance
 from compose.declarations import Declared
 from compose.diagnostics import Finding
 from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refusal, rerun, type_of, wrong_rows
-from compose.graph import Distribution, Edge, Graph, Node, Tensor
+from compose.graph import Body, Distribution, Edge, Graph, Node, Tensor
 from compose.loop_types import state_sources
 from compose.slots import Slot, Slots
-from compose.wording import not_scalar, shapes_disagree, unequal_events, unsized_block, unsized_leaf, wide_term
+from compose.wording import (
+    not_scalar,
+    shapes_disagree,
+    two_sizes,
+    unequal_events,
+    unsized_block,
+    unsized_leaf,
+    wide_term,
+)  # fmt: skip
 
 __all__ = ["Sizes", "Slot", "extra_axes"]
 
@@ -31,7 +38,7 @@ class Sizes:
 
     def __init__(self, blocks: Mapping[str, Declared], fields: Mapping[str, Field], batch: int) -> None:
         self.blocks, self.fields, self.batch = blocks, fields, batch
-        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.mode = Allowance()
         self.slots = Slots(blocks, self.mode)
         self.lines: dict[str, Node] = {}
         self.findings = self.slots.findings
@@ -111,6 +118,8 @@ class Sizes:
         if node.operation.kind == "input":
             return self._input(node)
         progress = _any_of([self._link(node, index) for index in range(len(node.bodies))])
+        if id(node) in self.failed:
+            return True
         sources = [edge.source for edge in node.edges]
         if any(id(source) in self.failed for source in sources):
             self.failed.add(id(node))
@@ -147,6 +156,7 @@ class Sizes:
                 progress |= self._copy(outer, inner)
                 if isinstance(inner.type, Tensor) and outer.type is None:
                     progress |= self._want(outer, inner.type.event, inner.type.rows)
+                self._check_start(node, body, inner, outer)
             elif inner.type is None:
                 progress |= self._know(inner, outer)
         return progress
@@ -272,6 +282,19 @@ class Sizes:
             self._fault(node, unequal_events(node.span, node.operation.target.__name__, held[0], labels[0]))
             return True
         return False
+
+    def _check_start(self, node: Node, body: Body, inner: Node, outer: Node) -> None:
+        """A loop starts at another size than its body took from what it calls."""
+        start, taken = outer.type, inner.type
+        if not (isinstance(start, Tensor) and isinstance(taken, Tensor)) or start.event == taken.event:
+            return
+        callers = [n for n in body.graph.nodes if n.use is not None and any(e.source is inner for e in n.edges)]
+        written = next(edge.span for edge in node.edges if edge.source is outer)
+        for use in [caller.use for caller in callers if caller.use is not None][:1]:
+            place = self.slots[use.block].evidence.get(0)
+            self._fault(node, two_sizes(written, use.block, start.event, taken.event, place))
+            return
+        self._fault(node, shapes_disagree(written, f"it starts at {start}, and what it follows takes {taken}", []))
 
     def _check_rows(self, node: Node) -> None:
         wrong = wrong_rows(node, self.fakes[id(node)], self.batch)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from blocks.types import Classes, Levels, Size, Taken
+from compose.allowance import Allowance
 from compose.bounds import bounded_parts
 from compose.declarations import Declared
 from compose.diagnostics import Finding, Span
 from compose.fake_runs import REFUSALS
-from compose.graph import Edge, Node, Tensor
+from compose.graph import Edge, Node, Operation, Tensor
 from compose.wording import other_count, refused_sizes, two_sizes
 
 __all__ = ["Slot", "Slots"]
@@ -35,7 +36,7 @@ class Slot:
 class Slots(dict[str, Slot]):
     """The slot of each block.   What is wrong with sizes is kept in `findings`."""
 
-    def __init__(self, blocks: Mapping[str, Declared], mode: FakeTensorMode) -> None:
+    def __init__(self, blocks: Mapping[str, Declared], mode: Allowance) -> None:
         super().__init__({name: Slot(list(declared.argument_sizes())) for name, declared in blocks.items()})
         self.blocks, self.mode = blocks, mode
         self.findings: list[Finding] = []
@@ -54,7 +55,7 @@ class Slots(dict[str, Slot]):
         news = False
         for place, argument in self.positions(node):
             if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
-                news |= self.bind(node.use.block, place, argument.source.type, argument.span or node.span)
+                news |= self.bind(node.use.block, place, argument.source.type, _place(argument, node))
         return news
 
     def bind(self, name: str, place: int, known: Tensor, span: Span | None) -> bool:
@@ -89,8 +90,7 @@ class Slots(dict[str, Slot]):
             return None
         try:
             # a table needs its numbers
-            mode = unset_fake_temporarily() if declared.role == "chain" else self.mode
-            with mode, bounded_parts():
+            with self.mode.lift() if declared.role == "chain" else nullcontext(), bounded_parts():
                 slot.module = declared.build(tuple(slot.takes), slot.makes)  # type: ignore[arg-type]
             slot.built = len(slot.takes)
         except REFUSALS as error:
@@ -110,3 +110,9 @@ class Slots(dict[str, Slot]):
         self[name].broken = True
         if found not in self.findings:
             self.findings.append(found)
+
+
+def _place(argument: Edge, node: Node) -> Span | None:
+    """Where to blame an argument of `node`: of a chain's state, where the start of the chain is written."""
+    state = argument.source.operation == Operation("input", "state")
+    return (state and argument.source.span) or argument.span or node.span

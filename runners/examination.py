@@ -13,7 +13,7 @@ from compose.spec import Spec
 from runners.catalogue import catalogue_of, check_files
 from runners.evaluate import check_evaluations
 
-__all__ = ["examine"]
+__all__ = ["examine", "shortened"]
 
 
 def examine(
@@ -26,3 +26,9 @@ def examine(
     composition, findings = check(spec, catalogue_of(spec, fields))
     absent = [] if fields is not None else check_files(spec, needed=to_run)
     return composition, [*findings, *absent, *check_evaluations(composition)]
+
+
+def shortened(spec: Spec) -> Spec:
+    """The same spec with stages of one step: enough to see every update, once."""
+    stages = tuple(stage.model_copy(update={"steps": 1, "epochs": None}).at(stage.place) for stage in spec.stages)
+    return spec.model_copy(update={"stages": stages}).at(spec.place)

@@ -23,7 +23,7 @@ from runners.batches import Batches, LoaderBatches
 from runners.catalogue import open_sources
 from runners.datasets import Source
 from runners.evaluate import evaluate, rows_of
-from runners.examination import examine
+from runners.examination import examine, shortened
 from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, handed_fields, open_rows
 from runners.loop import Intervals
@@ -152,12 +152,6 @@ def batches_of(spec: Spec, sources: Mapping[str, Source], split: str = "train") 
     except (ValueError, OSError) as error:
         place = "batch_size" if "batch_size" in first.model_fields_set else "source"
         raise SpecError([data_fails(first.span(place), str(error))], spec.sources) from None
-
-
-def shortened(spec: Spec) -> Spec:
-    """The same spec with stages of one step: enough to see every update, once."""
-    stages = tuple(stage.model_copy(update={"steps": 1, "epochs": None}).at(stage.place) for stage in spec.stages)
-    return spec.model_copy(update={"stages": stages}).at(spec.place)
 
 
 def _folder(spec: Spec, order: Order) -> Path:

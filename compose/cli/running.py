@@ -51,7 +51,7 @@ def run(
     load_plugins(plugins)
     asked = (*settings, *([] if seed is None else [f"run.seed={seed}"]))
     spec = load_spec(spec_file, asked)
-    from runners.launch import Order, examine, shortened
+    from runners.examination import examine, shortened
 
     composition, findings = examine(shortened(spec) if smoke else spec, to_run=True)
     complain(findings, spec.sources)
@@ -63,6 +63,8 @@ def run(
         if not status:
             tell(f"{spec_file}: every update stepped, every sampler drew, and what was saved was loaded")
         return status
+    from runners.launch import Order  # it imports the loop: not before the spec is right
+
     status, done = _train(composition, Order(out, fresh, quiet, plugins))
     if done is not None:
         from compose.cli.closing import commands_next, say_what_was_made

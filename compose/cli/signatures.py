@@ -27,7 +27,7 @@ WORDS = {
     "Flag": "true or false", "Pair": "[low, high]", "Space": "noise | values", "Target": "model or energy",
     "Model": "model", "Callable": "function", "Density": "function", "Source": "source of data",
     "Size": "list of sizes", "BlockValue": "block", "ProgramModel": "model", "Chain": "diffusion chain",
-    "Number": "number",
+    "Number": "number", "Start": "value",
 }  # fmt: skip
 READ = "read(probability=.., fresh=..)"
 VIEWS = ("at", "log_prob", "inverse")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from compose import faults
 from compose.binding import whole
 from compose.expressions import Boolean, Call, Expression, Name
-from compose.models import ProgramModel
+from compose.models import ProgramModel, Start
 from compose.values import BlockValue, Function, Value
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ CONVERT: dict[str, Callable[[Evaluator, Expression, str], Any]] = {
     "ProgramModel": _program,
     "Callable": _function,
     "Target": _target,
+    "Start": lambda site, expression, name: Start(site(expression), expression.span),
     "Whole": _whole,
     "Flag": _flag,
     "Space": _space,

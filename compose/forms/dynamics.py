@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from compose.diagnostics import Span
 from compose.forms import form
-from compose.models import DescentModel, Dynamics, DynamicsModel
+from compose.models import DescentModel, Dynamics, DynamicsModel, Start
 from compose.values import Value
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Pair = tuple[float, float]
 
 @form("langevin")
 def langevin(
-    site: Evaluator, span: Span, target: Target, init: Value | None = None, *, steps: Whole, step_size: Operand,
+    site: Evaluator, span: Span, target: Target, init: Start | None = None, *, steps: Whole, step_size: Operand,
     noise_scale: Operand | None = None, clip: Operand | None = None, clamp: Pair | None = None,
     keep: Whole | None = None, differentiable: Flag = False, space: Space = "noise",
 ) -> Value:  # fmt: skip
@@ -42,7 +42,7 @@ def langevin(
 
 @form("descend")
 def descend(
-    site: Evaluator, span: Span, target: Target, init: Value | None = None, *, steps: Whole, step_size: Operand,
+    site: Evaluator, span: Span, target: Target, init: Start | None = None, *, steps: Whole, step_size: Operand,
     clip: Operand | None = None, clamp: Pair | None = None, keep: Whole | None = None, differentiable: Flag = False,
     space: Space = "noise",
 ) -> Value:  # fmt: skip

@@ -1,13 +1,13 @@
 """Models while a graph is built: each is a few emitters (its leaves, its map, its log-weight, its density)."""
 
 from compose.models.basic import BlockModel, DistributionModel, NoiseModel, NumberedNormal, StandardModel, TimestepModel
-from compose.models.chains import DescentModel, Dynamics, DynamicsModel, MemoryModel, ReverseModel, refuse_draws
+from compose.models.chains import DescentModel, Dynamics, DynamicsModel, MemoryModel, ReverseModel, Start, refuse_draws
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
 from compose.models.program import ProgramModel, program_function
 
 __all__ = [
     "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics", "DynamicsModel", "MemoryModel",
     "NoiseModel", "NumberedNormal", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel",
-    "TiltedModel", "TimestepModel", "program_function",
+    "Start", "TiltedModel", "TimestepModel", "program_function",
     "refuse_draws",
 ]  # fmt: skip

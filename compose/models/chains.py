@@ -11,7 +11,7 @@ from blocks.laws import standard_normal_potential
 from blocks.operators import arithmetic
 from compose import faults
 from compose.diagnostics import Span
-from compose.graph import BlockUse, Body, LeafLaw, Node, Operation
+from compose.graph import BlockUse, Body, Edge, LeafLaw, Node, Operation
 from compose.models.basic import StandardModel
 from compose.models.program import total
 from compose.tracer import Tracer
@@ -33,9 +33,17 @@ if TYPE_CHECKING:
     from compose.elaborate import Evaluator
     from compose.expressions import Call
 
-__all__ = ["DescentModel", "Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel", "refuse_draws"]
+__all__ = ["DescentModel", "Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel", "Start", "refuse_draws"]
 
 LONE = "v"  # what the state is called in a potential where it is one tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a chain is told to start from, and where that is written."""
+
+    value: Value
+    span: Span | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +51,7 @@ class Dynamics:
     """A chain in a potential: what it follows, where it starts, the options of its steps (numbers or clock nodes)."""
 
     target: Value
-    init: Value | None
+    init: Start | None
     options: Mapping[str, Any]
     differentiable: bool
     space: str
@@ -58,7 +66,12 @@ class Dynamics:
     @property
     def random(self) -> bool:
         """Whether the start is drawn."""
-        return self.init is None or self.scope.as_model(self.init) is not None
+        return self.init is None or self.scope.as_model(self.init.value) is not None
+
+    @property
+    def _place(self) -> Span | None:
+        """Where the start is written, or the whole chain."""
+        return self.init.span if self.init is not None else self.span
 
     def start(self, tracer: Tracer, path: str = "start") -> Noise:
         """The state it starts from: a draw or value of `init`, or a draw of the target's base."""
@@ -67,8 +80,8 @@ class Dynamics:
                 raise faults.needs_init(self.span)
             drawn = self.model.draw(tracer, path, self.span)
             return drawn.noise if self.space == "noise" else self._drawn_values(drawn)
-        model = self.scope.as_model(self.init)
-        value = _exact(model, tracer, path, self.span).value if model is not None else self.init
+        model = self.scope.as_model(self.init.value)
+        value = _exact(model, tracer, path, self.span).value if model is not None else self.init.value
         state = as_noise(value)
         if state is None:
             raise faults.not_a_start(self.span)
@@ -100,7 +113,7 @@ class Dynamics:
         if self.in_noise_space:
             self._refuse_noise(tracer)
         inner = Tracer(name, tracer, dynamics=True)
-        held = map_noise(state, lambda key, leaf: inner.given("state", key or LONE, self.span, leaf.chain))
+        held = map_noise(state, lambda key, leaf: inner.given("state", key or LONE, self._place, leaf.chain))
         potential = self.potential(inner, held)
         refuse_draws(inner, self.span)
         return inner.body(
@@ -177,7 +190,8 @@ class Dynamics:
     def run(self, tracer: Tracer, function: Any, state: Noise, name: str, options: Mapping[str, Any]) -> Drawn:  # noqa: ANN401
         """The loop node, and the draw it ends in; `.state` is where it ended, `.path` the way there."""
         body = self.body(tracer, state, f"{name}_potential")
-        start = state if isinstance(state, Node) else leaves_of(state)
+        start: Any = {key: Edge(leaf, span=self._place) for key, leaf in leaves_of(state).items()}
+        start = Edge(state, span=self._place) if isinstance(state, Node) else start
         passes = None if self.differentiable else (False,)
         flags = {"differentiable": self.differentiable, "prior": self.in_noise_space}
         given = {**self.options, **options, **{name: True for name, held in flags.items() if held}}

@@ -1,5 +1,6 @@
 """Sizes are found from the uses, disagreements are told once, and the batch axis stays the first."""
 
+import pytest
 import torch
 
 from blocks.operators.rules import rule
@@ -82,6 +83,40 @@ stages:
 """)
     assert errors == []
     assert composition.sizes.slots["memory"].takes == [(2,)]
+
+
+@pytest.mark.parametrize("like", ["x", "z"])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "~langevin(energy, {start}, steps=2, step_size=0.1)",
+        "~langevin(tilt(normal, energy), init={start}, steps=2, step_size=0.1)",
+        "~langevin(tilt(normal, energy), init={start}, steps=2, step_size=0.1, space=values)",
+        "~descend(energy, {start}, steps=2, step_size=0.1)",
+        "~push({start}, gradient_flow(energy, time=1))",
+        "~push({start}, ode(drift, time=1))",
+    ],
+)
+def test_a_chain_starts_at_the_size_of_what_it_follows(chain, like):
+    _, errors = solved(f"""
+blocks:
+  energy: {{kind: energy.mlp, hidden: [8]}}
+  field: {{kind: decoder.mlp, hidden: [8]}}
+  encoder: {{kind: encoder.mlp, latent: 3, hidden: [8]}}
+models:
+  drift(v, t): field(v)
+graph:
+  z: encoder(x)
+stages:
+  - steps: 1
+    minimize:
+      contrast: energy(x) - energy(~normal(like=x))
+      field: squared_error(field(x), x)
+      size: square_norm(z)
+samplers:
+  default: {chain.format(start=f"normal(like={like})")}
+""")
+    assert errors == ([] if like == "x" else ["S104"])
 
 
 def test_sizes_are_solved_beside_faulty_lines():

@@ -1,0 +1,154 @@
+"""What a check may compute: what is small is computed in earnest, what is large has a shape and no data.
+
+Numbers are the quickest to give a small result its shape. Fake tensors have no data, so they cost the same at any size;
+but the first of them imports Dynamo and SymPy, more than a second, and each of their calls takes some tenth of a
+millisecond. Both meet in one program: what meets a fake tensor is one.
+
+    price(call) <= LARGEST, and all prices together <= MOST:  computed;  else: fake
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from itertools import zip_longest
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tag, Tensor
+from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+__all__ = ["LARGEST", "MOST", "Allowance", "price"]
+
+aten = torch.ops.aten
+LARGEST = 2**22  # numbers that one call may make: 16 megabytes
+MOST = 2**26  # numbers that all calls may make: 256 megabytes, were all of them kept
+MULTIPLICATIONS = 64  # of a matrix product, in the time that it takes to make one number by itself
+
+FROM_NUMBERS = {
+    aten.empty, aten.empty_strided, aten.zeros, aten.ones, aten.full, aten.rand, aten.randn, aten.randint, aten.arange,
+    aten.linspace, aten.scalar_tensor, aten.new_empty, aten.new_zeros, aten.new_ones, aten.new_full,
+}  # fmt: skip
+NO_LARGER = {
+    aten.cat, aten.stack, aten.clone, aten._to_copy, aten._unsafe_view, aten.zeros_like, aten.ones_like,
+    aten.empty_like, aten.randn_like, aten.rand_like, aten.full_like, aten.sort, aten.cumsum, aten.cumprod, aten.gather,
+    aten.flip, aten.roll, aten.tril, aten.triu, aten._softmax, aten._log_softmax, aten.bernoulli, aten.native_dropout,
+    aten.native_batch_norm, aten._native_batch_norm_legit, aten._native_batch_norm_legit_no_training,
+    aten._batch_norm_with_update, aten.native_layer_norm, aten.native_group_norm, aten.avg_pool2d,
+    aten.max_pool2d_with_indices, aten._adaptive_avg_pool2d, aten.logcumsumexp, aten.linalg_vector_norm,
+}  # fmt: skip
+PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.dot, aten.mv, aten.addmv}
+
+
+class Allowance(TorchDispatchMode):
+    """Within, torch computes what is small, and gives fake tensors for what is large or of unknown shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.lifted = MOST, False
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:  # else torch imports Dynamo, to keep it out
+        return False
+
+    @cached_property
+    def large(self) -> FakeTensorMode:
+        """The mode that large results are made in."""
+        return FakeTensorMode(allow_non_fake_inputs=True)
+
+    @contextmanager
+    def lift(self) -> Iterator[None]:
+        """Within, everything is computed."""
+        self.lifted = True
+        try:
+            yield
+        finally:
+            self.lifted = False
+
+    def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        """Make a call as `price` says; one that fails is made on fake tensors, lest its numbers be to blame."""
+        kwargs = kwargs or {}
+        given = [*args, *kwargs.values()]
+        if self.lifted or FakeTensor in types:
+            return func(*args, **kwargs)
+        cost = price(func, given)
+        if cost <= min(LARGEST, self.left) and not _shaped_by_numbers(func, given):
+            self.left -= cost
+            with suppress(RuntimeError, IndexError, ValueError):
+                return func(*args, **kwargs)
+        with self.large:
+            return func(*args, **kwargs)
+
+
+def price(func: OpOverload, given: Iterable[Any]) -> int:
+    """How many numbers a call makes or reads, at most; multiplications count for little.   A view is free."""
+    given = list(given)
+    leaves = list(_leaves(given))
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    packet = func.overloadpacket
+    if func.is_view:
+        return 0
+    if packet in FROM_NUMBERS:
+        return _product(leaves)
+    if Tag.pointwise in func.tags:
+        return prod(max(sizes) for sizes in zip_longest(*(t.shape[::-1] for t in tensors), fillvalue=1))
+    if packet in NO_LARGER or Tag.reduction in func.tags or Tag.inplace in func.tags:
+        return sum(t.numel() for t in tensors)
+    if packet in PRODUCTS:
+        left, right = tensors[-2:]
+        multiplied = left.numel() * (right.shape[-1] if right.dim() > 1 else 1)
+        return max(multiplied // max(left.shape[-1], 1), multiplied // MULTIPLICATIONS)
+    if packet is aten.convolution:
+        return _convolution(*given)
+    if packet is aten.index_select:
+        value, axis, index = given
+        return value.numel() // max(value.shape[axis], 1) * index.numel()
+    if packet is aten.index:
+        return _index(*given)
+    # unknown here: each number of one value with each of another, as often as its options say
+    return prod(sorted(t.numel() for t in tensors)[-2:]) * _product(leaves) ** (1 if tensors else 2)
+
+
+def _shaped_by_numbers(func: OpOverload, given: list[Any]) -> bool:
+    """Whether numbers decide on the shape: of fake tensors that is an error, and so it is at every size."""
+    if func.overloadpacket is aten.index:
+        return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in given[1])
+    return Tag.dynamic_output_shape in func.tags
+
+
+def _convolution(
+    value: Tensor, weight: Tensor, bias: Tensor | None, stride: list[int], padding: list[int], dilation: list[int],
+    transposed: bool, more: list[int], groups: int,
+) -> int:  # fmt: skip
+    channels = weight.shape[1] * groups if transposed else weight.shape[0]
+    made = len(value) * channels
+    for size, kernel, step, pad, spread, further in zip(
+        value.shape[2:], weight.shape[2:], stride, padding, dilation, more, strict=False
+    ):
+        reach = spread * (kernel - 1) + 1
+        made *= (size - 1) * step + reach - 2 * pad + further if transposed else (size + 2 * pad - reach) // step + 1
+    multiplied = value.numel() * weight[0].numel() if transposed else made * weight[0].numel()
+    return max(made, multiplied // MULTIPLICATIONS)
+
+
+def _index(value: Tensor, indices: list[Tensor | None]) -> int:
+    """As many rows as the indices say, together at most the product of their numbers."""
+    held = [(size, index) for size, index in zip(value.shape, indices, strict=False) if index is not None]
+    row = value.numel() // max(prod(size for size, _ in held), 1)
+    return row * prod(index.numel() for _, index in held)
+
+
+def _product(leaves: list[Any]) -> int:
+    return prod(int(abs(leaf)) + 1 for leaf in leaves if type(leaf) in (int, float) and abs(leaf) > 1)
+
+
+def _leaves(given: Iterable[Any]) -> Iterator[Any]:
+    for value in given:
+        if isinstance(value, list | tuple):
+            yield from _leaves(value)
+        else:
+            yield value
