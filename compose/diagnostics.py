@@ -122,7 +122,12 @@ def finding(code: str, severity: Severity) -> Callable[[Callable[Given, Finding]
 
 
 class SpecError(Exception):
-    """The user's mistakes, all that were found: `findings`, sorted by place, and the `sources` they stand in."""
+    """The user's mistakes, all that were found: `findings`, sorted by place, and the `sources` they stand in.
+
+    `status` is the exit status of a process that ends with them.
+    """
+
+    status = 2
 
     def __init__(self, findings: Iterable[Finding], sources: Mapping[str, str] | None = None) -> None:
         self.findings = tuple(sorted(dict.fromkeys(findings), key=_order))

@@ -124,8 +124,12 @@ def run(
     home = RunFolder(folder)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
-        _same_run(home, facts)
         progress = Progress(quiet=options.quiet)
+        if home.came_to_nothing():
+            progress.say(f"the run in {home.path} ended before its first checkpoint; it starts over")
+            with _written(home):
+                home.clear()
+        _same_run(home, facts)
         prepared = _prepare(executable, batches, options)
         restored = _restore(home, prepared.state, progress)
         done = Run(home.path, executable, prepared.state, options.seed, home.about())

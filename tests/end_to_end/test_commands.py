@@ -129,6 +129,18 @@ def test_another_spec_is_refused_in_the_same_folder(spec_file, trained, capsys):
     assert (trained.parent / f"{trained.name}-2" / "run.json").exists()
 
 
+def test_a_run_that_diverged_says_where_and_another_rate_begins_in_its_folder(spec_file, tmp_path, capsys):
+    words = ["run", str(spec_file), "--out", str(tmp_path / "run")]
+    assert main([*words, "--set", "stages.0.optimizer.lr=1e30"]) == 1
+    shown = capsys.readouterr().err
+    assert "error[R181]: the term `nll` of update `update1` became nan in step 2 of stage `stage1`" in shown
+    assert f"{spec_file}:9:" in shown
+    assert "`--set stages.0.optimizer.lr=1e+29`" in shown
+    assert "no checkpoint was written yet" in shown
+    assert main([*words, "--set", "stages.0.optimizer.lr=1e-3"]) == 0
+    assert "it starts over" in capsys.readouterr().err
+
+
 def test_another_seed_is_another_spec_and_how_a_run_is_carried_out_is_not(spec_file, trained, capsys):
     assert main(["run", str(spec_file), "--out", str(trained), "--seed", "1"]) == 2
     assert "run.seed" in capsys.readouterr().err
