@@ -9,17 +9,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from blocks.registry import BLOCKS
 from blocks.types import Field
 from compose.diagnostics import Finding, SpecError, finding, nearest
 from compose.spec import Spec
+from runners.catalogue import open_sources
 from runners.datasets import Source, open_source
 
-__all__ = ["check_handed_over", "handed_data", "handed_fields", "open_rows", "register", "with_blocks"]
+__all__ = ["Rows", "check_handed_over", "data_of", "handed_data", "handed_fields", "open_rows", "register",
+           "with_blocks"]  # fmt: skip
 
 PREFIX = "given"
+
+Rows = Path | Mapping[str, Tensor]
+"""Rows in place of a run's data: a `.npy` or `.npz` file, or tensors by field."""
 
 
 def with_blocks(spec: Spec, blocks: Mapping[str, nn.Module | type[nn.Module]]) -> Spec:
@@ -72,26 +77,46 @@ def handed_fields(about: Mapping[str, Any]) -> dict[str, Field] | None:
     return {name: Field(**{**field, "event": tuple(field["event"])}) for name, field in held.items()} or None
 
 
-def open_rows(path: Path, fields: Mapping[str, Field]) -> Source:
-    """The rows of a `.npy` or `.npz` file, in place of a run's data: their split is `train`.
+def data_of(
+    spec: Spec, about: Mapping[str, Any], rows: Rows | None = None
+) -> tuple[Mapping[str, Source], dict[str, Field]]:
+    """The sources of a run by name, and the fields of its data; `rows` stand in for them, as the split `train`.
 
-    Raises SpecError for a file that cannot be read, or whose fields have other events than `fields`, the run's.
+    There are no sources where the data were handed over from Python, and are not again.   Raises SpecError.
     """
-    if not path.is_file():
-        raise SpecError([bad_rows(f"there is no file {path}", fields)])
-    if path.suffix not in (".npy", ".npz"):
-        raise SpecError([bad_rows(f"{path} is no array: its name ends neither in .npy nor in .npz", fields)])
+    handed = handed_fields(about)
+    sources = open_sources(spec) if handed is None else {}
+    fields = {
+        f"{name}.{key}" if name else key: field
+        for name, source in sources.items()
+        for key, field in source.contract.fields.items()
+    }
+    fields |= handed or {}
+    return (sources if rows is None else {"": open_rows(rows, fields)}), fields
+
+
+def open_rows(rows: Rows, fields: Mapping[str, Field]) -> Source:
+    """Rows in place of a run's data, of a `.npy` or `.npz` file or by field: their split is `train`.
+
+    Raises SpecError for what cannot be read, or whose fields have other events than `fields`, the run's.
+    """
+    named = "the data" if isinstance(rows, Mapping) else str(rows)
+    if isinstance(rows, Path):
+        if not rows.is_file():
+            raise SpecError([bad_rows(f"there is no file {rows}", fields)])
+        if rows.suffix not in (".npy", ".npz"):
+            raise SpecError([bad_rows(f"{rows} is no array: its name ends neither in .npy nor in .npz", fields)])
     try:
-        source = open_source("arrays", {"train": str(path)})
+        source = open_source("arrays", {"train": str(rows) if isinstance(rows, Path) else rows})
     except ValueError as error:
         raise SpecError([bad_rows(str(error), fields)]) from None
     held = {name: field for name, field in source.contract.fields.items() if name != "index"}
     if not held.keys() & fields.keys():
-        raise SpecError([bad_rows(f"{path} holds {', '.join(f'`{name}`' for name in held)}", fields)])
+        raise SpecError([bad_rows(f"{named} holds {', '.join(f'`{name}`' for name in held)}", fields)])
     for name in held.keys() & fields.keys():
         if tuple(held[name].event) != tuple(fields[name].event):
             got, wanted = (_shape(one.event) for one in (held[name], fields[name]))
-            raise SpecError([bad_rows(f"a row of `{name}` in {path} is {got}, and in the run {wanted}", fields)])
+            raise SpecError([bad_rows(f"a row of `{name}` in {named} is {got}, and in the run {wanted}", fields)])
     return source
 
 
@@ -114,7 +139,7 @@ def handed_blocks(folder: Path, names: Iterable[str]) -> Finding:
 
 
 @finding("R121", "error")
-def handed_data(folder: Path, reader: str, fields: Iterable[str]) -> Finding:
+def handed_data(folder: Path, reader: str, call: str, fields: Iterable[str]) -> Finding:
     """Something that reads data is asked of a run whose data were handed over from Python, and lie nowhere.
 
     Wrong: `compose eval runs/mine/seed-0`, after `compose.run(spec, data=loader)`.
@@ -125,7 +150,7 @@ def handed_data(folder: Path, reader: str, fields: Iterable[str]) -> Finding:
     return Finding(
         message=f"{reader} reads {', '.join(f'`{name}`' for name in names)}, and the data of {folder} came from Python",
         help=f'name a file with these arrays, `--data rows.npz`; or in Python: compose.load_run("{folder}")'
-        f".sample(.., batch={{{given}}})",
+        f".{call}={{{given}}})",
     )
 
 

@@ -129,6 +129,25 @@ def test_another_spec_is_refused_in_the_same_folder(spec_file, trained, capsys):
     assert (trained.parent / f"{trained.name}-2" / "run.json").exists()
 
 
+def test_python_measures_what_the_command_does(trained, capsys):
+    run = compose.load_run(trained)
+    assert main(["eval", str(trained), "--data", "train", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    figures = run.evaluate("train")
+    assert {name: one._asdict() for name, one in figures.items()} == told
+    assert run.evaluate("train", only=["share"]) == {"share": figures["share"]}
+    assert run.evaluate()["nll"].value == pytest.approx(run.about["metrics"]["nll"])
+    with pytest.raises(ValueError, match="did you mean `share`"):
+        run.evaluate(only=["shar"])
+    with pytest.raises(ValueError, match="no split `testt`"):
+        run.evaluate("testt")
+
+
+def test_a_run_prints_what_one_wants_to_know_of_it(trained):
+    shown = str(compose.load_run(trained))
+    assert re.fullmatch(rf"<run little in {trained}: finished, 6 steps, nll [\d.]+, share [\d.]+>", shown)
+
+
 def test_a_run_that_diverged_says_where_and_another_rate_begins_in_its_folder(spec_file, tmp_path, capsys):
     words = ["run", str(spec_file), "--out", str(tmp_path / "run")]
     assert main([*words, "--set", "stages.0.optimizer.lr=1e30"]) == 1
