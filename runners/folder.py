@@ -20,12 +20,12 @@ from compose.spec.writing import to_data
 from runners.checkpoints import checkpoint_paths, write_atomically
 from runners.state import RunFailed
 
-__all__ = ["RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
+__all__ = ["PICTURE", "RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
 
 BEFORE_A_RUN = {"lock", "spec.yaml"}
 """What a folder may hold that is no run yet: a process ended between the lock and the first `run.json`."""
 
-PICTURE = re.compile(r".+-\d{8,}\.png")
+PICTURE = re.compile(r"(.+)-(\d{8,})\.png")
 """What a run calls its pictures: `samples/NAME-STEP.png`."""
 
 Status = Literal["running", "interrupted", "failed", "finished"]
