@@ -9,7 +9,7 @@ import click
 
 from compose.cli.checking import with_plugins
 from compose.cli.commands import Command
-from compose.cli.completing import run_folders, samplers_of_run
+from compose.cli.completing import run_folders, runs_in, samplers_of_run
 from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -146,7 +146,9 @@ def _opened(folder: Path, plugins: tuple[Path, ...], data: str) -> "tuple[str, R
             raise SpecError([no_run(str(folder), cause)])
         return "train" if rows else data, reopen(folder, rows)
     except RunFailed as failure:
-        raise SpecError([no_run(str(folder), str(failure))]) from None
+        there = next(each for each in (folder, *folder.parents) if each.is_dir())
+        inside, beside = ((), runs_in(there)) if there != folder else (sorted(runs_in(there)), ())
+        raise SpecError([no_run(str(folder), str(failure), inside, beside)]) from None
 
 
 def _numbers(options: tuple[str, ...]) -> dict[str, Any]:

@@ -143,6 +143,16 @@ def test_python_measures_what_the_command_does(trained, capsys):
         run.evaluate("testt")
 
 
+def test_a_folder_above_runs_names_them_and_misspelt_names_what_was_meant(trained, capsys):
+    said = {}
+    for path, sampler in ((trained.parent, ""), (trained.parent / "runn", ""), (trained, "defualt")):
+        assert main(["sample", str(path), *([sampler] if sampler else [])]) == 2
+        said[path.name, sampler] = capsys.readouterr().err
+    assert f"help: the run inside: {trained}\n" in said[trained.parent.name, ""]
+    assert f"help: did you mean `{trained}`?" in said["runn", ""]
+    assert "help: did you mean `default`?" in said["run", "defualt"]
+
+
 def test_a_run_prints_what_one_wants_to_know_of_it(trained):
     shown = str(compose.load_run(trained))
     assert re.fullmatch(rf"<run little in {trained}: finished, 6 steps, nll [\d.]+, share [\d.]+>", shown)
