@@ -137,7 +137,7 @@ def folder_taken(folder: Path) -> Finding:
     """
     return Finding(
         message=f"{folder} is no folder" if folder.is_file() else f"{folder} holds other things, and no run",
-        help="name a folder by `--out` that is empty or not there yet; nothing was written",
+        help="name a folder by `--out` (in Python `out=`) that is empty or not there yet; nothing was written",
     )
 
 
@@ -152,8 +152,8 @@ def another_spec(folder: Path, differences: list[Change]) -> Finding:
     more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return Finding(
         message=f"{folder} began with another spec{':' if lines else ''}{''.join(lines)}{more}",
-        help=f"`--fresh` starts another run beside it; `compose run {folder}/spec.yaml --out {folder}` goes on with "
-        "the old spec",
+        help="`--fresh` (in Python `fresh=True`) starts another run beside it; "
+        f"`compose run {folder}/spec.yaml --out {folder}` goes on with the old spec",
     )
 
 

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from blocks.registry import BLOCKS
 from blocks.types import Field
-from compose.diagnostics import Finding, SpecError, finding, nearest
+from compose.diagnostics import Finding, Span, SpecError, finding, nearest
 from compose.spec import Spec
 from runners.catalogue import open_sources
 from runners.datasets import Source, open_source
 
-__all__ = ["Rows", "check_handed_over", "data_of", "handed_data", "handed_fields", "open_rows", "register",
-           "with_blocks"]  # fmt: skip
+__all__ = ["Rows", "check_handed_over", "data_from_python", "data_of", "handed_data", "handed_fields", "open_rows",
+           "register", "with_blocks"]  # fmt: skip
 
 PREFIX = "given"
 
@@ -124,6 +124,10 @@ def _shape(event: Iterable[int]) -> str:
     return " x ".join(map(str, event)) or "one number"
 
 
+def _listed(fields: Mapping[str, Field]) -> str:
+    return ", ".join(f"`{name}` ({_shape(field.event)})" for name, field in fields.items() if name != "index")
+
+
 @finding("R120", "error")
 def handed_blocks(folder: Path, names: Iterable[str]) -> Finding:
     """A run whose blocks were handed over from Python is opened without them: their code does not lie in the folder.
@@ -154,6 +158,21 @@ def handed_data(folder: Path, reader: str, call: str, fields: Iterable[str]) -> 
     )
 
 
+@finding("R182", "error")
+def data_from_python(span: Span, folder: Path, fields: Mapping[str, Field]) -> Finding:
+    """The spec of a run whose data were handed over from Python is given to a command, which does not have them.
+
+    Wrong: `compose run runs/mine/spec.yaml`, after `compose.run(spec, "runs/mine", data=loader)`.
+    Right: the same call of `compose.run` again, or `--set data.source=arrays --set data.train=rows.npz`.
+    """
+    return Finding(
+        span=span,
+        message=f"the data of this run came from Python, and lie in no file: {_listed(fields)}",
+        help=f'go on from Python, compose.run("{folder}/spec.yaml", "{folder}", data=loader); or start another run on '
+        "a file with these arrays, `--set data.source=arrays --set data.train=rows.npz`",
+    )
+
+
 @finding("R122", "error")
 def bad_rows(cause: str, fields: Mapping[str, Field]) -> Finding:
     """The file given by `--data` cannot be read, or its rows are of another kind than the run's data.
@@ -161,5 +180,5 @@ def bad_rows(cause: str, fields: Mapping[str, Field]) -> Finding:
     Wrong: `--data faces.npz`, images of 3 x 64 x 64, for a run on images of 1 x 8 x 8.
     Right: `--data digits.npz`, saved by `numpy.savez("digits.npz", x=images)`.
     """
-    wanted = ", ".join(f"`{name}` ({_shape(field.event)})" for name, field in fields.items() if name != "index")
-    return Finding(message=cause, help=f"`--data` takes a .npy or .npz file with arrays of the run's fields: {wanted}")
+    wanted = f"arrays of the run's fields: {_listed(fields)}"
+    return Finding(message=cause, help=f"`--data` takes a .npy or .npz file with {wanted}")

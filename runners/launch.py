@@ -81,10 +81,11 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
     said = Progress(quiet=order.quiet).say
-    if spec.evaluate and loader is not None:
+    tested = bool(sources) and all("test" in source.contract.splits for source in sources.values())
+    if spec.evaluate and not tested:
         said(
-            "`evaluate` is left out: a loader has no test split; `run.evaluate(data={..})`, or "
-            "`compose eval RUN --data FILE.npz`, measures afterwards"
+            f"`evaluate` is left out: {'the data have' if sources else 'a loader has'} no test split; "
+            "`run.evaluate(data={..})`, or `compose eval RUN --data FILE.npz`, measures afterwards"
         )
 
     def measure(system: System, averaged: frozenset[str]) -> Mapping[str, float]:
@@ -96,7 +97,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         executable, batches, folder,
         spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
         reference=_shown_beside(sources) if spec.samplers else None,
-        evaluate=measure if spec.evaluate and sources else None, about=about,
+        evaluate=measure if spec.evaluate and tested else None, about=about,
     )  # fmt: skip
 
 

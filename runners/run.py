@@ -27,6 +27,8 @@ from runners.updates import Session
 
 __all__ = ["Options", "Run", "load_run", "run"]
 
+FRESH = "`--fresh` (in Python `fresh=True`)"
+
 DTYPES: dict[str, torch.dtype] = {
     "32": torch.float32, "64": torch.float64, "bf16-mixed": torch.float32, "bf16-true": torch.bfloat16,
     "16-true": torch.float16,
@@ -81,7 +83,7 @@ def run(
         restored = _restore(home, prepared.state, progress)
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
         if done.finished and prepared.state.stage == len(executable.spec.stages):
-            progress.say(f"{home.path} is finished; `--fresh` starts the next run")
+            progress.say(f"{home.path} is finished; {FRESH} starts the next run")
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
@@ -235,4 +237,4 @@ def _same_run(home: RunFolder, facts: Mapping[str, Any]) -> None:
     for name in ("spec_sha256", "seed", "precision"):
         if name in before and before[name] != facts[name]:
             was = "spec" if name == "spec_sha256" else f"{name} ({json.dumps(before[name])})"
-            raise RunFailed(f"{home.path} began with another {was}; `--fresh` starts the next run")
+            raise RunFailed(f"{home.path} began with another {was}; {FRESH} starts the next run")

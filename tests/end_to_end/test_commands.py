@@ -129,6 +129,11 @@ def test_another_spec_is_refused_in_the_same_folder(spec_file, trained, capsys):
     assert (trained.parent / f"{trained.name}-2" / "run.json").exists()
 
 
+def test_a_finished_run_says_the_way_on_in_both_languages(trained, capsys):
+    compose.run(str(trained / "spec.yaml"), trained)
+    assert "is finished; `--fresh` (in Python `fresh=True`) starts the next run" in capsys.readouterr().err
+
+
 def test_python_measures_what_the_command_does(trained, capsys):
     run = compose.load_run(trained)
     assert main(["eval", str(trained), "--data", "train", "--json"]) == 0

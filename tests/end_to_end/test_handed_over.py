@@ -115,6 +115,23 @@ def test_python_hands_a_batch_to_a_sampler_that_reads_data(on_a_loader, rows):
         run.sample("doubled", batch={"y": rows[0]})
 
 
+@pytest.mark.parametrize("source", ["mine", "arrays"])
+def test_the_spec_of_a_run_on_a_loader_says_what_the_data_were_and_how_to_go_on(source, rows, tmp_path, capsys):
+    spec = compose.load({**DATA, "data": {"source": source}})
+    folder, loader = tmp_path / "run", torch.utils.data.DataLoader(torch.randn(64, 2), batch_size=16)
+    compose.run(spec, folder, data=loader, quiet=True)
+    for command in ("run", "check"):
+        assert main([command, str(folder / "spec.yaml")]) == 2
+        shown = capsys.readouterr().err
+        assert shown.count("error[") == 1
+        assert "error[R182]" in shown
+        assert "`x` (2)" in shown
+    assert compose.run(str(folder / "spec.yaml"), folder, data=loader, quiet=True).finished
+    way = ["--set", "data.source=arrays", "--set", f"data.train={rows[1]}", "--set", "data.batch_size=4"]
+    assert main(["run", str(folder / "spec.yaml"), *way, "--out", str(tmp_path / "other")]) == 0
+    assert "the data have no test split" in capsys.readouterr().err
+
+
 def test_python_measures_what_the_command_does_on_rows_handed_over(on_a_loader, rows, capsys):
     run = compose.load_run(on_a_loader)
     with pytest.raises(SpecError, match=r"evaluate\(data=\{"):
