@@ -42,7 +42,7 @@ class MLPClassifier(nn.Module):
         widths = (self.inputs.features, *hidden, _count(makes, classes))
         self.net = mlp(*widths, activation=activation, norm=norm)
 
-    def forward(self, *values: Tensor) -> Tensor:  # b *event, .. -> b classes
+    def forward(self, *values: Tensor) -> Tensor:  # x: b *event, .. -> b classes
         """The logits."""
         return self.net(self.inputs(*values))
 

@@ -60,6 +60,6 @@ class MLPDecoder(nn.Module):
         """The range of the value or the mean, where the options bound it."""
         return known_range(cls, options)
 
-    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # b *code, .. -> b *makes
+    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # z: b *code, .. -> b *makes
         """The data, or their distribution."""
         return self.head(self.net(self.inputs(*values)))

@@ -62,6 +62,9 @@ class MLPDenoiser(nn.Module):
         """The range of the value or the mean, where the options bound it."""
         return known_range(cls, options)
 
-    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # b *event, b, .. -> b *makes
+    def forward(
+        self,
+        *values: Tensor,  # x_t: b *event, t: b, z: b latent, .. -> b *makes
+    ) -> Tensor | Normal | Bernoulli:
         """The clean value (or what the spec takes it for), or its distribution."""
         return self.head(self.net(self.inputs(*values)))

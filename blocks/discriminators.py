@@ -39,6 +39,6 @@ class MLPDiscriminator(nn.Module):
         self.inputs = Concatenation(takes, time=time, time_features=time_features)
         self.net = mlp(self.inputs.features, *hidden, 1, activation=activation, norm=norm)
 
-    def forward(self, *values: Tensor) -> Tensor:  # b *event, .. -> b
+    def forward(self, *values: Tensor) -> Tensor:  # x: b *event, .. -> b
         """The logits."""
         return self.net(self.inputs(*values)).squeeze(1)

@@ -49,6 +49,6 @@ class MLPEncoder(nn.Module):
         widths = (self.inputs.features, *hidden, self.head.parts * latent)
         self.net = mlp(*widths, activation=activation, norm=norm)
 
-    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # b *event, .. -> b latent
+    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # x: b *event, .. -> b latent
         """The code, or its distribution."""
         return self.head(self.net(self.inputs(*values)))

@@ -84,7 +84,8 @@ class RealNVP(Flow):
     """Affine couplings on halves of the flattened event, with perceptrons; both directions are one pass.
 
     permutation: "alternate" swaps the roles of the halves, "reverse" and "random" reorder the entries between couplings
-    (an order drawn at construction from PyTorch's generator, then fixed and saved). scale: see `AffineCoupling`.
+    (an order drawn at construction from PyTorch's generator, then fixed and saved). A coupling maps z to z exp(s) + t;
+    scale: s = tanh(r) of the perceptron's r, or exp(-s) = sigmoid(r + 2), as in Glow.
     Raises ValueError for an event of one entry, or no couplings.
     Source: Dinh et al. 2017; thesis 2.2.2 and, with "random" and "sigmoid", the flow of GLF (thesis 3.4.3).
     """

@@ -56,6 +56,6 @@ class MLPGenerator(nn.Module):
         """The range of the value, where the options bound it."""
         return known_range(cls, options)
 
-    def forward(self, *values: Tensor) -> Tensor:  # b *noise, .. -> b *makes
+    def forward(self, *values: Tensor) -> Tensor:  # noise: b *noise, .. -> b *makes
         """The data that this noise stands for."""
         return self.head(self.net(self.inputs(*values)))

@@ -130,7 +130,7 @@ class InfoGANDecoder(nn.Module):
         """The range of the value or the mean, where the options bound it."""
         return known_range(cls, options)
 
-    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # b *code, .. -> b c h w
+    def forward(self, *values: Tensor) -> Tensor | Normal | Bernoulli:  # z: b *code, .. -> b c h w
         """The image, or its distribution."""
         return self.head(self.net(self.inputs(*values)))
 

@@ -13,6 +13,7 @@ from compose.binding import call_block_at
 from compose.expressions import Attribute, Call
 from compose.graph import Node
 from compose.models import MemoryModel, NoiseModel, StandardModel, TimestepModel
+from compose.sharing import fields_of, shared_value
 from compose.values import Bijection, BlockValue, Model, Record, Value, as_noise, as_value
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def _record_field(site: Evaluator, value: Value, name: str) -> Value | None:
 def _draw_field(site: Evaluator, value: Value, name: str) -> Value | None:
     if not isinstance(value, Node):
         return None
+    if value.origin is not None:
+        shared = shared_value(site.world.shared, site.tracer, f"{value.arguments[0]}.{name}", value.span)
+        if shared is not None:
+            return shared
     for _, drawn in reversed(site.tracer.drawn(value)):
         if name in drawn.fields:
             return drawn.fields[name]
@@ -130,6 +135,7 @@ def _known(site: Evaluator, value: Value) -> list[str]:
     if isinstance(value, Node):
         names += [name for _, drawn in site.tracer.drawn(value) for name in (*drawn.fields, "noise")]
         names += FAMILY_FIELDS.get(value.family or "", ())
+        names += fields_of(site.world.shared, str(value.arguments[0])) if value.origin is not None else []
     if isinstance(value, BlockValue):
         declared = site.world.blocks[value.name]
         names += [*declared.methods, *({"chain": ["timestep", "terminal"], "memory": ["read"]}.get(declared.role, []))]

@@ -17,6 +17,7 @@ from compose.elaborate import Evaluator, FreshDraws, Poisoned, World
 from compose.evaluations import EvaluationGraph, build_evaluation
 from compose.expressions import Expression
 from compose.graph import Graph, Node
+from compose.sharing import fields_to_share, is_shareable
 from compose.sizes import Sizes
 from compose.spec import Function, Program, Spec, Stage, Update
 from compose.tracer import Tracer
@@ -151,29 +152,35 @@ class GraphBuilder:
 
     def stage(self, stage: Stage, index: int) -> StageGraphs:
         """The graphs of one stage."""
-        shared_graph = self.shared(stage)
-        kept = shared_graph.outputs if shared_graph is not None else {}
+        shared_graph, fields = self.shared(stage)
+        kept = {**shared_graph.outputs, **fields} if shared_graph is not None else {}
         updates = [self.update(stage, update, kept) for update in stage.all_updates()]
+        if shared_graph is not None:
+            read = {str(node.arguments[0]) for update in updates for node in update.graph.nodes if node.origin}
+            shared_graph.outputs |= {name: node for name, node in fields.items() if name in read}
         return StageGraphs(stage.name, index, stage, updates, shared_graph)
 
-    def shared(self, stage: Stage) -> Graph | None:
-        """The graph of what the stage's updates share."""
+    def shared(self, stage: Stage) -> tuple[Graph | None, dict[str, Node]]:
+        """The graph of what the stage's updates share, and the fields of shared draws that they may read: `s.z`."""
         if not stage.shared:
-            return None
+            return None, {}
         world = self.world(f"{stage.name}_shared")
+        fields: dict[str, Node] = {}
         for name in stage.shared:
             span = stage.span("shared", list(stage.shared).index(name))
             value = self.collect(lambda name=name, span=span: self._shared_line(world, name, span))
             if isinstance(value, Node):
                 world.tracer.graph.outputs[name] = value
+                drawn = world.tracer.drawn(value)
+                fields |= {k: v for _, one in drawn for k, v in fields_to_share(name, one.fields)}
         self.used |= world.used
-        return world.tracer.graph
+        return world.tracer.graph, fields
 
     def _shared_line(self, world: World, name: str, span: Span) -> Value:
         if name not in self.spec.graph:
             raise faults.unknown_name(span, name, self.spec.graph)
         value = world.name(name, span)
-        if not isinstance(value, Node) or value.family is not None or is_seed(value):
+        if not is_shareable(value):
             raise faults.not_shareable(span, name, value)
         return value
 

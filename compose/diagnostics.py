@@ -7,7 +7,9 @@ CODES     every code that the program can give, with the page that explains it (
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, ParamSpec
 
 from compose.spelling import nearest
@@ -69,11 +71,12 @@ class Edit:
     old: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
     """One cause, told once: `message` says what is wrong at `span`, `help` the way out, `notes` the other places.
 
     `fix` is the way out as edits, where it is the only one and cannot make another spec than the one that was meant.
+    Printed, it is shown as the command line shows it, with the lines of the files that are there.
     """
 
     code: str = ""
@@ -83,6 +86,15 @@ class Finding:
     help: str = ""
     notes: tuple[Note, ...] = ()
     fix: tuple[Edit, ...] = ()
+
+    def __str__(self) -> str:
+        """As the command line shows it, in plain text."""
+        spans = [span for span in (self.span, *(note.span for note in self.notes)) if span is not None]
+        return render([self], _texts({span.file for span in spans}))
+
+    def __repr__(self) -> str:
+        """Its headline: place, severity, code, message."""
+        return f"<{_headline(replace(self, help=''))}>"
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,12 @@ def finding(code: str, severity: Severity) -> Callable[[Callable[Given, Finding]
 
 
 class SpecError(Exception):
-    """The user's mistakes, all that were found: `findings`, sorted by place, and the `sources` they stand in."""
+    """The user's mistakes, all that were found: `findings`, sorted by place, and the `sources` they stand in.
+
+    `status` is the exit status of a process that ends with them.
+    """
+
+    status = 2
 
     def __init__(self, findings: Iterable[Finding], sources: Mapping[str, str] | None = None) -> None:
         self.findings = tuple(sorted(dict.fromkeys(findings), key=_order))
@@ -172,6 +189,15 @@ def render(
 def text_lines(text: str) -> list[str]:
     r"""The lines of a text as editors count them: \n, \r\n and \r end a line, nothing else does."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _texts(files: Iterable[str]) -> dict[str, str]:
+    """The texts of the files that can be read."""
+    texts = {}
+    for file in files:
+        with suppress(OSError, ValueError):
+            texts[file] = Path(file).read_text(encoding="utf-8")
+    return texts
 
 
 def _order(found: Finding) -> tuple[Any, ...]:

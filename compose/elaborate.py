@@ -40,6 +40,7 @@ from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
 from compose.scope import line_of, visible
+from compose.sharing import shared_value
 from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
@@ -92,9 +93,9 @@ class FreshDraws:
 class World:
     """What one program can see.
 
-    `shared` are the values of the stage's shared program. `reader` is the sampler or evaluation that it is for, in
-    which no clock ticks. `guessing`: the data's fields are not known, so that a name that
-    nothing has may be one. `further` are names that may be meant here, for suggestions.
+    `shared` are the values of the stage's shared program (see `compose.sharing`). `reader` is the sampler or evaluation
+    that it is for, in which no clock ticks. `guessing`: the data's fields are not known, so that a name that nothing
+    has may be one. `further` are names that may be meant here, for suggestions.
     """
 
     spec: Spec
@@ -118,9 +119,8 @@ class World:
         self.used.add(name)
         if name in self.faulty:
             raise Poisoned(name)
-        if name in self.shared:
-            held = self.shared[name]
-            return self.tracer.given("shared", name, span, held.chain, origin=held)
+        if (shared := shared_value(self.shared, self.tracer, name, span)) is not None:
+            return shared
         if name in self.fields:
             return self.tracer.given("data", name, span)
         if name in self.blocks:

@@ -157,4 +157,11 @@ HABITS = {
     "z_dim": "latent",
     "nonlinearity": "activation",
     "act": "activation",
+    # what is listed
+    "forms": "operators",
+    "functions": "operators",
+    "sources": "data",
+    "findings": "codes",
+    "errors": "codes",
+    "library": "specs",
 }

@@ -134,7 +134,7 @@ def read_latest(folder: Path, report: Callable[[str], None]) -> Checkpoint | Non
         except OSError as problem:  # it may be whole, and is not to be lost
             raise RunFailed(f"{problem.filename or path} cannot be read: {problem.strerror}") from None
     if paths:
-        raise RunFailed(f"no checkpoint in {folder} is whole; start anew with --fresh")
+        raise RunFailed(f"no checkpoint in {folder} is whole; start anew with `--fresh` (in Python `fresh=True`)")
     return None
 
 

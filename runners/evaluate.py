@@ -6,7 +6,7 @@
 A sampler that reads no data is drawn as often as the test split has rows, or `count=` times.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -39,12 +39,13 @@ def evaluate(
     averaged: frozenset[str] = frozenset(),
     seed: int = 0,
     split: str = "test",
+    only: Collection[str] | None = None,
     refused: Callable[[str], None],
 ) -> dict[str, Estimate]:
-    """Every line of the spec's `evaluate`, by name; where a metric refuses a line, `refused` is told the cause."""
+    """The lines of the spec's `evaluate` by name, all or `only` some; `refused` is told why a metric refuses a line."""
     rows = rows_of(sources, split)
     found = {}
-    for name in executable.spec.evaluate:
+    for name in (name for name in executable.spec.evaluate if only is None or name in only):
         line = executable.evaluation(name, averaged)
         try:
             found[name] = _measured(executable, line, sources, rows, seed)

@@ -17,14 +17,16 @@ from compose.diagnostics import Finding, SpecError, finding
 from compose.spec import Spec, parse_spec
 from compose.spec.changes import Change, changes
 from compose.spec.writing import to_data
-from runners.checkpoints import write_atomically
+from runners.checkpoints import checkpoint_paths, write_atomically
 from runners.state import RunFailed
 
-__all__ = ["RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
+__all__ = ["PICTURE", "RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
 
 BEFORE_A_RUN = {"lock", "spec.yaml"}
 """What a folder may hold that is no run yet: a process ended between the lock and the first `run.json`."""
 
+PICTURE = re.compile(r"(.+)-(\d{8,})\.png")
+"""What a run calls its pictures: `samples/NAME-STEP.png`."""
 
 Status = Literal["running", "interrupted", "failed", "finished"]
 
@@ -79,6 +81,17 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError):
             return {}
 
+    def came_to_nothing(self) -> bool:
+        """Whether a run began here and ended before its first checkpoint: it has nothing to go on from, or to lose."""
+        return self.about().get("status", "finished") != "finished" and not checkpoint_paths(self.checkpoints)
+
+    def clear(self) -> None:
+        """Forget what a run that came to nothing said and drew; what else lies here stays."""
+        write_atomically(self.path / "run.json", b'{"status": "failed"}\n')
+        for path in self.samples.glob("*.png"):
+            if PICTURE.fullmatch(path.name):
+                path.unlink()
+
     def say(self, status: Status, facts: Mapping[str, Any]) -> None:
         """Write `run.json`."""
         said = {**self.about(), **facts, "status": status}
@@ -95,8 +108,9 @@ def check_folder(folder: Path, spec: Spec) -> None:
     held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if folder.is_file() or ("run.json" not in held and held - BEFORE_A_RUN):
         raise SpecError([folder_taken(folder)])
-    before = RunFolder(folder).about().get("spec_sha256")
-    if before is not None and before != identity(spec):
+    home = RunFolder(folder)
+    before = home.about().get("spec_sha256")
+    if before is not None and before != identity(spec) and not home.came_to_nothing():
         raise SpecError([another_spec(folder, _changes(folder, spec))])
 
 
@@ -123,7 +137,7 @@ def folder_taken(folder: Path) -> Finding:
     """
     return Finding(
         message=f"{folder} is no folder" if folder.is_file() else f"{folder} holds other things, and no run",
-        help="name a folder by `--out` that is empty or not there yet; nothing was written",
+        help="name a folder by `--out` (in Python `out=`) that is empty or not there yet; nothing was written",
     )
 
 
@@ -138,8 +152,8 @@ def another_spec(folder: Path, differences: list[Change]) -> Finding:
     more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return Finding(
         message=f"{folder} began with another spec{':' if lines else ''}{''.join(lines)}{more}",
-        help=f"`--fresh` starts another run beside it; `compose run {folder}/spec.yaml --out {folder}` goes on with "
-        "the old spec",
+        help="`--fresh` (in Python `fresh=True`) starts another run beside it; "
+        f"`compose run {folder}/spec.yaml --out {folder}` goes on with the old spec",
     )
 
 

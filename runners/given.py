@@ -9,17 +9,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from blocks.registry import BLOCKS
 from blocks.types import Field
-from compose.diagnostics import Finding, SpecError, finding, nearest
+from compose.diagnostics import Finding, Span, SpecError, finding, nearest
 from compose.spec import Spec
+from runners.catalogue import open_sources
 from runners.datasets import Source, open_source
 
-__all__ = ["check_handed_over", "handed_data", "handed_fields", "open_rows", "register", "with_blocks"]
+__all__ = ["Rows", "check_handed_over", "data_from_python", "data_of", "handed_data", "handed_fields", "open_rows",
+           "register", "with_blocks"]  # fmt: skip
 
 PREFIX = "given"
+
+Rows = Path | Mapping[str, Tensor]
+"""Rows in place of a run's data: a `.npy` or `.npz` file, or tensors by field."""
 
 
 def with_blocks(spec: Spec, blocks: Mapping[str, nn.Module | type[nn.Module]]) -> Spec:
@@ -72,31 +77,55 @@ def handed_fields(about: Mapping[str, Any]) -> dict[str, Field] | None:
     return {name: Field(**{**field, "event": tuple(field["event"])}) for name, field in held.items()} or None
 
 
-def open_rows(path: Path, fields: Mapping[str, Field]) -> Source:
-    """The rows of a `.npy` or `.npz` file, in place of a run's data: their split is `train`.
+def data_of(
+    spec: Spec, about: Mapping[str, Any], rows: Rows | None = None
+) -> tuple[Mapping[str, Source], dict[str, Field]]:
+    """The sources of a run by name, and the fields of its data; `rows` stand in for them, as the split `train`.
 
-    Raises SpecError for a file that cannot be read, or whose fields have other events than `fields`, the run's.
+    There are no sources where the data were handed over from Python, and are not again.   Raises SpecError.
     """
-    if not path.is_file():
-        raise SpecError([bad_rows(f"there is no file {path}", fields)])
-    if path.suffix not in (".npy", ".npz"):
-        raise SpecError([bad_rows(f"{path} is no array: its name ends neither in .npy nor in .npz", fields)])
+    handed = handed_fields(about)
+    sources = open_sources(spec) if handed is None else {}
+    fields = {
+        f"{name}.{key}" if name else key: field
+        for name, source in sources.items()
+        for key, field in source.contract.fields.items()
+    }
+    fields |= handed or {}
+    return (sources if rows is None else {"": open_rows(rows, fields)}), fields
+
+
+def open_rows(rows: Rows, fields: Mapping[str, Field]) -> Source:
+    """Rows in place of a run's data, of a `.npy` or `.npz` file or by field: their split is `train`.
+
+    Raises SpecError for what cannot be read, or whose fields have other events than `fields`, the run's.
+    """
+    named = "the data" if isinstance(rows, Mapping) else str(rows)
+    if isinstance(rows, Path):
+        if not rows.is_file():
+            raise SpecError([bad_rows(f"there is no file {rows}", fields)])
+        if rows.suffix not in (".npy", ".npz"):
+            raise SpecError([bad_rows(f"{rows} is no array: its name ends neither in .npy nor in .npz", fields)])
     try:
-        source = open_source("arrays", {"train": str(path)})
+        source = open_source("arrays", {"train": str(rows) if isinstance(rows, Path) else rows})
     except ValueError as error:
         raise SpecError([bad_rows(str(error), fields)]) from None
     held = {name: field for name, field in source.contract.fields.items() if name != "index"}
     if not held.keys() & fields.keys():
-        raise SpecError([bad_rows(f"{path} holds {', '.join(f'`{name}`' for name in held)}", fields)])
+        raise SpecError([bad_rows(f"{named} holds {', '.join(f'`{name}`' for name in held)}", fields)])
     for name in held.keys() & fields.keys():
         if tuple(held[name].event) != tuple(fields[name].event):
             got, wanted = (_shape(one.event) for one in (held[name], fields[name]))
-            raise SpecError([bad_rows(f"a row of `{name}` in {path} is {got}, and in the run {wanted}", fields)])
+            raise SpecError([bad_rows(f"a row of `{name}` in {named} is {got}, and in the run {wanted}", fields)])
     return source
 
 
 def _shape(event: Iterable[int]) -> str:
     return " x ".join(map(str, event)) or "one number"
+
+
+def _listed(fields: Mapping[str, Field]) -> str:
+    return ", ".join(f"`{name}` ({_shape(field.event)})" for name, field in fields.items() if name != "index")
 
 
 @finding("R120", "error")
@@ -114,7 +143,7 @@ def handed_blocks(folder: Path, names: Iterable[str]) -> Finding:
 
 
 @finding("R121", "error")
-def handed_data(folder: Path, reader: str, fields: Iterable[str]) -> Finding:
+def handed_data(folder: Path, reader: str, call: str, fields: Iterable[str]) -> Finding:
     """Something that reads data is asked of a run whose data were handed over from Python, and lie nowhere.
 
     Wrong: `compose eval runs/mine/seed-0`, after `compose.run(spec, data=loader)`.
@@ -125,7 +154,22 @@ def handed_data(folder: Path, reader: str, fields: Iterable[str]) -> Finding:
     return Finding(
         message=f"{reader} reads {', '.join(f'`{name}`' for name in names)}, and the data of {folder} came from Python",
         help=f'name a file with these arrays, `--data rows.npz`; or in Python: compose.load_run("{folder}")'
-        f".sample(.., batch={{{given}}})",
+        f".{call}={{{given}}})",
+    )
+
+
+@finding("R182", "error")
+def data_from_python(span: Span, folder: Path, fields: Mapping[str, Field]) -> Finding:
+    """The spec of a run whose data were handed over from Python is given to a command, which does not have them.
+
+    Wrong: `compose run runs/mine/spec.yaml`, after `compose.run(spec, "runs/mine", data=loader)`.
+    Right: the same call of `compose.run` again, or `--set data.source=arrays --set data.train=rows.npz`.
+    """
+    return Finding(
+        span=span,
+        message=f"the data of this run came from Python, and lie in no file: {_listed(fields)}",
+        help=f'go on from Python, compose.run("{folder}/spec.yaml", "{folder}", data=loader); or start another run on '
+        "a file with these arrays, `--set data.source=arrays --set data.train=rows.npz`",
     )
 
 
@@ -136,5 +180,5 @@ def bad_rows(cause: str, fields: Mapping[str, Field]) -> Finding:
     Wrong: `--data faces.npz`, images of 3 x 64 x 64, for a run on images of 1 x 8 x 8.
     Right: `--data digits.npz`, saved by `numpy.savez("digits.npz", x=images)`.
     """
-    wanted = ", ".join(f"`{name}` ({_shape(field.event)})" for name, field in fields.items() if name != "index")
-    return Finding(message=cause, help=f"`--data` takes a .npy or .npz file with arrays of the run's fields: {wanted}")
+    wanted = f"arrays of the run's fields: {_listed(fields)}"
+    return Finding(message=cause, help=f"`--data` takes a .npy or .npz file with {wanted}")

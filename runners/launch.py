@@ -25,7 +25,7 @@ from runners.datasets import Source
 from runners.evaluate import evaluate, rows_of
 from runners.examination import examine, shortened
 from runners.folder import RunFolder, check_folder, choose_folder, identity
-from runners.given import check_handed_over, handed_fields, open_rows
+from runners.given import check_handed_over, data_of, handed_fields
 from runners.loop import Intervals
 from runners.progress import Progress
 from runners.rows import POINTS
@@ -81,9 +81,11 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
     said = Progress(quiet=order.quiet).say
-    if spec.evaluate and loader is not None:
+    tested = bool(sources) and all("test" in source.contract.splits for source in sources.values())
+    if spec.evaluate and not tested:
         said(
-            "`evaluate` is left out: a loader has no test split; `compose eval RUN --data FILE.npz` measures afterwards"
+            f"`evaluate` is left out: {'the data have' if sources else 'a loader has'} no test split; "
+            "`run.evaluate(data={..})`, or `compose eval RUN --data FILE.npz`, measures afterwards"
         )
 
     def measure(system: System, averaged: frozenset[str]) -> Mapping[str, float]:
@@ -95,7 +97,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         executable, batches, folder,
         spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
         reference=_shown_beside(sources) if spec.samplers else None,
-        evaluate=measure if spec.evaluate and sources else None, about=about,
+        evaluate=measure if spec.evaluate and tested else None, about=about,
     )  # fmt: skip
 
 
@@ -132,14 +134,7 @@ def reopen(folder: Path, rows: Path | None = None) -> Reopened:
         return assemble(composition, int(about.get("seed", 0)))
 
     opened = load_run(folder, build)
-    sources = open_sources(opened.spec) if fields is None else {}
-    held = {
-        f"{name}.{key}" if name else key: field
-        for name, source in sources.items()
-        for key, field in source.contract.fields.items()
-    }
-    held |= fields or {}
-    return Reopened(opened, sources if rows is None else {"": open_rows(rows, held)}, held)
+    return Reopened(opened, *data_of(opened.spec, about, rows))
 
 
 def batches_of(spec: Spec, sources: Mapping[str, Source], split: str = "train") -> Batches:

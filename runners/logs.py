@@ -16,9 +16,8 @@ from torch import Tensor
 from runners.checkpoints import write_atomically
 from runners.events import EventFile
 from runners.growing import GrowingFile
-from runners.state import RunFailed
 
-__all__ = ["Pending", "Record", "fold"]
+__all__ = ["Lost", "Pending", "Record", "fold"]
 
 
 class Pending(NamedTuple):
@@ -30,10 +29,19 @@ class Pending(NamedTuple):
     monitor: Mapping[str, Tensor]
 
 
-def fold(pending: list[Pending], window: dict[str, list[float]], stage: str) -> None:
+class Lost(NamedTuple):
+    """The first term that is not finite: the steps done before it, its update, its name, and what it was."""
+
+    step: int
+    update: str
+    term: str
+    value: float
+
+
+def fold(pending: list[Pending], window: dict[str, list[float]]) -> Lost | None:
     """Read all pending values into `window` (tag -> [sum, count]) and empty the list.
 
-    Raises RunFailed naming the first term that is not finite, its stage and its step; a monitored value may be.
+    Returns the first term that is not finite, where it ends; a monitored value may be.
     """
     values = [value for one in pending for group in (one.terms, one.monitor) for value in group.values()]
     read = iter(
@@ -44,15 +52,12 @@ def fold(pending: list[Pending], window: dict[str, list[float]], stage: str) -> 
             for name in group:
                 number = next(read)
                 if kind == "terms" and not math.isfinite(number):
-                    raise RunFailed(f"the term `{name}` of update `{one.update}` became {number} {_place(stage, one)}")
+                    return Lost(one.step, one.update, name, number)
                 entry = window.setdefault(f"{kind}/{one.update}/{name}", [0.0, 0])
                 entry[0] += number
                 entry[1] += 1
     pending.clear()
-
-
-def _place(stage: str, one: Pending) -> str:
-    return f"in stage `{stage}`, step {one.step}; nothing of it was saved"
+    return None
 
 
 class Record:

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from runners.checkpoints import Checkpoint, write_checkpoint
+from runners.diverging import Standing, lost_term, lost_weight
 from runners.folder import RunFolder
 from runners.logs import Record, fold
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
-from runners.state import Interrupted, RunFailed
+from runners.state import Diverged, Interrupted, RunFailed
 from runners.updates import Session
 
 __all__ = ["Intervals", "Loop"]
@@ -38,7 +39,7 @@ class Intervals:
 class Loop:
     """Trains a session to its end.   `sample(run_step)` draws pictures, `evaluate()` gives metrics at a stage's end.
 
-    Raises RunFailed on a value that is not finite, Interrupted after a signal; the last good state is saved.
+    Raises Diverged on a value that is not finite, Interrupted after a signal; the last good state is saved.
     """
 
     session: Session
@@ -64,7 +65,7 @@ class Loop:
             if state.step == 0:  # stopped before, or while, the stage's end was shown
                 self._show(spec.stages[state.stage - 1].name)
         while state.stage < len(plans):
-            self._leave_if_asked("")
+            self._leave_if_asked()
             self._stage(plans[state.stage])
 
     def _stage(self, plan: StagePlan) -> None:
@@ -94,39 +95,39 @@ class Loop:
         self.progress.step(state.step)
         if state.step < plan.steps:  # the end of a stage saves and samples by itself
             if intervals.sample and run_step % intervals.sample == 0:
-                self._sample(stage.name)
+                self._sample()
             if self._is_due(run_step, logged):
-                self._try_to_save(stage.name)
-            self._leave_if_asked(stage.name)
+                self._try_to_save()
+            self._leave_if_asked()
 
     def _end(self, stage: StageRun) -> None:
         """A stage's last acts: its optimizers go, the run is saved, pictures and metrics are made."""
         state = self.session.state
-        self._settle(stage.name)
+        self._settle()
         state.optimizers, state.names = {}, {}
         state.stage, state.step = state.stage + 1, 0
-        saved = self._try_to_save(stage.name)
+        saved = self._try_to_save()
         self._show(stage.name)
         if not saved and state.stage == len(self.session.executable.spec.stages):
             raise RunFailed(f"the end of the run could not be saved in {self.folder.checkpoints}")
 
     def _show(self, stage: str) -> None:
         state = self.session.state
-        self._leave_if_asked(stage)
+        self._leave_if_asked()
         self.sample(state.run_step)
-        self._leave_if_asked(stage)
+        self._leave_if_asked()
         metrics = dict(self.evaluate())
         if metrics:
             state.metrics |= metrics
             self.record.line(state.run_step, stage, {"metrics": metrics})
 
-    def _sample(self, stage: str) -> None:
-        self._settle(stage)
+    def _sample(self) -> None:
+        self._settle()
         self.sample(self.session.state.run_step)
 
     def _log(self, stage: StageRun, norms: Mapping[str, Tensor]) -> None:
         state = self.session.state
-        fold(self.session.pending, state.window, stage.name)
+        self._read()
         for name, parameter in self.session.executable.blocks.named_parameters():
             assert parameter.grad is None, f"a program gave `{name}` a gradient in an update that does not train it"
         means = {tag: total / count for tag, (total, count) in state.window.items()}
@@ -143,28 +144,37 @@ class Loop:
         self._logged_at = (now, state.run_step)
         state.window.clear()
 
-    def _settle(self, stage: str) -> None:
-        """Read what is pending, and look at every parameter.   Raises RunFailed on what is not finite."""
-        fold(self.session.pending, self.session.state.window, stage)
+    def _read(self) -> None:
+        """Read what is pending.   Raises Diverged on a term that is not finite."""
+        lost = fold(self.session.pending, self.session.state.window)
+        if lost is not None:
+            raise Diverged([lost_term(lost, self._standing())], self.session.executable.spec.sources)
+
+    def _settle(self) -> None:
+        """Read what is pending, and look at every parameter.   Raises Diverged on what is not finite."""
+        self._read()
         for name, value in self.session.state.parameters().items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                step = self.session.state.step
-                raise RunFailed(f"`{name}` is not finite in stage `{stage}`, step {step}; nothing of it was saved")
+                raise Diverged([lost_weight(name, self._standing())], self.session.executable.spec.sources)
+
+    def _standing(self) -> Standing:
+        spec, state = self.session.executable.spec, self.session.state
+        return Standing(spec, min(state.stage, len(spec.stages) - 1), state.step, self.folder.checkpoints)
 
     def _is_due(self, run_step: int, logged: bool) -> bool:
         every, seconds = self.intervals.checkpoint, self.intervals.checkpoint_seconds
         return bool(every and run_step % every == 0) or (logged and time.monotonic() - self._saved_at > seconds)
 
-    def _leave_if_asked(self, stage: str) -> None:
+    def _leave_if_asked(self) -> None:
         if self.signals.status:
-            raise Interrupted(self.signals.status, saved=self._try_to_save(stage))
+            raise Interrupted(self.signals.status, saved=self._try_to_save())
 
-    def _try_to_save(self, stage: str) -> bool:
+    def _try_to_save(self) -> bool:
         """Save; a disk that refuses is told to the user, and the checkpoint before stays what it was."""
         state = self.session.state
         if self._saved == (state.stage, state.run_step):
             return True
-        self._settle(stage)
+        self._settle()
         made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)
         try:
             self.record.flush()

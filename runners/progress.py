@@ -94,7 +94,7 @@ class Progress:
 
     def _rate(self, done: int) -> str:
         speed = self._speed(done)
-        return f"{speed:.3g} steps/s" if speed else ""
+        return f"{speed:{',.0f' if speed >= 100 else '.3g'}} steps/s" if speed else ""
 
     def _left(self, done: int) -> str:
         """How long the rest of the stage takes at this rate; at its end, how long it took."""

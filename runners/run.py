@@ -20,12 +20,14 @@ from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
 from runners.progress import Progress
-from runners.sampling import default_count, sample
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, RunFailed, RunState
+from runners.trained import Run
 from runners.updates import Session
 
 __all__ = ["Options", "Run", "load_run", "run"]
+
+FRESH = "`--fresh` (in Python `fresh=True`)"
 
 DTYPES: dict[str, torch.dtype] = {
     "32": torch.float32, "64": torch.float64, "bf16-mixed": torch.float32, "bf16-true": torch.bfloat16,
@@ -44,59 +46,6 @@ class Options:
     threads: int | None = None
     intervals: Intervals = field(default_factory=Intervals)
     quiet: bool = False
-
-
-@dataclass
-class Run:
-    """A run as it stands: its folder, its trained system, its state.   `finished` if all stages are done."""
-
-    folder: Path
-    executable: Executable
-    state: RunState
-    seed: int
-    about: Mapping[str, Any]
-
-    @property
-    def finished(self) -> bool:
-        """Whether every stage is done."""
-        return self.about.get("status") == "finished"
-
-    @property
-    def spec(self) -> Any:  # noqa: ANN401  compose's Spec
-        """The spec the system was compiled from."""
-        return self.executable.spec
-
-    @property
-    def averaged(self) -> frozenset[str]:
-        """The blocks that samplers read from their averages."""
-        return frozenset(self.state.averaged)
-
-    def reads(self, name: str) -> list[str]:
-        """The fields of the data that a sampler reads."""
-        program = self.executable.sampler(name, self.averaged).program
-        return [given.name for given in program.inputs if given.kind == "data"]
-
-    def sample(
-        self,
-        name: str = "default",
-        count: int | None = None,
-        *,
-        seed: int | None = None,
-        batch: Mapping[str, Tensor] | None = None,
-        options: Mapping[str, Any] | None = None,
-    ) -> Tensor | dict[str, Tensor]:
-        """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given.
-
-        By default as many as fill a picture. `batch`: the rows that a conditional sampler reads, by field ({"x": x}).
-        Raises ValueError for an unknown sampler or option, and for rows that are missing.
-        """
-        known = self.executable.spec.samplers
-        if name not in known or (count is not None and count < 1):
-            cause = f"its samplers are {', '.join(known) or 'none'}" if name not in known else f"{count} is no count"
-            raise ValueError(f"cannot draw `{name}`: {cause}")
-        count = count or default_count(self.executable, name, self.averaged)
-        chosen = self.seed if seed is None else seed
-        return sample(self.executable, name, count, chosen, averaged=self.averaged, batch=batch, options=options)
 
 
 def run(
@@ -124,13 +73,17 @@ def run(
     home = RunFolder(folder)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
-        _same_run(home, facts)
         progress = Progress(quiet=options.quiet)
+        if home.came_to_nothing():
+            progress.say(f"the run in {home.path} ended before its first checkpoint; it starts over")
+            with _written(home):
+                home.clear()
+        _same_run(home, facts)
         prepared = _prepare(executable, batches, options)
         restored = _restore(home, prepared.state, progress)
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
         if done.finished and prepared.state.stage == len(executable.spec.stages):
-            progress.say(f"{home.path} is finished; `--fresh` starts the next run")
+            progress.say(f"{home.path} is finished; {FRESH} starts the next run")
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
@@ -284,4 +237,4 @@ def _same_run(home: RunFolder, facts: Mapping[str, Any]) -> None:
     for name in ("spec_sha256", "seed", "precision"):
         if name in before and before[name] != facts[name]:
             was = "spec" if name == "spec_sha256" else f"{name} ({json.dumps(before[name])})"
-            raise RunFailed(f"{home.path} began with another {was}; `--fresh` starts the next run")
+            raise RunFailed(f"{home.path} began with another {was}; {FRESH} starts the next run")

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from compose.diagnostics import SpecError
 from compose.program import CompiledEvaluation, CompiledSampler, CompiledStage
 from compose.spec import Spec
 
-__all__ = ["Batches", "Clock", "Executable", "Interrupted", "Mismatch", "RunFailed", "RunState"]
+__all__ = ["Batches", "Clock", "Diverged", "Executable", "Interrupted", "Mismatch", "RunFailed", "RunState"]
 
 
 class Executable(Protocol):
@@ -72,6 +73,12 @@ class Clock(NamedTuple):
 
 class RunFailed(Exception):
     """The run cannot go on: a value that is not finite, a folder in use, a checkpoint that does not fit."""
+
+
+class Diverged(RunFailed, SpecError):
+    """A loss or a weight is not finite: a run that failed, and a finding that says where and what to do."""
+
+    status = 1
 
 
 class Mismatch(RunFailed):

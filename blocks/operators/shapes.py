@@ -17,7 +17,7 @@ PARALLEL = 1e-6  # a cosine this close to +-1: the ends count as parallel, and t
 
 @operator("concatenate")
 @rule()
-def concatenate(*values: Tensor, axis: int = 0) -> Tensor:  # b *event, .. -> b *event
+def concatenate(*values: Tensor, axis: int = 0) -> Tensor:  # a: b *event, b: b *event, .. -> b *event
     """The values set side by side along an axis of the event (0: entries of a vector, channels of an image).
 
     A number a sample counts as a vector of one entry.

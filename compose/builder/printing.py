@@ -13,7 +13,7 @@ from compose.expressions import Expression, Name
 from compose.spec import BlockDeclaration, DataSource, Definition, Fit, Function, Optimizer, Program, Spec, Term
 from compose.spec.records import Record
 
-__all__ = ["to_python"]
+__all__ = ["to_python", "to_script"]
 
 WIDTH = 90
 BY_BLOCK = ("train", "shared", "project", "ema", "write", "copy", "mode", "fit", "blocks")  # keys that name lines
@@ -22,6 +22,22 @@ BY_BLOCK = ("train", "shared", "project", "ema", "write", "copy", "mode", "fit",
 def to_python(spec: Spec) -> str:
     """The source of a program whose `draft` is the spec; what it `extends` is written out."""
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(_Printer(spec).lines()) + "\n")
+
+
+def to_script(spec: Spec) -> str:
+    """The same program, which checks and trains its draft when it is executed."""
+    return to_python(spec) + SCRIPT.format(draft=_Printer(spec).draft, name=spec.name)
+
+
+SCRIPT = """
+
+if __name__ == "__main__":  # `python {name}.py`: checks, then trains; the same command goes on after a stop
+    import compose
+
+    for finding in compose.check({draft}):
+        print(finding)
+    print(compose.run({draft}))
+"""
 
 
 class _Printer:

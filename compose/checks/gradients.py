@@ -118,7 +118,7 @@ def _stale(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
         for earlier in stage.updates[: stage.updates.index(update) + 1]:
             moved = made_with & _changes(earlier)
             if moved and (earlier is not update or update.spec.times > 1):
-                span = stage.spec.span("shared", list(stage.spec.shared).index(name))
+                span = stage.spec.span("shared", list(stage.spec.shared).index(name.split(".")[0]))
                 yield stale_gradient(span, name, sorted(blocks), sorted(b for b, _ in moved), update, earlier)
                 break
 

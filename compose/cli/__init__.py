@@ -62,4 +62,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except SpecError as error:
         complain(error.findings, error.sources)
-        return 2
+        return error.status

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["commands_next", "say_what_was_made"]
 
-PICTURE = re.compile(r"(.+)-(\d{8,})\.png")
+LENGTH = re.compile(r"stages\.[^.]+\.(steps|epochs)")
 
 
 def say_what_was_made(done: "Run") -> None:
@@ -41,11 +41,10 @@ def commands_next(done: "Run", spec_file: Path, settings: Settings, plugins: Ite
     if spec.evaluate:
         shown.append(f"compose eval {folder}{needed}")
     shown.append(f"tensorboard --logdir {folder}")
-    setting = _longer(spec)
-    if setting:
-        path = setting.partition("=")[0]
-        kept = [one for one in settings if one.partition("=")[0].strip() not in (path, *_rivals(path))]
-        words = "".join(f" --set {shlex.quote(one)}" for one in [*kept, setting])
+    longer = _longer(spec)
+    if longer:
+        kept = [one for one in settings if not LENGTH.fullmatch(one.partition("=")[0].strip())]
+        words = "".join(f" --set {shlex.quote(one)}" for one in [*kept, *longer])
         shown.append(f"compose run {shlex.quote(str(spec_file))}{words}{needed} --fresh")
     return shown
 
@@ -55,6 +54,8 @@ SAMPLERS = 3  # of which a command is shown
 
 def _pictures(done: "Run") -> list[Path]:
     """The newest picture of every sampler, and of every part of one, in the order of the spec."""
+    from runners.folder import PICTURE
+
     newest: dict[str, tuple[int, Path]] = {}
     for path in (done.folder / "samples").glob("*.png"):
         if match := PICTURE.fullmatch(path.name):
@@ -64,16 +65,7 @@ def _pictures(done: "Run") -> list[Path]:
     return [newest[label][1] for label in sorted(known, key=lambda label: (order[label.split(".")[0]], label))]
 
 
-def _longer(spec: "Spec") -> str | None:
-    """The setting that doubles the length of the first stage that has one."""
-    for at, stage in enumerate(spec.stages):
-        if stage.epochs or stage.steps:
-            noun, count = ("epochs", stage.epochs) if stage.epochs else ("steps", stage.steps)
-            return f"stages.{at}.{noun}={2 * (count or 1)}"
-    return None
-
-
-def _rivals(path: str) -> tuple[str, ...]:
-    """The path that says the same in the other unit: a stage has epochs or steps."""
-    stage, _, noun = path.rpartition(".")
-    return (f"{stage}.{'steps' if noun == 'epochs' else 'epochs'}",)
+def _longer(spec: "Spec") -> list[str]:
+    """The settings that double the length of every stage that has one."""
+    lengths = [("epochs", stage.epochs) if stage.epochs else ("steps", stage.steps) for stage in spec.stages]
+    return [f"stages.{at}.{noun}={2 * count}" for at, (noun, count) in enumerate(lengths) if count]

@@ -17,7 +17,7 @@ from compose.cli.commands import Command
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["completion", "fitting", "library_names", "run_folders", "samplers_of_run", "specs_and_runs"]
+__all__ = ["completion", "fitting", "library_names", "run_folders", "runs_in", "samplers_of_run", "specs_and_runs"]
 
 LIBRARY = Path(__file__).resolve().parents[2] / "specs"
 VARIABLE = "_COMPOSE_COMPLETE"
@@ -54,7 +54,7 @@ def run_folders(context: click.Context, parameter: click.Parameter, written: str
     """Folders below this one that hold a run; any folder if there is none."""
     from click.shell_completion import CompletionItem
 
-    return fitting(written, _runs(Path())) or [CompletionItem(written, type="dir")]
+    return fitting(written, runs_in(Path())) or [CompletionItem(written, type="dir")]
 
 
 def specs_and_runs(context: click.Context, parameter: click.Parameter, written: str) -> "list[CompletionItem]":
@@ -63,7 +63,7 @@ def specs_and_runs(context: click.Context, parameter: click.Parameter, written: 
 
     return [
         *library_names(context, parameter, written),
-        *fitting(written, _runs(Path())),
+        *fitting(written, runs_in(Path())),
         CompletionItem(written, type="file"),
     ]
 
@@ -86,10 +86,11 @@ def fitting(written: str, words: Iterable[str]) -> "list[CompletionItem]":
     return [CompletionItem(word) for word in sorted(words) if word.startswith(written)]
 
 
-def _runs(root: Path) -> Iterable[str]:
+def runs_in(root: Path) -> Iterable[str]:
     """Folders with a `run.json`, not looked for within each other."""
+    deepest = len(root.parts) + DEEPEST
     for folder, below, files in os.walk(root):
         if "run.json" in files:
             below.clear()
             yield Path(folder).as_posix()
-        below[:] = [name for name in below if not name.startswith(".") and len(Path(folder).parts) < DEEPEST]
+        below[:] = [name for name in below if not name.startswith(".") and len(Path(folder).parts) < deepest]

@@ -27,12 +27,13 @@ FIRST = "tutorial/glf_digits"
 @click.option("listed", "--list", is_flag=True, help="The library.")
 def new(name: str | None, base: str, full: bool, as_python: bool, listed: bool) -> int:
     """\b
-    compose new mine                                     writes mine.yaml, and the schema that editors read
+    compose new mine                                     writes mine.yaml, and compose.schema.json beside it
     compose new mine --from thesis/vaebm_swiss_roll --full
-    compose new mine --from thesis/glf --python          the same, in Python
+    compose new mine --from thesis/glf --python          mine.py, which checks and trains: python mine.py
     compose new --list                                   the library
 
-    A file that is there already is never written over.
+    A spec that is there already is never written over. The first line of mine.yaml names the schema, by which an
+    editor that knows YAML completes, explains and checks it; `compose schema` writes it anew.
     """
     if listed:
         from compose.cli.listing import show_library
@@ -42,7 +43,7 @@ def new(name: str | None, base: str, full: bool, as_python: bool, listed: bool) 
     if name is None:
         raise click.UsageError("name the spec: `compose new mine`, or `compose new --list`")
     path = Path(f"{name.removesuffix('.yaml').removesuffix('.py')}{'.py' if as_python else '.yaml'}")
-    from compose.cli.messages import bad_request
+    from compose.cli.messages import bad_request, tell
     from compose.creation import copied, with_defaults
     from compose.diagnostics import SpecError
     from compose.spec.fields import SLUG
@@ -53,9 +54,10 @@ def new(name: str | None, base: str, full: bool, as_python: bool, listed: bool) 
         raise SpecError([bad_request(f"{path} is there already", "give the new spec another name")])
     text = copied(base, path.stem)
     if as_python:
+        from compose.builder.printing import to_script
         from compose.spec import parse_spec
 
-        text = parse_spec(text).to_python()
+        text = to_script(parse_spec(text))
     else:
         text = f"# yaml-language-server: $schema={SCHEMA_FILE}\n{with_defaults(text, *_kinds()) if full else text}"
     try:
@@ -69,6 +71,8 @@ def new(name: str | None, base: str, full: bool, as_python: bool, listed: bool) 
             [bad_request(f"{path} cannot be written: {error.strerror}", "name a file in a folder that can be written")]
         ) from None
     click.echo(path)
+    if not as_python:
+        tell(f"{path.parent / SCHEMA_FILE}: the language, for the editor")
     return 0
 
 

@@ -9,7 +9,7 @@ import click
 
 from compose.cli.checking import with_plugins
 from compose.cli.commands import Command
-from compose.cli.completing import run_folders, samplers_of_run
+from compose.cli.completing import run_folders, runs_in, samplers_of_run
 from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def sample(
     from runners.sampling import default_count
 
     if run.reads(name) and not opened.sources:
-        raise SpecError([handed_data(folder, f"`{name}`", run.reads(name))])
+        raise SpecError([handed_data(folder, f"`{name}`", "sample(.., batch", run.reads(name))])
     count = count or default_count(run.executable, name, run.averaged)
     try:
         rows = rows_of(opened.sources, split) if run.reads(name) else None
@@ -98,24 +98,17 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
     """
     from compose.cli.messages import bad_request, tell
 
-    on, (split, opened) = split, _opened(folder, plugins, split)
-    run = opened.run
+    rows = Path(split) if split.endswith(ARRAYS) else None
+    run = _opened(folder, plugins, split)[1].run
     if not run.spec.evaluate:
         way = "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)"
         raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
-    from runners import evaluate as measuring
     from runners.checkpoints import write_atomically
     from runners.datasets import UnknownSplit
-    from runners.given import handed_data
 
-    if not opened.sources:
-        raise SpecError([handed_data(folder, "`evaluate`", [name for name in opened.fields if name != "index"])])
     refused: list[str] = []
     try:
-        found = measuring.evaluate(
-            run.executable, opened.sources, averaged=run.averaged, seed=run.seed if seed is None else seed,
-            split=split, refused=refused.append,
-        )  # fmt: skip
+        found = run.evaluate(split, seed=seed, data=rows, refused=refused.append)
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
     except ValueError as error:
@@ -123,7 +116,7 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
     for cause in refused:
         tell(cause)
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
-    kept = json.dumps({"data": on, "metrics": plain}, indent=1) + "\n"
+    kept = json.dumps({"data": split, "metrics": plain}, indent=1) + "\n"
     write_atomically(folder / "evaluation.json", kept.encode())
     click.echo(json.dumps(plain, indent=1) if as_json else _table(plain))
     return 1 if refused else 0
@@ -153,7 +146,9 @@ def _opened(folder: Path, plugins: tuple[Path, ...], data: str) -> "tuple[str, R
             raise SpecError([no_run(str(folder), cause)])
         return "train" if rows else data, reopen(folder, rows)
     except RunFailed as failure:
-        raise SpecError([no_run(str(folder), str(failure))]) from None
+        there = next(each for each in (folder, *folder.parents) if each.is_dir())
+        inside, beside = ((), runs_in(there)) if there != folder else (sorted(runs_in(there)), ())
+        raise SpecError([no_run(str(folder), str(failure), inside, beside)]) from None
 
 
 def _numbers(options: tuple[str, ...]) -> dict[str, Any]:

@@ -30,8 +30,21 @@ SHELVES = {  # the registries of the layer above, as their sources declare them
     "optimizers": ("optimizer", "runners", "optimizer"),
 }
 WIDTH = 110
-NOUNS = ("blocks", "operators", "specs", "data", "metrics", "optimizers", "codes")
+NOUNS = {
+    "blocks": "networks, flows, energies, chains and memories, by `kind` in `blocks`",
+    "operators": "what an expression may call: functions of values, dynamics, models made of models",
+    "specs": "the library: what `compose new --from` starts from and `extends` builds on",
+    "data": "data sets, by `source` in `data`",
+    "metrics": "what a line of `evaluate` may call",
+    "optimizers": "by `kind` in `optimizer`",
+    "codes": "every finding; `compose explain CODE` shows its page",
+}
 WITHOUT_PAGES = ("specs", "codes")
+
+
+def _nouns(context: click.Context, parameter: click.Parameter, written: str) -> "list[CompletionItem]":
+    """What can be listed."""
+    return fitting(written, NOUNS)
 
 
 def _completed(context: click.Context, parameter: click.Parameter, written: str) -> "list[CompletionItem]":
@@ -41,11 +54,12 @@ def _completed(context: click.Context, parameter: click.Parameter, written: str)
 
 
 @click.command("list", cls=Command, short_help="What a spec may name.")
-@click.argument("noun", type=click.Choice(NOUNS))
+@click.argument("noun", required=False, shell_complete=_nouns)
 @click.argument("name", required=False, shell_complete=_completed)
 @click.option("as_json", "--json", is_flag=True, help="JSON: name: summary, or with NAME all that there is to say.")
-def listing(noun: str, name: str | None, as_json: bool) -> None:
+def listing(noun: str | None, name: str | None, as_json: bool) -> None:
     """\b
+    compose list                             what can be listed
     compose list blocks                      encoders, decoders, flows, energies ...
     compose list blocks flow.realnvp         its options, their defaults, what may be called on it
     compose list data toy                    the same of a whole family
@@ -53,6 +67,13 @@ def listing(noun: str, name: str | None, as_json: bool) -> None:
     compose list specs                       the library
     compose list codes                       every finding; `compose explain G101` shows one
     """
+    if noun is None:
+        _show_nouns(as_json)
+        return
+    if noun not in NOUNS:
+        from compose.cli.messages import unknown_noun
+
+        raise SpecError([unknown_noun(noun, list(NOUNS))])
     found = _all(noun)
     chosen = found if name is None else {known: found[known] for known in _named(noun, name, list(found))}
     if name is not None and noun not in WITHOUT_PAGES:
@@ -65,6 +86,17 @@ def listing(noun: str, name: str | None, as_json: bool) -> None:
         click.echo("\n".join(_columns([(known, summary) for known, summary in chosen.items()])))
         if name is None and noun not in WITHOUT_PAGES:
             click.echo(f"\n`compose list {noun} NAME` shows the options of one, or of a family", err=True)
+
+
+def _show_nouns(as_json: bool) -> None:
+    """What can be listed: how many there are of each, and what they are for."""
+    counts = {noun: len(_all(noun)) for noun in NOUNS}
+    if as_json:
+        click.echo(json.dumps(counts, indent=1))
+        return
+    rows = [(noun, f"{count:>{len(str(max(counts.values())))}}", NOUNS[noun]) for noun, count in counts.items()]
+    click.echo("\n".join(_columns(rows)))
+    click.echo("\n`compose list NOUN` shows them", err=True)
 
 
 def _all(noun: str) -> dict[str, str]:

@@ -3,12 +3,13 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 import click
 
 from compose.diagnostics import Finding, Span, finding, render
+from compose.suggestions import meant
 
 __all__ = ["complain", "count_errors", "in_colour", "tell"]
 
@@ -44,14 +45,18 @@ def in_colour(stream: TextIO) -> bool:
 
 
 @finding("L101", "error")
-def no_run(path: str, cause: str) -> Finding:
+def no_run(path: str, cause: str, inside: Sequence[str] = (), beside: Iterable[str] = ()) -> Finding:
     """A command is given a folder that is no run.   Runs lie in `runs/NAME/seed-S`, unless `--out` said otherwise.
 
     Wrong: `compose sample runs/glf`.   Right: `compose sample runs/glf/seed-0`.
     """
-    return Finding(
-        message=cause, help=f"name a folder that `compose run` made, such as runs/NAME/seed-0, instead of {path}"
-    )
+    otherwise = f"name a folder that `compose run` made, such as runs/NAME/seed-0, instead of {path}"
+    more = f" and {len(inside) - RUNS} more" if len(inside) > RUNS else ""
+    found = f"the run{'s' * (len(inside) > 1)} inside: {', '.join(inside[:RUNS])}{more}"
+    return Finding(message=cause, help=found if inside else meant(path, beside, otherwise))
+
+
+RUNS = 5  # that are named
 
 
 @finding("L102", "error")
@@ -60,8 +65,9 @@ def unknown_sampler(name: str, known: Iterable[str]) -> Finding:
 
     Wrong: `compose sample runs/glf/seed-0 defualt`.   Right: `compose sample runs/glf/seed-0 default`.
     """
-    names = ", ".join(f"`{each}`" for each in known) or "none"
-    return Finding(message=f"there is no sampler `{name}` in this run", help=f"its samplers are {names}")
+    names = list(known)
+    there = f"its samplers are {', '.join(f'`{each}`' for each in names) or 'none'}"
+    return Finding(message=f"there is no sampler `{name}` in this run", help=meant(name, names, there))
 
 
 @finding("L103", "error")
@@ -95,6 +101,18 @@ def unknown_code(code: str, near: str | None) -> Finding:
     return Finding(
         message=f"`{code}` is neither a file nor a code",
         help=f"write `compose explain {near}`" if near else "name a spec, or a code such as N101",
+    )
+
+
+@finding("L162", "error")
+def unknown_noun(noun: str, nouns: Sequence[str]) -> Finding:
+    """`compose list` is asked for a sort of thing that there is none of.   Alone it says what can be listed.
+
+    Wrong: `compose list forms`.   Right: `compose list operators`.
+    """
+    return Finding(
+        message=f"`{noun}` cannot be listed",
+        help=meant(noun, nouns, f"there are {', '.join(nouns[:-1])} and {nouns[-1]}"),
     )
 
 

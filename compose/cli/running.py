@@ -92,10 +92,12 @@ def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None
     from compose.cli.messages import tell
     from compose.picture import draw
     from runners.launch import train
-    from runners.state import Interrupted, RunFailed
+    from runners.state import Diverged, Interrupted, RunFailed
 
     try:
         return 0, train(composition.spec, composition, replace(order, picture=draw(composition)))
+    except Diverged:
+        raise  # a finding, shown as any other
     except RunFailed as failure:
         tell(f"the run failed: {failure}")
         return 1, None

@@ -5,6 +5,7 @@ page_of("blocks", "flow.realnvp") -> its docstring, how it is called, its option
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +30,7 @@ WORDS = {
     "Size": "list of sizes", "BlockValue": "block", "ProgramModel": "model", "Chain": "diffusion chain",
     "Number": "number", "Start": "value",
 }  # fmt: skip
+NAMED = re.compile(r"(\w+): ")
 READ = "read(probability=.., fresh=..)"
 VIEWS = ("at", "log_prob", "inverse")
 
@@ -115,7 +117,10 @@ def _function(members: "list[tuple[Module, ast.stmt]]", name: str) -> tuple[Modu
 
 
 def _call(module: Module, node: ast.FunctionDef) -> str:
-    """The positional arguments, and the comment with the shapes: `(a, b)   b *event, b *event -> b`."""
+    """The arguments as a spec writes them, and the comment with the shapes: `(a, b)   b *event, b *event -> b`.
+
+    Of arguments of any number the comment says the names: `x: b *event, t: b, .. -> b`.
+    """
     given = node.args
     first = len(given.args) - len(given.defaults)
     names = [
@@ -123,15 +128,24 @@ def _call(module: Module, node: ast.FunctionDef) -> str:
         for at, one in enumerate(given.args)
         if one.arg not in NOT_WRITTEN
     ]
-    names += [f"*{given.vararg.arg}"] if given.vararg else []
     head = module.lines[node.lineno - 1 : node.body[0].lineno - 1]
     shapes = next((line.partition("  # ")[2] for line in head if "->" in line.partition("  # ")[2]), "")
+    if given.vararg:
+        names += [*NAMED.findall(shapes), ".."]
+        shapes = NAMED.sub("", shapes)
+    pairs = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    names += ["NAME=.., .." if _any_name(one) else f"{one.arg}=.." for one, default in pairs if default is None]
     return f"({', '.join(names)})" + (f"   {shapes}" if shapes else "") if names else shapes
+
+
+def _any_name(given: ast.arg) -> bool:
+    """Whether a spec writes names of its own there: `record(z=.., x=..)`."""
+    return given.annotation is not None and ast.unparse(given.annotation) == "Mapping[str, Value]"
 
 
 def _options(module: Module, node: ast.FunctionDef) -> tuple[Option, ...]:
     pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-    return tuple(_option(module, given, default) for given, default in pairs)
+    return tuple(_option(module, given, default) for given, default in pairs if not _any_name(given))
 
 
 def _option(module: Module, given: ast.arg, default: ast.expr | None) -> Option:

@@ -100,6 +100,19 @@ class Writer:
             return rf"\mathrm{{{block[:3].capitalize()}}}"
         return letter
 
+    def stands_for(self, block: str) -> str:
+        """The symbol of a block: its letter, or that of the law that it is or makes."""
+        declared, role = self.composition.blocks[block], self.role(block)
+        if role == "chain":
+            return "q"
+        if declared.is_model:
+            return f"p_{{{word_of(block)}}}"
+        if role == "memory":
+            return word_of(block)
+        if self._is_law(block):
+            return r"q_\phi" if role == "encoder" else r"p_\theta"
+        return self.letter(block)
+
     def define(self, name: str) -> None:
         """Say below the equations what a line is, once."""
         if name in self.where:

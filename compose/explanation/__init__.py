@@ -43,13 +43,21 @@ def programs(executable: Executable) -> str:
     for index in range(len(executable.composition.stages)):
         stage = executable.stage(index)
         if stage.shared is not None:
-            parts.append(f"# stage {stage.name}: shared by its updates\n{stage.shared.code}")
+            parts.append(_headed(f"stage {stage.name}: shared by its updates", stage.shared.code))
         for update in stage.updates:
-            head = f"# stage {stage.name}, update {update.name}: trains {', '.join(update.trains)}"
-            parts.append(f"{head}\n{update.program(update.active(0)).code}")
+            head = f"stage {stage.name}, update {update.name}: trains {', '.join(update.trains)}"
+            parts.append(_headed(head, update.program(update.active(0)).code))
     for name in executable.composition.samplers:
-        parts.append(f"# sampler {name}\n{executable.sampler(name).program.code}")
+        parts.append(_headed(f"sampler {name}", executable.sampler(name).program.code))
     for name in executable.composition.evaluations:
-        measured = executable.evaluation(name)
-        parts += [f"# evaluate {name}\n{given.sampler.program.code}" for given in measured.arguments if given.sampler]
+        for given in executable.evaluation(name).arguments:
+            if given.sampler and given.name not in executable.composition.samplers:  # those stand above
+                parts.append(_headed(f"evaluate {name}", given.sampler.program.code))
     return "\n\n".join(parts)
+
+
+def _headed(head: str, code: str) -> str:
+    """A program below what it is in the spec, which takes the place of its own title."""
+    title, _, rest = code.partition("\n")
+    assert title.startswith("# ")
+    return f"# {head}\n{rest}"

@@ -11,6 +11,7 @@ from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.checks import cost, gradient_matrix
 from compose.equations import Paper, equations_of, noise_space, to_unicode
 from compose.expressions import unparse
+from compose.graph import Distribution, Tensor
 from compose.settings import length_of, options_of, settings_of_stage, settings_of_update, turns_of
 from compose.spec import Spec
 
@@ -91,22 +92,37 @@ def _field(field: Field) -> str:
 
 
 def _blocks(console: Console, composition: Composition) -> None:
-    counts = cost(composition)["parameters"]
+    counts, results = cost(composition)["parameters"], _results(composition)
     made = _table(console, "", "block", "kind", "options", "takes", "makes", "parameters", right=["parameters"])
     for name, declared in composition.blocks.items():
         slot, written = composition.sizes.slots[name], composition.spec.blocks[name]
         takes = ", ".join(_size(taken) for taken in slot.takes)
-        makes = _size(slot.makes) if slot.makes else ""
         fixed = "" if declared.trainable else " (not trainable)"
         made.add_row(
             name,
             declared.kind + fixed,
             options_of({key: declared.options[key] for key in written.options}),
             takes,
-            makes,
+            results.get(name) or (takes if declared.is_model else ""),  # a flow makes what it takes
             f"{counts.get(name, 0):,}",
         )
     _close(console, made)
+
+
+RESULTS = ("forward", "at", "read")  # the calls that make a block's value
+
+
+def _results(composition: Composition) -> dict[str, str]:
+    """What the calls of each block give: a size, or a distribution over values of one."""
+    found: dict[str, str] = {}
+    for node in (node for graph in composition.graphs() for node in graph.walk()):
+        if node.use is None or node.operation.target not in RESULTS or node.use.block in found:
+            continue
+        if isinstance(node.type, Distribution):
+            found[node.use.block] = f"{node.type.family} of {_size(node.type.value.event)}"
+        elif isinstance(node.type, Tensor):
+            found[node.use.block] = _size(node.type.event)
+    return found
 
 
 def _size(size: Taken | None) -> str:

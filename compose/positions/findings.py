@@ -1,9 +1,9 @@
 """What is said about a text that is not YAML, or more YAML than the language takes (Y1xx)."""
 
-import difflib
 from pathlib import Path
 
 from compose.diagnostics import Edit, Finding, Note, Span, finding
+from compose.spelling import closest
 from compose.suggestions import meant
 
 __all__: list[str] = []
@@ -17,11 +17,25 @@ def unreadable_file(file: str, reason: str) -> Finding:
     """
     folder = Path(file).parent
     beside = {each.stem: each for each in folder.iterdir()} if folder.is_dir() else {}
-    near = [beside[name] for name in difflib.get_close_matches(Path(file).stem, beside) if beside[name] != Path(file)]
+    near = [beside[name] for name in closest(Path(file).stem, beside) if beside[name] != Path(file)]
     return Finding(
         span=Span(file, 1, 1, 1, 1),
         message=f"`{file}` cannot be read: {reason}",
         help=f"did you mean `{near[0]}`?" if near else "name a file that exists and may be read",
+    )
+
+
+@finding("Y372", "error")
+def python_file(file: str) -> Finding:
+    """A file of Python is given where a spec is read: it builds its spec when it is executed, which no command does.
+
+    Wrong: `compose run mine.py`.   Right: `python mine.py`, which ends with `compose.run(draft)`.
+    """
+    return Finding(
+        span=Span(file, 1, 1, 1, 1),
+        message=f"`{file}` is Python, and a spec is read from YAML or JSON",
+        help=f"execute it, `python {file}`: `compose.check(draft)` and `compose.run(draft)` are what the commands do, "
+        "`print(draft)` is the YAML",
     )
 
 

@@ -66,6 +66,8 @@ def _read_bytes(path: FilePath) -> bytes:
             raw = file.read(LONGEST + 1)
     except (OSError, ValueError) as problem:  # ValueError: a path with NUL in it
         raise SpecError([say.unreadable_file(str(path), getattr(problem, "strerror", str(problem)))]) from None
+    if path.suffix == ".py":
+        raise SpecError([say.python_file(str(path))])
     if len(raw) > LONGEST:
         raise SpecError([say.too_long(Span(str(path), 1, 1, 1, 1), max(about.st_size, len(raw)), LONGEST)])
     return raw

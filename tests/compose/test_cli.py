@@ -92,7 +92,8 @@ def test_the_page_of_a_thing_has_every_option_with_its_default(noun, capsys):
     for name, signature in registered(noun).items():
         assert main(["list", noun, name, "--json"]) == 0
         (page,) = json.loads(capsys.readouterr().out).values()
-        expected = {n: p.default for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
+        own = "fields"  # of `record(z=.., x=..)`: names that a spec chooses
+        expected = {n: p.default for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY and n != own}
         assert [option["name"] for option in page["options"]] == list(expected)
         for option in page["options"]:
             default = expected[option["name"]]
@@ -101,6 +102,52 @@ def test_the_page_of_a_thing_has_every_option_with_its_default(noun, capsys):
                 assert eval(option["default"]) == default, name  # may be written as 1 / 7.5
         assert page["text"].startswith(page["summary"])
         assert all(option["type"][0].islower() or option["type"][0] == "[" for option in page["options"]), page
+
+
+CALLS = {
+    ("blocks", "denoiser.mlp"): "(x_t, t, z, ..)   b *event, b, b latent, .. -> b *makes",
+    ("blocks", "energy.mlp"): "(x, ..)   b *event, .. -> b",
+    ("operators", "concatenate"): "(a, b, ..)   b *event, b *event, .. -> b *event",
+    ("operators", "langevin"): "(target, init=null, steps=.., step_size=..)",
+    ("operators", "condition"): "(model, NAME=.., ..)",
+}
+
+
+@pytest.mark.parametrize(("noun", "name"), CALLS)
+def test_a_page_names_the_arguments_in_the_order_in_which_a_spec_writes_them(noun, name, capsys):
+    assert main(["list", noun, name]) == 0
+    assert f"called with   {CALLS[noun, name]}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("noun", ["blocks", "operators", "metrics"])
+def test_no_page_speaks_of_what_only_the_source_has(noun, capsys):
+    assert main(["list", noun, "--json"]) == 0
+    for name in json.loads(capsys.readouterr().out):
+        main(["list", noun, name])
+        shown = capsys.readouterr().out
+        assert re.findall(r"`[A-Z][a-z]+[A-Z]\w*`|\*values", shown) == [], name
+
+
+def test_without_a_noun_it_says_what_can_be_listed_and_how_much_there_is_of_it(capsys):
+    assert main(["list", "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [[noun, str(count)] for noun, count in counts.items()]
+    for noun, count in counts.items():
+        main(["list", noun, "--json"])
+        assert len(json.loads(capsys.readouterr().out)) == count
+
+
+@pytest.mark.parametrize(
+    ("noun", "way"), [("forms", "`operators`"), ("block", "`blocks`"), ("qqqqq", "optimizers and codes")]
+)
+def test_a_sort_that_there_is_none_of_is_a_finding(noun, way, capsys):
+    assert main(["list", noun]) == 2
+    shown = capsys.readouterr().err
+    assert "error[L162]" in shown
+    assert way in shown
+    assert "Usage" not in shown
 
 
 def test_a_page_shows_words_defaults_and_what_may_be_called(capsys):

@@ -1,6 +1,8 @@
 """`compose new` and `compose schema`: what is written is the spec of the library, can be read, and is never lost."""
 
 import json
+import re
+import runpy
 
 import pytest
 
@@ -45,7 +47,9 @@ def test_a_default_that_is_shown_may_be_written():
 def test_a_new_spec_is_written_once_and_passes(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["new", "mine", "--from", "thesis/glf", "--full"]) == 0
-    assert capsys.readouterr().out == "mine.yaml\n"
+    shown = capsys.readouterr()
+    assert shown.out == "mine.yaml\n"
+    assert shown.err == "compose.schema.json: the language, for the editor\n"
     first, text = (tmp_path / "mine.yaml").read_text().split("\n", 1)
     assert (tmp_path / first.partition("$schema=")[2]).is_file()
     assert main(["check", "mine.yaml"]) == 0
@@ -62,6 +66,26 @@ def test_a_new_spec_in_python_builds_the_spec(tmp_path, monkeypatch):
     exec((tmp_path / "folder" / "mine.py").read_text(), names)
     base = load_spec(LIBRARY / "zoo/gan_tilted.yaml")
     assert names["draft"].spec().hash() == base.model_copy(update={"name": "mine"}).hash()
+
+
+def test_a_new_program_checks_and_trains_when_it_is_executed_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "mine", "--python"]) == 0
+    path = tmp_path / "mine.py"
+    path.write_text(re.sub(r"epochs=\d+,", "steps=1,", path.read_text()))
+    runpy.run_path("mine.py", run_name="__main__")
+    assert "<run mine in runs/mine/seed-0: finished" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "check", "explain", "show"])
+def test_a_program_given_for_a_spec_is_told_as_one(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "mine", "--python"]) == 0
+    assert main([command, "mine.py"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("error[") == 1
+    assert "error[Y372]" in shown
+    assert "`python mine.py`" in shown
 
 
 MISTAKES = {

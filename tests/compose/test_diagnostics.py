@@ -152,3 +152,14 @@ def test_the_front_imports_neither_torch_nor_pydantic(module):
 def test_the_spec_imports_no_torch():
     code = "import sys, compose.spec; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_finding_is_printed_as_the_command_line_shows_it_and_is_short_in_a_list(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text("a: b\n")
+    found = Finding("X903", "error", Span(str(path), 1, 4, 1, 5), "no `b`", "write `c`")
+    assert str(found) == render([found], {str(path): "a: b\n"})
+    assert "1 | a: b" in str(found)
+    assert repr([found]) == f"[<{path}:1:4: error[X903]: no `b`>]"
+    path.unlink()
+    assert str(found) == render([found], {})

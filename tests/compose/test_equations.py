@@ -155,6 +155,13 @@ def test_the_noise_space_of_a_chain_is_that_of_its_model(compositions):
     assert space == ["ε_z ∈ ℝ²⁰", "ε_x ∈ ℝ²", "20 × n"]
 
 
+def test_a_time_step_that_is_drawn_is_no_noise_and_has_its_levels(compositions):
+    update = compositions("thesis/ddgan_gaussians25").stages[0].updates[0]
+    space = [to_unicode(each) for each in noise_space(update.graph, update.terms.values())]
+    assert "t ∈ {1, ..., 4}" in space
+    assert not any(each.startswith("ε_t") for each in space)
+
+
 def test_explain_shows_equations_noise_and_cost_on_two_screens(compositions):
     shown = tables(compositions("tutorial/glf_digits"))
     assert len(shown.splitlines()) < 50
@@ -168,3 +175,22 @@ def test_latex_is_printed_for_a_paper(compositions, capsys):
     printed = capsys.readouterr().out
     assert r"\mathcal{L}_{\mathrm{reconstruction}} = \|x - D(E(x))\|^2" in printed
     assert printed.strip() == latex_of(compositions("tutorial/glf_digits"))
+
+
+@pytest.mark.parametrize("name", ["thesis/glf", "thesis/ddgan_gaussians25", "thesis/vaebm_gaussians25_memory"])
+def test_the_legend_below_the_latex_has_every_block_that_an_equation_has(name, compositions):
+    composition = compositions(name)
+    equations, _, legend = latex_of(composition).partition("% symbols\n")
+    lines = legend.split("\n")
+    assert all(line.startswith("% ") for line in lines)
+    for block, declared in composition.blocks.items():
+        (line,) = [line for line in lines if f"`{block}`, {declared.kind}" in line]
+        assert line[2:].partition("  ")[0] in equations
+    assert any("`x` of the data" in line for line in lines)
+
+
+def test_a_symbol_that_no_equation_has_is_not_in_the_legend(compositions):
+    legend = latex_of(compositions("thesis/glf")).partition("% symbols\n")[2]
+    assert "sg" in legend
+    assert "Langevin" not in legend
+    assert "`y`" not in legend

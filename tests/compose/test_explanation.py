@@ -2,9 +2,10 @@
 
 import pytest
 
-from compose.explanation import explained, tables
-from compose.spec import parse_spec
-from runners.launch import examine
+from compose.explanation import explained, programs, tables
+from compose.spec import load_spec, parse_spec
+from runners.launch import assemble, examine
+from tests.house.sources import ROOT
 
 SPEC = """
 compose: 1
@@ -117,3 +118,33 @@ def test_nothing_is_wider_than_the_page_and_no_line_ends_in_blanks(composition):
 
 def test_the_settings_are_plain_data_too(composition):
     assert ["ema", "generator 0.999"] in explained(composition)["settings"]["adversarial"]["deceive"]
+
+
+MAKES = {
+    "thesis/glf": {"encoder": "20", "decoder": "1 x 8 x 8", "prior": "20"},
+    "thesis/vaebm_gaussians25_memory": {
+        "encoder": "normal of 2", "decoder": "normal of 2", "energy": "number", "memory": "2",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAKES)
+def test_every_block_says_what_it_makes(name):
+    composition, _ = examine(load_spec(ROOT / "specs" / f"{name}.yaml"))
+    lines = tables(composition, width=300).split("\n")
+    at = next(at for at, line in enumerate(lines) if line.startswith("block "))
+    start, rows = lines[at].index("makes"), lines[at + 2 : lines.index("", at)]
+    end = max(map(len, rows)) - max(len(row.split()[-1]) for row in rows)
+    assert {row.split()[0]: row[start:end].strip() for row in rows} == MAKES[name]
+
+
+def test_a_program_has_one_heading_and_is_shown_once():
+    composition, _ = examine(load_spec(ROOT / "specs" / "thesis" / "glf.yaml"))
+    lines = programs(assemble(composition, 0)).split("\n")
+    heads = [line for line in lines if line.startswith(("# stage", "# sampler", "# evaluate"))]
+    assert heads == [
+        "# stage stage1, update update1: trains encoder, decoder, prior",
+        "# sampler default", "# sampler reconstruction", "# sampler interpolation", "# evaluate frechet",
+    ]  # fmt: skip
+    assert sum(line.startswith("def sample_default(") for line in lines) == 1
+    assert not any(line.startswith(("# The sampler", "# One step")) for line in lines)

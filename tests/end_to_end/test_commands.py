@@ -91,7 +91,7 @@ def test_stages_are_counted_parts_of_samplers_shown_and_the_users_settings_kept(
     pictures = [Path(name).name for name in re.findall(r"^samples +(\S+)$", shown.out, re.MULTILINE)]
     assert pictures == [f"{label}-00000009.png" for label in ("default", "pair.after", "pair.before", "wide")]
     (again,) = re.findall(r"compose run .*", shown.out)
-    assert "--set data.size=150 --set run.seed=3 --set stages.0.steps=10 --fresh" in again
+    assert "--set data.size=150 --set run.seed=3 --set stages.0.steps=10 --set stages.1.steps=8 --fresh" in again
 
 
 def test_a_run_without_samplers_or_metrics_offers_neither(tmp_path, capsys):
@@ -127,6 +127,54 @@ def test_another_spec_is_refused_in_the_same_folder(spec_file, trained, capsys):
     assert main(["run", str(trained / "spec.yaml"), "--out", str(trained)]) == 0  # the other way out
     assert main([*words, "--fresh", "--quiet"]) == 0
     assert (trained.parent / f"{trained.name}-2" / "run.json").exists()
+
+
+def test_a_finished_run_says_the_way_on_in_both_languages(trained, capsys):
+    compose.run(str(trained / "spec.yaml"), trained)
+    assert "is finished; `--fresh` (in Python `fresh=True`) starts the next run" in capsys.readouterr().err
+
+
+def test_python_measures_what_the_command_does(trained, capsys):
+    run = compose.load_run(trained)
+    assert main(["eval", str(trained), "--data", "train", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    figures = run.evaluate("train")
+    assert {name: one._asdict() for name, one in figures.items()} == told
+    assert run.evaluate("train", only=["share"]) == {"share": figures["share"]}
+    assert run.evaluate()["nll"].value == pytest.approx(run.about["metrics"]["nll"])
+    with pytest.raises(ValueError, match="did you mean `share`"):
+        run.evaluate(only=["shar"])
+    with pytest.raises(ValueError, match="no split `testt`"):
+        run.evaluate("testt")
+
+
+def test_a_folder_above_runs_names_them_and_misspelt_names_what_was_meant(trained, capsys):
+    said = {}
+    for path, sampler in ((trained.parent, ""), (trained.parent / "runn", ""), (trained, "defualt")):
+        assert main(["sample", str(path), *([sampler] if sampler else [])]) == 2
+        said[path.name, sampler] = capsys.readouterr().err
+    assert f"help: the run inside: {trained}\n" in said[trained.parent.name, ""]
+    assert f"help: did you mean `{trained}`?" in said["runn", ""]
+    assert "help: did you mean `default`?" in said["run", "defualt"]
+
+
+def test_a_run_prints_what_one_wants_to_know_of_it(trained):
+    shown = str(compose.load_run(trained))
+    assert re.fullmatch(rf"<run little in {trained}: finished, 6 steps, nll [\d.]+, share [\d.]+>", shown)
+
+
+def test_a_run_that_diverged_says_where_and_another_rate_begins_in_its_folder(spec_file, tmp_path, capsys):
+    words = ["run", str(spec_file), "--out", str(tmp_path / "run")]
+    assert main([*words, "--set", "stages.0.optimizer.lr=1e30"]) == 1
+    shown = capsys.readouterr().err
+    assert re.search(
+        r"^error\[R181\]: the term `nll` of update `update1` became (nan|inf) in step \d of stage", shown, re.M
+    )
+    assert f"{spec_file}:9:" in shown
+    assert "`--set stages.0.optimizer.lr=1e+29`" in shown
+    assert "no checkpoint was written yet" in shown
+    assert main([*words, "--set", "stages.0.optimizer.lr=1e-3"]) == 0
+    assert "it starts over" in capsys.readouterr().err
 
 
 def test_another_seed_is_another_spec_and_how_a_run_is_carried_out_is_not(spec_file, trained, capsys):

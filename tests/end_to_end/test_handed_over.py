@@ -1,6 +1,7 @@
 """Runs on data and blocks that a user hands over from Python, opened again by the command line and from Python."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,14 +66,18 @@ def test_a_sampler_that_reads_no_data_is_drawn(on_a_loader, tmp_path):
     assert main(["sample", str(on_a_loader)]) == 0  # the picture, without data beneath
 
 
-@pytest.mark.parametrize("words", [["sample", "RUN", "doubled"], ["eval", "RUN"]], ids=["sample", "eval"])
-def test_what_reads_data_says_what_is_missing_and_the_ways_out(words, on_a_loader, capsys):
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [(["sample", "RUN", "doubled"], "sample(.., batch="), (["eval", "RUN"], "evaluate(data=")],
+    ids=["sample", "eval"],
+)
+def test_what_reads_data_says_what_is_missing_and_the_ways_out(words, call, on_a_loader, capsys):
     assert main([{"RUN": str(on_a_loader)}.get(word, word) for word in words]) == 2
     shown = capsys.readouterr().err
     assert "error[R121]" in shown
     assert "`x`" in shown
     assert "--data" in shown
-    assert "batch=" in shown
+    assert call in shown
 
 
 def test_a_file_of_rows_takes_the_place_of_the_data(on_a_loader, rows, tmp_path, capsys):
@@ -108,6 +113,34 @@ def test_python_hands_a_batch_to_a_sampler_that_reads_data(on_a_loader, rows):
     assert torch.equal(run.sample("doubled", batch={"x": rows[0]}), 2 * rows[0])
     with pytest.raises(ValueError, match="reads `x`, and the data handed to it hold `y`"):
         run.sample("doubled", batch={"y": rows[0]})
+
+
+@pytest.mark.parametrize("source", ["mine", "arrays"])
+def test_the_spec_of_a_run_on_a_loader_says_what_the_data_were_and_how_to_go_on(source, rows, tmp_path, capsys):
+    spec = compose.load({**DATA, "data": {"source": source}})
+    folder, loader = tmp_path / "run", torch.utils.data.DataLoader(torch.randn(64, 2), batch_size=16)
+    compose.run(spec, folder, data=loader, quiet=True)
+    for command in ("run", "check"):
+        assert main([command, str(folder / "spec.yaml")]) == 2
+        shown = capsys.readouterr().err
+        assert shown.count("error[") == 1
+        assert "error[R182]" in shown
+        assert "`x` (2)" in shown
+    assert compose.run(str(folder / "spec.yaml"), folder, data=loader, quiet=True).finished
+    way = ["--set", "data.source=arrays", "--set", f"data.train={rows[1]}", "--set", "data.batch_size=4"]
+    assert main(["run", str(folder / "spec.yaml"), *way, "--out", str(tmp_path / "other")]) == 0
+    assert "the data have no test split" in capsys.readouterr().err
+
+
+def test_python_measures_what_the_command_does_on_rows_handed_over(on_a_loader, rows, capsys):
+    run = compose.load_run(on_a_loader)
+    with pytest.raises(SpecError, match=r"evaluate\(data=\{"):
+        run.evaluate()
+    figures = run.evaluate(data={"x": rows[0]})
+    assert main(["eval", str(on_a_loader), "--data", rows[1], "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {name: one._asdict() for name, one in figures.items()} == told
+    assert run.evaluate(data=Path(rows[1])) == figures
 
 
 @pytest.mark.parametrize("command", ["sample", "eval"])

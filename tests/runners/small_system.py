@@ -20,14 +20,16 @@ data: {source: toy.moons, batch_size: 8}
 stages:
   - name: fit
     steps: 6
-    minimize:
-      error: the_error
-      size: {value: the_size, every: 4}
-    monitor: {width: the_width}
-    write: {memory: the_guess}
-    ema: {generator: 0.9}
-    gradients: {norm: 5.0}
-    optimizer: {lr: "linear(0.01, 0.005)"}
+    updates:
+      - name: fit
+        minimize:
+          error: the_error
+          size: {value: the_size, every: 4}
+        monitor: {width: the_width}
+        write: {memory: the_guess}
+        ema: {generator: 0.9}
+        gradients: {norm: 5.0}
+        optimizer: {lr: "linear(0.01, 0.005)"}
   - name: play
     steps: 6
     shared: [mixed]
@@ -200,10 +202,10 @@ class Rows:
 
 
 def train(folder, system=None, *, batches=None, spec_text="name: small\n", log=1, checkpoint=0, sample=0, keep=2,
-          precision="32", **others):  # fmt: skip
-    """Run the small system without a word."""
+          precision="32", quiet=True, **others):  # fmt: skip
+    """Run the small system, without a word unless it is not `quiet`."""
     intervals = Intervals(log=log, checkpoint=checkpoint, sample=sample, keep=keep)
-    options = Options(seed=3, precision=precision, intervals=intervals, quiet=True)
+    options = Options(seed=3, precision=precision, intervals=intervals, quiet=quiet)
     return run(system or SmallSystem(), batches or Rows(), folder, spec_text=spec_text, options=options, **others)
 
 

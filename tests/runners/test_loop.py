@@ -10,7 +10,7 @@ import torch
 from runners.optimizers import UpdateOptimizer
 from runners.run import load_run
 from runners.stages import plan_stages
-from runners.state import Interrupted, RunFailed
+from runners.state import Diverged, Interrupted, RunFailed
 from tests.runners.small_system import Rows, SmallSystem, assert_same_bits, everything, train
 
 ASKED = 25  # batches that the whole small run asks for: one for pictures, 6 in stage one, 3 a step in stage two
@@ -124,8 +124,13 @@ class Poison(Rows):
 
 
 def test_a_loss_that_is_not_finite_is_named_and_never_saved(tmp_path):
-    with pytest.raises(RunFailed, match=r"term `error` of update `fit` became nan in stage `fit`, step 4"):
+    with pytest.raises(Diverged) as failed:
         train(tmp_path, batches=Poison(), log=50, checkpoint=3)
+    (found,) = failed.value.findings
+    cause = "the term `error` of update `fit` became nan in step 5 of stage `fit`, noticed at step 6"
+    assert found.message.startswith(cause)
+    assert "--set stages.0.updates.0.gradients.norm=0.5" in found.help
+    assert f"the last good checkpoint is {tmp_path / 'checkpoints' / 'step-00000003'}" in found.help
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "failed"
     made = load_run(tmp_path, lambda _text: SmallSystem())
     assert made.state.run_step == 3
@@ -142,6 +147,22 @@ def test_a_weight_that_is_not_finite_is_never_saved(tmp_path):
     with pytest.raises(RunFailed, match=r"`critic\.0\.weight` is not finite"):
         train(tmp_path, system, batches=Stopping(3, poison), checkpoint=4)
     assert not list((tmp_path / "checkpoints").glob("step-*"))
+
+
+def test_a_run_that_failed_before_a_checkpoint_is_begun_anew_with_any_spec_and_nothing_foreign_goes(tmp_path, capsys):
+    with pytest.raises(RunFailed):
+        train(tmp_path, batches=Poison(), checkpoint=0, sample=2)
+    (tmp_path / "samples" / "mine.png").write_text("mine")
+    assert (tmp_path / "samples" / "default-00000002.png").exists()
+    capsys.readouterr()
+    again = train(tmp_path, spec_text="name: other\n", quiet=False)
+    assert again.finished
+    assert capsys.readouterr().err.count("ended before its first checkpoint; it starts over") == 1
+    assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [
+        "default-00000006.png", "default-00000012.png", "mine.png",
+    ]  # fmt: skip
+    with pytest.raises(RunFailed, match="another spec"):
+        train(tmp_path, spec_text="name: third\n")
 
 
 def test_batches_are_read_in_the_planned_order(tmp_path):

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import json
 import weakref
 
 import pytest
@@ -16,6 +17,8 @@ from compose.checks.gradients import check_gradients, gradient_matrix
 from compose.checks.training import resolve_training
 from compose.program import Program
 from compose.spec import parse_spec
+from runners.launch import Order, examine
+from runners.launch import train as training
 from runners.stages import StageRun
 from tests.driving import POINTS
 from tests.end_to_end.systems import compiled, train
@@ -202,3 +205,45 @@ def test_the_matrix_goes_through_shared_values():
     critic, generator = gradient_matrix(composition)["stage1"].values()
     assert generator["adversarial"] == {"generator": "reaches", "critic": "untrained"}
     assert critic["fake"] == {"generator": "untrained", "critic": "reaches"}
+
+
+FIELDS = """
+compose: 1
+name: fields
+data: {source: toy.gaussians25, batch_size: 32, size: 200, test_size: 50}
+blocks:
+  critic: {kind: discriminator.mlp, hidden: [16]}
+models:
+  doubled:
+    z: ~normal(like=x)
+    x: 2 * z
+graph:
+  s: ~doubled
+stages:
+  - steps: 2
+    shared: [s]
+    updates:
+      - train: [critic]
+        minimize: {first: softplus(critic(s.z))}
+        monitor: {apart: square_norm(s - 2 * s.z)}
+      - train: [critic]
+        minimize: {second: softplus(-critic(s.z))}
+samplers:
+  default: s
+run: {log_every: 1}
+"""
+
+
+def test_the_fields_of_a_shared_draw_are_shared_with_it_and_only_those_that_are_read(tmp_path):
+    composition, findings = examine(parse_spec(FIELDS))
+    assert findings == []
+    assert set(composition.stages[0].shared.outputs) == {"s", "s.z"}
+    made = training(composition.spec, composition, Order(out=tmp_path / "run", quiet=True))
+    lines = [json.loads(line) for line in (made.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["monitor"]["update1/apart"] for line in lines] == [0.0, 0.0]
+
+
+def test_a_field_that_a_shared_draw_has_not_is_told_with_the_nearest(tmp_path):
+    _, findings = examine(parse_spec(FIELDS.replace("-critic(s.z)", "-critic(s.zz)")))
+    assert [found.code for found in findings] == ["N102"]
+    assert "`z`" in findings[0].help

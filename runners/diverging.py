@@ -1,0 +1,75 @@
+"""A run that diverges: which value is the first that is not finite, where it stands, and what is left to go on from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from compose.diagnostics import Finding, Span, finding
+from compose.spec import Optimizer, Spec, Update
+from runners.checkpoints import checkpoint_paths
+from runners.logs import Lost
+
+__all__ = ["Standing", "lost_term", "lost_weight"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands when it is noticed: its stage, the steps done in it, and its checkpoints' folder."""
+
+    spec: Spec
+    stage: int
+    step: int
+    checkpoints: Path
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return self.spec.stages[self.stage].name
+
+
+def lost_term(lost: Lost, standing: Standing) -> Finding:
+    """The finding for a term, which each step computes: its step is known, whenever it was looked at."""
+    stage = standing.spec.stages[standing.stage]
+    update = next(one for one in stage.all_updates() if one.name == lost.update)
+    section = "minimize" if lost.term in update.minimize else "maximize"
+    step = lost.step + 1
+    noticed = f", noticed at step {standing.step:,}, where losses are read" if standing.step > step else ""
+    cause = f"the term `{lost.term}` of update `{lost.update}` became {lost.value}"
+    when = f"in step {step:,} of stage `{standing.name}`{noticed}"
+    return not_finite(update.span(section, lost.term, key=True), f"{cause} {when}", _way(update, standing))
+
+
+def lost_weight(name: str, standing: Standing) -> Finding:
+    """The finding for a weight, or what an optimizer knows of it, which only a save looks at."""
+    stage = standing.spec.stages[standing.stage]
+    since = "every loss so far was finite"
+    cause = f"`{name}` is not finite, noticed at step {standing.step:,} of stage `{standing.name}`; {since}"
+    return not_finite(stage.place.head, cause, _way(stage.all_updates()[0], standing))
+
+
+def _way(update: Update, standing: Standing) -> str:
+    """What to set, and where to go on from."""
+    saved, settings = checkpoint_paths(standing.checkpoints), _settings(update)
+    again = "with `--fresh` (in Python `fresh=True`): another spec is another run" if saved else "in the same folder"
+    last = f"the last good checkpoint is {saved[-1]}" if saved else "no checkpoint was written yet"
+    return f"lower the learning rate or clip the gradients, {' or '.join(settings)}, {again}; {last}"
+
+
+def _settings(update: Update) -> list[str]:
+    """Settings that calm an update: a tenth of its learning rate, a limit of its gradients' norm."""
+    optimizer, gradients = update.optimizer, update.gradients
+    place = ".".join(map(str, update.place.path)) or "stages.0"
+    rates = ".".join(map(str, optimizer.place.path)) if optimizer and optimizer.place.path else f"{place}.optimizer"
+    limits = ".".join(map(str, gradients.place.path)) if gradients and gradients.place.path else f"{place}.gradients"
+    lr = (optimizer or Optimizer()).lr
+    norm = gradients.norm / 10 if gradients and gradients.norm else 1
+    slower = f"`--set {rates}.lr={lr / 10:g}`" if isinstance(lr, int | float) else f"`{rates}.lr`"
+    return [slower, f"`--set {limits}.norm={norm:g}`"]
+
+
+@finding("R181", "error")
+def not_finite(span: Span, cause: str, way: str) -> Finding:
+    """A loss, or a weight, became infinite or no number: the run has diverged, and stops before it saves that.
+
+    Wrong: `optimizer: {lr: 1e10}`.   Right: `optimizer: {lr: 1e-3}`.
+    """
+    return Finding(span=span, message=f"{cause}; nothing of it was saved", help=way)
