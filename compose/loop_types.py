@@ -11,7 +11,7 @@ from blocks import loops
 from blocks.dynamics import Trace
 from compose.graph import Edge, Node, Tensor
 
-__all__ = ["loop_result", "state_sources"]
+__all__ = ["loop_result", "state_sources", "unlike"]
 
 
 def state_sources(node: Node) -> list[Node | Tensor]:
@@ -59,3 +59,8 @@ def loop_result(
 
 def _path(state: torch.Tensor, kept: int) -> torch.Tensor:  # b *event -> b kept *event
     return state.new_zeros((len(state), kept, *state.shape[1:]))
+
+
+def unlike(start: Node, state: Node) -> bool:
+    """Whether a loop starts at a value of another size than its body takes."""
+    return isinstance(start.type, Tensor) and isinstance(state.type, Tensor) and start.type.event != state.type.event

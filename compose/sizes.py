@@ -17,7 +17,7 @@ from compose.declarations import Declared
 from compose.diagnostics import Finding
 from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refusal, rerun, type_of, wrong_rows
 from compose.graph import Distribution, Edge, Graph, Node, Tensor
-from compose.loop_types import state_sources
+from compose.loop_types import state_sources, unlike
 from compose.slots import Slot, Slots
 from compose.wording import not_scalar, shapes_disagree, unequal_events, unsized_block, unsized_leaf, wide_term
 
@@ -145,6 +145,9 @@ class Sizes:
         for inner, outer in zip(body.state, state_sources(node), strict=True):
             if isinstance(outer, Node):
                 progress |= self._copy(outer, inner)
+                if unlike(outer, inner) and id(node) not in self.failed:
+                    cause = f"this starts at {outer.type}, and runs in {inner.type}"
+                    self._fault(node, shapes_disagree(node.span, cause, [(outer.span, f"this is {outer.type}")]))
                 if isinstance(inner.type, Tensor) and outer.type is None:
                     progress |= self._want(outer, inner.type.event, inner.type.rows)
             elif inner.type is None:

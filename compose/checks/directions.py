@@ -1,28 +1,30 @@
-"""Which way the terms push: a likelihood that is made small, a critic that is given the same loss on both sides."""
+"""Which way the terms push: a likelihood that is made small, a score that is pushed the same way on both sides."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from blocks.operators import arithmetic
 from compose.build import Composition, UpdateGraph
 from compose.catalogue import Catalogue
 from compose.checks.gradients import SUMS
+from compose.checks.signs import expressions_of
 from compose.diagnostics import Finding, Note, Span, finding
-from compose.expressions import Call, Expression, Name, Negative, unparse
+from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, unparse, walk
 from compose.gradients import reach
 from compose.graph import Edge, Node
-from compose.spec import Term
+from compose.spec import Function, Program
 
 __all__ = ["check_directions"]
 
-CRITICS = ("discriminator",)
+SCORES = ("discriminator", "energy")  # roles of blocks whose value is a score
+DENSITIES = ("log_prob", "log_density")
 MONOTONE = ("softplus", "relu", "sigmoid", "tanh", "exp")  # what is between a critic's score and its loss
 
 
 class Score(NamedTuple):
-    """A term that is a monotone function of a critic's score: its signs and functions, the critic, the whole text."""
+    """A part of a term that is a monotone function of a score: its signs and functions, what scores, the whole text."""
 
     shape: tuple[str, ...]
     critic: str
@@ -30,30 +32,66 @@ class Score(NamedTuple):
 
 
 def check_directions(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
-    """Likelihoods that an update minimizes; critics whose terms all push the same way, or as the generator's do."""
+    """Likelihoods that an update minimizes; scores that all terms push the same way; products of scores."""
+    critics = _critics(composition)
     for stage in composition.stages:
         seen: dict[Score, tuple[UpdateGraph, Span]] = {}
         for update in stage.updates:
             yield from _likelihoods(composition, update)
-            sides: dict[tuple[tuple[str, ...], str], Span] = {}
-            for score, term in _scores(composition, update):
-                before = seen.setdefault(score, (update, term.value.span))
-                same = sides.get((score.shape, score.critic)) if score.critic in update.trains else None
-                if same is not None:
-                    yield same_direction(term.value.span, score.critic, same)
-                elif before[0] is not update and not set(before[0].trains) & set(update.trains):
-                    yield shared_goal(term.value.span, score.critic, before[1])
-                sides.setdefault((score.shape, score.critic), term.value.span)
+            yield from _pushes(update, critics, seen)
+    for expression in expressions_of(composition.spec):
+        for part in walk(expression):
+            if isinstance(part, Binary) and part.operator in "*/" and _of_scores(part, critics):
+                yield odd_product(part.span, part.operator)
 
 
-def _scores(composition: Composition, update: UpdateGraph) -> Iterator[tuple[Score, Term]]:
-    for sign, terms in (("", update.spec.minimize), ("max", update.spec.maximize)):
+def _critics(composition: Composition) -> dict[str, str]:
+    """What gives a score: energies, discriminators and functions of one line made of one; and the block behind it."""
+    found = {name: name for name, declared in composition.blocks.items() if declared.role in SCORES}
+    for name, declared in composition.spec.models.items():
+        if isinstance(declared, Function) and not isinstance(declared.body, Program):
+            called = declared.body.function if isinstance(declared.body, Call) else None
+            if isinstance(called, Name) and called.name in found:
+                found[name] = found[called.name]
+    return found
+
+
+def _pushes(
+    update: UpdateGraph, critics: Mapping[str, str], seen: dict[Score, tuple[UpdateGraph, Span]]
+) -> Iterator[Finding]:
+    """Scores that are pushed as another one of the update, or as the update that trains the critic pushes them."""
+    sides: dict[tuple[tuple[str, ...], str], tuple[str, Span]] = {}
+    for score, span in _scores(update, critics):
+        block = critics[score.critic]
+        before, place = seen.setdefault(score, (update, span))
+        text, other = sides.setdefault((score.shape, score.critic), (score.text, span))
+        if block in update.trains and text != score.text:
+            yield same_direction(span, block, other)
+        elif block in before.trains and block not in update.trains:
+            yield shared_goal(span, block, place)
+
+
+def _scores(update: UpdateGraph, critics: Mapping[str, str]) -> Iterator[tuple[Score, Span]]:
+    for sign, terms in ((1, update.spec.minimize), (-1, update.spec.maximize)):
         for term in terms.values():
-            shape, inner = _peeled(term.value)
-            if isinstance(inner, Call) and isinstance(inner.function, Name):
-                declared = composition.blocks.get(inner.function.name)
-                if declared is not None and declared.role in CRITICS:
-                    yield Score((sign, *shape), inner.function.name, unparse(inner)), term
+            for turn, part in _parts(term.value, sign):
+                shape, inner = _peeled(part)
+                if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
+                    yield Score((str(turn), *shape), inner.function.name, unparse(inner)), part.span
+
+
+def _parts(expression: Expression, sign: int) -> Iterator[tuple[int, Expression]]:
+    """The summands of a term as it is written, each with its sign."""
+    match expression:
+        case Negative(inner):
+            yield from _parts(inner, -sign)
+        case Binary("-", left, Negative()):  # told as a double sign
+            yield from _parts(left, sign)
+        case Binary("+" | "-" as operator, left, right):
+            yield from _parts(left, sign)
+            yield from _parts(right, sign if operator == "+" else -sign)
+        case _:
+            yield sign, expression
 
 
 def _peeled(expression: Expression) -> tuple[tuple[str, ...], Expression]:
@@ -67,12 +105,27 @@ def _peeled(expression: Expression) -> tuple[tuple[str, ...], Expression]:
             return (), expression
 
 
+def _of_scores(both: Binary, critics: Mapping[str, str]) -> bool:
+    return _is_score(both.left, critics) and _is_score(both.right, critics)
+
+
+def _is_score(expression: Expression, critics: Mapping[str, str]) -> bool:
+    """Whether it is a score or a log-density, or a power of one."""
+    match expression:
+        case Binary("**", base, _):
+            return _is_score(base, critics)
+        case Call(Name(name), _):
+            return name in critics
+        case Call(Attribute(_, name), _):
+            return name in DENSITIES
+        case _:
+            return False
+
+
 def _likelihoods(composition: Composition, update: UpdateGraph) -> Iterator[Finding]:
     """A model's log-density with a plus, where no other part of the terms holds it."""
     parts = [
-        (sign * update.signs[name], part)
-        for name, node in update.terms.items()
-        for sign, part in _signed(node, 1.0)
+        (sign * update.signs[name], part) for name, node in update.terms.items() for sign, part in _signed(node, 1.0)
     ]
     for block in update.trains:
         held = [(sign, part) for sign, part in parts if block in reach(part).reached]
@@ -138,4 +191,18 @@ def minimized_likelihood(span: Span | None, block: str) -> Finding:
         span=span,
         message=f"the likelihood of `{block}` is minimized, and no other term holds `{block}`",
         help="put a `-` before it, or write the term under `maximize`",
+    )
+
+
+@finding("T297", "warning")
+def odd_product(span: Span, operator: str) -> Finding:
+    """Two energies, scores of a critic or log-densities are multiplied or divided; they are compared by differences.
+
+    Wrong: `energy(x) / energy(neg)`.   Right: `energy(x) - energy(neg)`.
+    """
+    what = "product" if operator == "*" else "quotient"
+    return Finding(
+        span=span,
+        message=f"this is a {what} of two energies, scores or log-densities",
+        help="write `-` for a comparison, `+` for a sum",
     )

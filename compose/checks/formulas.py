@@ -39,15 +39,16 @@ def check_formulas(composition: Composition, catalogue: Catalogue) -> Iterator[F
 
 
 def _constants(node: Node) -> Iterator[float]:
-    """The plain numbers among the parts of a sum as the user wrote it."""
+    """The plain numbers among the parts of a sum as the user wrote it, and within a multiple of a sum."""
     written = all(edge.span is not None and edge.span != node.span for edge in node.edges)
-    if not written or node.operation.target not in (*SUMS, arithmetic.negative):
+    sums, scaled = node.operation.target in SUMS, node.operation.target in (arithmetic.negative, arithmetic.multiply)
+    if not written or not (sums or scaled) or (not sums and len(node.edges) > 1):
         return
     for argument in node.arguments:
-        if isinstance(argument, int | float):
-            yield argument
-        elif isinstance(argument, Edge):
+        if isinstance(argument, Edge):
             yield from _constants(argument.source)
+        elif sums and isinstance(argument, int | float):
+            yield argument
 
 
 def _inverts(node: Node) -> bool:

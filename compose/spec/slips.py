@@ -33,10 +33,10 @@ def without_idle_removals(base: Node, over: Node, name: str = "") -> tuple[Node,
     kept, found = {}, []
     for key, entry in over.value.items():
         known = _same(base, key, name)
-        if known is None and isinstance(base.value, Mapping) and _removes(entry.value):
-            if _meant(key, base.value, over.value):
-                found.append(say.idle_removal(_place(entry.key, key), _name(key), map(_name, base.value)))
-                continue
+        names = base.value if isinstance(base.value, Mapping) else {}
+        if known is None and _removes(entry.value) and _meant(key, names, over.value):
+            found.append(say.idle_removal(_place(entry.key, key), _name(key), map(_name, names)))
+            continue
         below, more = without_idle_removals(known, entry.value, key) if known else (entry.value, [])
         kept[key] = replace(entry, value=below)
         found += more
