@@ -85,7 +85,7 @@ def unknown_sampler(name: str, known: Iterable[str]) -> Finding:
 
 @finding("L103", "error")
 def bad_request(cause: str, way: str) -> Finding:
-    """An argument of a command has a value that it cannot have.
+    """A command is given a value that it cannot use.
 
     Wrong: `compose sample runs/glf/seed-0 --count 0`.   Right: `compose sample runs/glf/seed-0 --count 16`.
     """
