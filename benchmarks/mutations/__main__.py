@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.mutations.judging import judge, library
-from benchmarks.mutations.report import Report, markdown
+from benchmarks.mutations.report import Report, commit, markdown
 from benchmarks.mutations.typos import mutants
 
 
@@ -22,12 +22,13 @@ def main() -> int:
     parser.add_argument("seeds", nargs="*", type=int, metavar="SEED", help="(default: 0)")
     parser.add_argument("--report", type=Path, metavar="FILE")
     asked = parser.parse_args()
-    reports = {}
+    reports, at = {}, commit()  # before the minutes in which another might be checked out
     for seed in asked.seeds or [0]:
         reports[seed] = Report([judge(mutant) for mutant in mutants(library(), asked.count, seed)])
         print(f"seed {seed}: {reports[seed]}\n", flush=True)
     if asked.report is not None:
-        asked.report.write_text(markdown(reports, f"python -m benchmarks.mutations {' '.join(sys.argv[1:])}"), "utf-8")
+        command = f"python -m benchmarks.mutations {' '.join(sys.argv[1:])}"
+        asked.report.write_text(markdown(reports, command, at), encoding="utf-8")
     return 1 if any(report.faults or report.harmful for report in reports.values()) else 0
 
 

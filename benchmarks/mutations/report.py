@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.mutations.judging import Verdict
 from benchmarks.mutations.silence import harmless
 
-__all__ = ["Report", "markdown"]
+__all__ = ["Report", "commit", "markdown"]
 
 HEAD = """| mutants | seed | exceptions | underlined | first suggestion right | told as one | silent | of them harmful |
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
@@ -83,9 +83,9 @@ class Report:
         return "\n".join(lines)
 
 
-def markdown(reports: dict[int, Report], command: str) -> str:
+def markdown(reports: dict[int, Report], command: str, commit: str) -> str:
     """Reports by their seeds as one page: the figures, then what is silent, by the reason why it does no harm."""
-    made = f"Made by `{command}` on {platform.system()} {platform.machine()}, at commit {_commit()}."
+    made = f"Made by `{command}` on {platform.system()} {platform.machine()}, at commit {commit}."
     rows = [
         f"| {len(each.verdicts)} | {seed} | {len(each.faults)} | {each.placed:.1%} | {each.named:.1%} "
         f"| {each.once:.1%} | {len(each.silent)} | {len(each.harmful)} |"
@@ -110,7 +110,8 @@ def _entry(verdict: Verdict) -> str:
     return f"- {'/'.join(mutant.file.split('/')[-2:])}:{mutant.line} `{meant}`: `{mutant.shown.strip()[:80]}`"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit that is checked out, shortened."""
     asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return asked.stdout.strip() or "unknown"
 
