@@ -56,7 +56,16 @@ def _inverts(node: Node) -> bool:
     if node.operation.target is not arithmetic.divide or not isinstance(node.arguments[0], int | float):
         return False
     below = node.arguments[1]
-    return isinstance(below, Edge) and below.source.operation.target in NEVER_NEGATIVE
+    return isinstance(below, Edge) and _never_negative(below.source)
+
+
+def _never_negative(node: Node) -> bool:
+    """Whether a value is a loss that is never negative, an even power, or a sum of such."""
+    if node.operation.target is arithmetic.power:
+        return isinstance(node.arguments[1], int) and node.arguments[1] % 2 == 0
+    if node.operation.target is arithmetic.add:
+        return len(node.edges) == 2 and all(_never_negative(edge.source) for edge in node.edges)
+    return node.operation.target in NEVER_NEGATIVE
 
 
 def _exponential(node: Node) -> bool:
