@@ -10,6 +10,7 @@ from compose.build import Composition, UpdateGraph
 from compose.catalogue import Catalogue
 from compose.checks.gradients import SUMS
 from compose.checks.signs import expressions_of
+from compose.dependencies import Mention, mentions
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, unparse, walk
 from compose.gradients import reach
@@ -38,7 +39,7 @@ def check_directions(composition: Composition, catalogue: Catalogue) -> Iterator
         seen: dict[Score, tuple[UpdateGraph, Span]] = {}
         for update in stage.updates:
             yield from _likelihoods(composition, update)
-            yield from _pushes(update, critics, seen)
+            yield from _pushes(composition, update, critics, seen)
     for expression in expressions_of(composition.spec):
         for part in walk(expression):
             if isinstance(part, Binary) and part.operator in "*/" and _of_scores(part, critics):
@@ -57,27 +58,62 @@ def _critics(composition: Composition) -> dict[str, str]:
 
 
 def _pushes(
-    update: UpdateGraph, critics: Mapping[str, str], seen: dict[Score, tuple[UpdateGraph, Span]]
+    composition: Composition,
+    update: UpdateGraph,
+    critics: Mapping[str, str],
+    seen: dict[Score, tuple[UpdateGraph, Span]],
 ) -> Iterator[Finding]:
-    """Scores that are pushed as another one of the update, or as the update that trains the critic pushes them."""
-    sides: dict[tuple[tuple[str, ...], str], tuple[str, Span]] = {}
-    for score, span in _scores(update, critics):
-        block = critics[score.critic]
+    """Blocks all of whose scores are pushed one way; scores that are pushed as the critic's own update pushes them."""
+    sides: dict[str, list[tuple[Score | None, Span]]] = {}
+    for block, score, span in _scores(composition, update, critics):
+        sides.setdefault(block, []).append((score, span))
+        if score is None:
+            continue
         before, place = seen.setdefault(score, (update, span))
-        text, other = sides.setdefault((score.shape, score.critic), (score.text, span))
-        if block in update.trains and text != score.text:
-            yield same_direction(span, block, other)
-        elif block in before.trains and block not in update.trains:
+        if block in before.trains and block not in update.trains:
             yield shared_goal(span, block, place)
+    for block, held in sides.items():
+        scores = [score for score, _ in held if score is not None]
+        one_way = len(scores) == len(held) and len({_direction(score) for score in scores}) == 1
+        if block in update.trains and one_way and len({score.text for score in scores}) > 1:
+            yield same_direction(held[1][1], block, held[0][1])
 
 
-def _scores(update: UpdateGraph, critics: Mapping[str, str]) -> Iterator[tuple[Score, Span]]:
-    for sign, terms in ((1, update.spec.minimize), (-1, update.spec.maximize)):
-        for term in terms.values():
-            for turn, part in _parts(term.value, sign):
-                shape, inner = _peeled(part)
-                if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
-                    yield Score((str(turn), *shape), inner.function.name, unparse(inner)), part.span
+def _direction(score: Score) -> int:
+    """1 if minimizing makes the score small, -1 if it makes it large."""
+    return int(score.shape[0]) * (-1) ** score.shape.count("-")
+
+
+def _scores(
+    composition: Composition, update: UpdateGraph, critics: Mapping[str, str]
+) -> Iterator[tuple[str, Score | None, Span]]:
+    """(block, score, place) of the parts of an update's terms; None for a part that may push it in any direction."""
+    written = [(1, update.spec.minimize.items()), (-1, update.spec.maximize.items())]
+    for sign, name, term in ((sign, *item) for sign, items in written for item in items):
+        if name not in update.terms or not reach(update.terms[name]).reached & set(update.trains):
+            continue  # told elsewhere
+        for turn, part in _parts(term.value, sign):
+            shape, inner = _peeled(part)
+            if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
+                critic = inner.function.name
+                yield critics[critic], Score((str(turn), *shape), critic, unparse(inner)), part.span
+            elif not any(_is_penalty(below) for below in walk(part)):
+                named = {mention.name for mention in mentions(part)}
+                named |= {m.name for each in named & set(composition.spec.graph) for m in _of_line(composition, each)}
+                yield from ((critics[each], None, part.span) for each in named & set(critics))
+
+
+def _of_line(composition: Composition, name: str) -> Iterator[Mention]:
+    return mentions(composition.spec.graph[name])
+
+
+def _is_penalty(expression: Expression) -> bool:
+    """Whether it is a power or a norm, which holds a score at a value and pushes it nowhere."""
+    match expression:
+        case Binary("**", _, _) | Call(Name("square" | "square_norm" | "norm"), _):
+            return True
+        case _:
+            return False
 
 
 def _parts(expression: Expression, sign: int) -> Iterator[tuple[int, Expression]]:
