@@ -8,7 +8,7 @@ from typing import NamedTuple
 from blocks.operators import arithmetic
 from compose.build import Composition, UpdateGraph
 from compose.catalogue import Catalogue
-from compose.checks.gradients import SUMS
+from compose.checks.gradients import SUMS, summands
 from compose.checks.signs import expressions_of
 from compose.dependencies import Mention, mentions
 from compose.diagnostics import Finding, Note, Span, finding
@@ -91,8 +91,11 @@ def _scores(
     written = [(1, update.spec.minimize.items()), (-1, update.spec.maximize.items())]
     for sign, name, term in ((sign, *item) for sign, items in written for item in items):
         if name not in update.terms or not reach(update.terms[name]).reached & set(update.trains):
-            continue  # told elsewhere
+            continue  # told elsewhere, as are parts that reach nothing
+        idle = {at for at, node in summands(update.terms[name]) if not reach(node).reached & set(update.trains)}
         for turn, part in _parts(term.value, sign):
+            if part.span in idle:
+                continue
             shape, inner = _peeled(part)
             if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
                 critic = inner.function.name
