@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from blocks.types import elements
 from compose.build import Composition
 from compose.diagnostics import Finding, Span, finding
 from compose.evaluations import EvaluationGraph
@@ -145,6 +146,7 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
     for given, (name, kind) in zip(line.arguments, expected, strict=True):
         if given.kind != kind:
             yield wrong_arguments(given.span, line.metric, signature, f"{WORDS[given.kind]} for `{name}`")
+    yield from _unlike(line, signature)
     options = {name: value for name, value in line.options.items() if name != COUNT}
     try:
         bind(f"metric `{line.metric}`", METRICS.find(line.metric), options)
@@ -152,6 +154,15 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
         yield unknown_metric_option(line, error)
     except BadOption as error:
         yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
+
+
+def _unlike(line: EvaluationGraph, signature: str) -> Iterator[Finding]:
+    """Values that a metric compares, and that have not equally many entries."""
+    held = [graph.value.get("value") for given in line.arguments if (graph := given.graph) and given.kind == "samples"]
+    counts = [elements(node.type.event) for node in held if node is not None and isinstance(node.type, TensorType)]
+    if len(set(counts)) > 1:
+        shown = " and of ".join(map(str, counts))
+        yield wrong_arguments(line.span, str(line.metric), f"{signature}, of one shape", f"values of {shown} entries")
 
 
 WRITTEN = {"samples": "values (a sampler, an expression)", "function": "a function (`energy(_)`)", "source": "`data`"}

@@ -3,7 +3,7 @@
 traceback    an exception that is no finding
 silent       no finding at all, or none of an error: the mutant is a spec too (a new name for a term, say)
 placed       some finding underlines the edit, at its place or in a note
-named        the first finding at the edit proposes the word that was meant, in a form that can be typed
+named        the first suggestion of the first finding at the edit is the word that was meant, to be typed so
 """
 
 import re
@@ -79,8 +79,7 @@ def _named(mutant: Mutant, found: Iterable[Finding]) -> bool | None:
     first = next(iter(found), None)
     if first is None:
         return None
-    typed = [word for text in QUOTED.findall(first.help) for word in WORD.findall(text)]
-    return mutant.word in typed
+    return any(mutant.word in WORD.findall(text) for text in QUOTED.findall(first.help)[:1])
 
 
 def _places(found: Finding) -> list[Span]:

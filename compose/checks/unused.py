@@ -9,9 +9,10 @@ from typing import Any
 from compose.build import Composition
 from compose.catalogue import Catalogue
 from compose.checks.names import updates
+from compose.checks.signs import expressions_of
 from compose.dependencies import Mention, mentions
-from compose.diagnostics import Finding, Span, finding
-from compose.expressions import Expression
+from compose.diagnostics import Finding, Note, Span, finding
+from compose.expressions import Attribute, Call, Expression, walk
 from compose.spec import Function, Program, Spec
 from compose.suggestions import meant
 
@@ -25,9 +26,14 @@ def check_unused(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
     """Names that nothing else mentions; what is declared in an extended file may have been meant."""
     spec = composition.spec
     meant_by = {span: near for span, _, near in spec.document.doubtful} if spec.document is not None else {}
+    displaced = list(_displaced(spec))
+    told = {note.span for found in displaced for note in found.notes}
     for noun, name, span in unused_names(spec):
+        if span in told:
+            continue
         yield unused(span, name, noun, [meant_by[span]] if span in meant_by else _extended(spec, noun, span))
     yield from _parameters(spec)
+    yield from displaced
 
 
 def _extended(spec: Spec, noun: str, span: Span) -> list[str]:
@@ -39,12 +45,57 @@ def _extended(spec: Spec, noun: str, span: Span) -> list[str]:
 def lines_of_programs(spec: Spec) -> Iterator[tuple[str, Span, bool]]:
     """(name, place, whether it is the last) of the lines of models and samplers that no other expression names."""
     words = set(_words(spec.document.data if spec.document is not None else spec.to_data()))
+    for program in _programs(spec):
+        for name in program.lines:
+            if name not in words:
+                yield name, program.line_span(name, key=True), name == list(program.lines)[-1]
+
+
+def _programs(spec: Spec) -> Iterator[Program]:
+    """The programs of models and samplers."""
     for declared in (*spec.models.values(), *spec.samplers.values()):
         body = declared.body if isinstance(declared, Function) else declared
         if isinstance(body, Program):
-            for name in body.lines:
-                if name not in words:
-                    yield name, body.line_span(name, key=True), name == list(body.lines)[-1]
+            yield body
+
+
+def _dead_lines(spec: Spec) -> Iterator[tuple[Program, list[str]]]:
+    """The lines before the last of each program that neither another line of it uses, nor anything as `s.line`."""
+    outside = {word for each in expressions_of(spec) for part in walk(each) for word in _fields(part)}
+    for program in _programs(spec):
+        used = outside | _inside(program)
+        yield program, [name for name in list(program.lines)[:-1] if name not in used]
+
+
+def _inside(program: Program) -> set[str]:
+    return {mention.name for line in program.lines.values() for mention in mentions(line)}
+
+
+def _displaced(spec: Spec) -> Iterator[Finding]:
+    """Programs of an extended spec whose result nothing uses any more, since a line of this spec stands below it."""
+    for program, dead in _dead_lines(spec):
+        *before, last = program.lines
+        if before and before[-1] in dead and program.line_span(last).file != program.line_span(before[-1]).file:
+            near = [name for name in before if name in dead or _only_in(name, before[-1], program)]
+            place = program.line_span(before[-1], key=True)
+            yield displaced_result(program.line_span(last, key=True), last, before[-1], place, near)
+
+
+def _only_in(name: str, user: str, program: Program) -> bool:
+    """Whether of all lines of the program only `user` names `name`."""
+    users = [
+        key for key, line in program.lines.items()
+        if any(mention.name == name for mention in mentions(line))
+    ]  # fmt: skip
+    return users == [user]
+
+
+def _fields(part: Expression) -> Iterator[str]:
+    """Names that an expression uses as a field, or as an argument: `s.z`, `z=..`."""
+    if isinstance(part, Attribute):
+        yield part.name
+    elif isinstance(part, Call):
+        yield from part.named
 
 
 def unused_names(spec: Spec) -> Iterator[tuple[str, str, Span]]:
@@ -58,7 +109,8 @@ def unused_names(spec: Spec) -> Iterator[tuple[str, str, Span]]:
     for name in spec.params:
         if name not in words:
             yield "param", name, spec.span("params", name, key=True)
-    yield from (("line", name, span) for name, span, last in lines_of_programs(spec) if not last)
+    for program, dead in _dead_lines(spec):
+        yield from (("line", name, program.line_span(name, key=True)) for name in dead)
 
 
 def _parameters(spec: Spec) -> Iterator[Finding]:
@@ -131,3 +183,17 @@ def unused(span: Span, name: str, noun: str, near: Sequence[str] = ()) -> Findin
     Wrong: `graph: {z: encoder(x), w: encoder(x)}` where no term uses `w`.   Right: remove `w`.
     """
     return Finding(span=span, message=f"nothing uses the {noun} `{name}`", help=meant(name, near, "remove it"))
+
+
+@finding("N182", "warning")
+def displaced_result(span: Span, name: str, before: str, place: Span, dead: Sequence[str]) -> Finding:
+    """A line that is new in an extended program is its last, so its result, and the one that was so leads nowhere.
+
+    Wrong: `x: ..` over a model whose lines are `x0` and `x_prev`.   Right: `x0: ..`, which is changed and no new line.
+    """
+    return Finding(
+        span=span,
+        message=f"`{name}` is a new line, and now the result in the place of `{before}`, which nothing uses any more",
+        help=meant(name, dead, f"give it the name of the line that it is to change, or use `{before}` in it"),
+        notes=(Note(place, "the result without the new line"),),
+    )

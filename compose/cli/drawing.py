@@ -65,7 +65,7 @@ def sample(
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
     except ValueError as error:
-        raise SpecError([bad_request(str(error), "see `compose sample --help`")]) from None
+        raise SpecError([bad_request(str(error), "name data that hold what the sampler reads, by `--data`")]) from None
     chosen = seed if seed is not None else run.seed
     count = min(count, *map(len, rows.values())) if rows else count
     made = out or folder / "samples" / f"{name}-seed{chosen}-{count}"

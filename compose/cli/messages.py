@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
@@ -11,17 +12,35 @@ import click
 from compose.diagnostics import Finding, Span, finding, render
 from compose.suggestions import meant
 
-__all__ = ["complain", "count_errors", "in_colour", "tell"]
+__all__ = ["MOST", "complain", "count_errors", "in_colour", "tell"]
+
+MOST = 20  # findings of one file that are shown
 
 
 def complain(findings: Iterable[Finding], sources: Mapping[str, str]) -> None:
-    """Show findings on stderr."""
+    """Show findings on stderr: of each file the first `MOST`, errors before warnings; the others are counted."""
+    found = list(findings)
+    kept, left = _first(found)
     stream = sys.stderr
     width = shutil.get_terminal_size().columns if stream.isatty() else None
     encoding = getattr(stream, "encoding", None) or "utf-8"  # a stream that a test put there may have none
-    shown = render(findings, sources, color=in_colour(stream), width=width, encoding=encoding)
+    shown = render(kept, sources, color=in_colour(stream), width=width, encoding=encoding)
     if shown:
         click.echo(f"{shown}\n", err=True, color=True)
+    for file, count in left.items():
+        tell(f"... and {count:,} more in {file}; `compose check {file} --json` lists them all\n")
+
+
+def _first(findings: Sequence[Finding]) -> tuple[list[Finding], dict[str, int]]:
+    """The findings to show, and how many of each file are left out."""
+    kept: list[Finding] = []
+    seen: Counter[str] = Counter()
+    for found in sorted(findings, key=lambda found: (found.severity != "error", found.span is None, found.span)):
+        file = found.span.file if found.span is not None else ""
+        seen[file] += 1
+        if not file or seen[file] <= MOST:
+            kept.append(found)
+    return kept, {file: count - MOST for file, count in seen.items() if file and count > MOST}
 
 
 def count_errors(findings: Iterable[Finding]) -> int:
@@ -72,7 +91,7 @@ def unknown_sampler(name: str, known: Iterable[str]) -> Finding:
 
 @finding("L103", "error")
 def bad_request(cause: str, way: str) -> Finding:
-    """An argument of a command has a value that it cannot have.
+    """A command is given a value that it cannot use.
 
     Wrong: `compose sample runs/glf/seed-0 --count 0`.   Right: `compose sample runs/glf/seed-0 --count 16`.
     """

@@ -39,9 +39,9 @@ def show(
     compose show specs/tutorial/glf_digits.yaml --out glf.svg       or .png, .pdf, .mmd (Mermaid), .txt
     compose show specs/tutorial/glf_digits.yaml --format mermaid
 
-    Blocks, values and uses, one panel an update. Edges that stop a gradient are red, calls of a frozen block blue and
-    dashed; trained blocks have the colour of their stage. A spec with errors is drawn as far as it could be built,
-    its faults marked (exit status 2).
+    Blocks, values and uses, one panel an update, then one a sampler. Edges that stop a gradient are red, calls of a
+    frozen block blue and dashed; trained blocks have the colour of their stage. A spec with errors is drawn as far as
+    it could be built, its faults marked (exit status 2).
     """
     from compose.cli.messages import complain, count_errors
     from compose.cli.plugins import load_plugins
@@ -68,7 +68,7 @@ def _by_ending(out: Path | None) -> str | None:
     from compose.diagnostics import SpecError
 
     if out is not None and out.suffix not in ENDINGS:
-        raise SpecError([bad_request(f"`{out}` is no picture", f"end its name in {', '.join(ENDINGS)}")])
+        raise SpecError([bad_request(f"no picture can be drawn as `{out}`", f"end its name in {', '.join(ENDINGS)}")])
     return ENDINGS[out.suffix] if out is not None else None
 
 

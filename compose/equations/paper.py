@@ -160,19 +160,7 @@ def _condition(writer: Writer, name: str, call: Call) -> str:
     return rf"{name} \propto {writer.law(_operands(call)[0], given).tex}"
 
 
-def _product(writer: Writer, name: str, call: Call) -> str:
-    return rf"{name}(x) \propto " + r"\,".join(density(writer, each, "x").tex for each in _operands(call))
-
-
-def _mixture(writer: Writer, name: str, call: Call) -> str:
-    parts = [rf"w_{{{at}}}\,{writer.law(each, 'x').tex}" for at, each in enumerate(_operands(call), 1)]
-    return rf"{name}(x) = " + " + ".join(parts)
-
-
-MODELS = {
-    "tilt": _tilt, "reverse": _reverse, "push": _push, "condition": _condition, "product": _product,
-    "mixture": _mixture,
-}  # fmt: skip
+MODELS = {"tilt": _tilt, "reverse": _reverse, "push": _push, "condition": _condition}
 
 
 def _sampler(composition: Composition, declared: Expression | Program | Function) -> str:

@@ -101,8 +101,6 @@ LAWS = {  # what is drawn from: `<v>` is the variable, `<0>` .. the arguments
     "normal": Rule(r"\mathcal{N}(<0>, <1^>^2 I)"),
     "uniform": Rule("U[<0>, <1>]"),
     "langevin": Rule(r"\mathrm{Langevin}_{<steps>,\,\eta=<step_size>}[<0>]"),
-    "hmc": Rule(r"\mathrm{HMC}_{<steps>,\,\eta=<step_size>}[<0>]"),
-    "mala": Rule(r"\mathrm{MALA}_{<steps>,\,\eta=<step_size>}[<0>]"),
     "timestep": Rule(r"U\{1, \ldots, <T>\}"),
     "terminal": Rule(r"\mathcal{N}(0, I)"),
     "diffuse": Rule(r"q_{<1>}(<v> \mid <0>)"),

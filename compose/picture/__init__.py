@@ -1,4 +1,4 @@
-"""The picture of a composition: blocks, values and uses, one panel an update.
+"""The picture of a composition: blocks, values and uses, one panel an update, then one a sampler.
 
 Value edges are dark, those that stop a gradient red with a bar; parameter edges are grey, frozen ones blue and dashed.
 A trained block is filled with the colour of its stage, a constant one is pale.
@@ -14,7 +14,7 @@ from compose.build import Composition
 from compose.diagnostics import Finding
 from compose.picture import mermaid, raster, svg, terminal
 from compose.picture.faults import footnotes, with_faults
-from compose.picture.panels import Panel
+from compose.picture.panels import Panel, sampler_panels
 from compose.picture.scene import scene_of
 
 __all__ = ["FORMATS", "draw", "draw_for_terminal"]
@@ -25,15 +25,19 @@ Writer = Callable[[Sequence[Panel], str, Sequence[str]], bytes]
 
 def draw(composition: Composition, format: str = "png", findings: Sequence[Finding] = ()) -> bytes:
     """The whole composition as one of `FORMATS`; the errors among `findings` are marked."""
-    return FORMATS[format](with_faults(composition, findings), composition.spec.name, footnotes(findings))
+    return FORMATS[format](_panels(composition, findings), composition.spec.name, footnotes(findings))
 
 
 def draw_for_terminal(
     composition: Composition, findings: Sequence[Finding] = (), *, color: bool = False, ascii: bool = False
 ) -> str:
     """The whole composition in characters.   `color` adds ANSI colours, `ascii` keeps to ASCII."""
-    panels = with_faults(composition, findings)
+    panels = _panels(composition, findings)
     return terminal.write(panels, composition.spec.name, footnotes(findings), color=color, ascii=ascii)
+
+
+def _panels(composition: Composition, findings: Sequence[Finding]) -> list[Panel]:
+    return [*with_faults(composition, findings), *sampler_panels(composition)]
 
 
 FORMATS: Mapping[str, Writer] = {

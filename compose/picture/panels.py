@@ -1,4 +1,4 @@
-"""What a picture shows, before anything is placed: panels of boxes and lines, one panel for each update.
+"""What a picture shows, before anything is placed: panels of boxes and lines, one for each update and each sampler.
 
 A box is a line of the spec, a call of a block, a draw of noise, a loop. What is computed only for one box is written
 in it. Boxes of blocks are parameters: a line from one joins it to each of its calls.
@@ -10,18 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from compose.build import Composition, StageGraphs, UpdateGraph
+from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
 from compose.graph import Body, Graph, Node, uses
 from compose.picture.words import loop_name, loop_title, node_text
 
-__all__ = ["Box", "Line", "Look", "Panel", "State", "panel_of", "panels"]
+__all__ = ["Box", "Line", "Look", "Panel", "State", "panel_of", "panels", "sampler_panels"]
 
 Look = Literal["data", "noise", "value", "call", "loop", "term", "block", "unknown"]
 State = Literal["", "trained", "constant"]
 LineLook = Literal["value", "stopped", "parameters", "frozen", "fault"]
 HIDDEN = ("field", "stop")  # operations that a reader sees on the line
 INPUTS = ("input",)
-WORDS = {"state": ""}  # what is said below the name of an input
 GIVEN: Mapping[str, Look] = {"noise": "noise", "state": "noise"}
 WORDS = {"state": ""}  # what a given value says of itself, where that is not its kind
 
@@ -78,11 +77,37 @@ def panels(composition: Composition) -> list[Panel]:
 
 def panel_of(composition: Composition, stage: StageGraphs, update: UpdateGraph) -> Panel:
     """The panel of one update."""
-    parametric = frozenset(name for name, declared in composition.blocks.items() if declared.role != "chain")
-    scene = _Scene(parametric, frozenset(update.trains), stage.index)
+    scene = _Scene(_parametric(composition), frozenset(update.trains), stage.index)
     made = _panel(update.graph, [*update.terms.values()], update.terms, scene)
     made.title = title_of(composition, stage, update)
     return made
+
+
+def sampler_panels(composition: Composition) -> list[Panel]:
+    """One panel for each sampler that could be built; nothing is trained there, so all blocks are constants."""
+    return [_sampler(composition, sampler) for sampler in composition.samplers.values() if sampler.value]
+
+
+def _sampler(composition: Composition, sampler: SamplerGraph) -> Panel:
+    scene = _Scene(_parametric(composition), frozenset(), 0)
+    made = _panel(sampler.graph, [*sampler.value.values()], {}, scene)
+    for part, node in sampler.value.items():
+        box = _box_of(node, made)
+        if box is not None and (sampler.lone or not box.name):
+            box.name = sampler.name if sampler.lone else part
+    made.title = f"sampler {sampler.name}"
+    return made
+
+
+def _box_of(node: Node, panel: Panel) -> Box | None:
+    """The box that a node is drawn as: its own, or that of the loop whose end it is."""
+    while node.name not in panel.boxes and node.edges:
+        node = node.edges[0].source
+    return panel.boxes.get(node.name)
+
+
+def _parametric(composition: Composition) -> frozenset[str]:
+    return frozenset(name for name, declared in composition.blocks.items() if declared.role != "chain")
 
 
 def title_of(composition: Composition, stage: StageGraphs, update: UpdateGraph) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from compose.diagnostics import Edit, Finding, Note, Span, finding
-from compose.spelling import closest
+from compose.spelling import nearest
 from compose.suggestions import meant
 
 __all__: list[str] = []
@@ -16,12 +16,12 @@ def unreadable_file(file: str, reason: str) -> Finding:
     Wrong: `compose check gfl.yaml` where only `glf.yaml` exists.   Right: name a file that exists.
     """
     folder = Path(file).parent
-    beside = {each.stem: each for each in folder.iterdir()} if folder.is_dir() else {}
-    near = [beside[name] for name in closest(Path(file).stem, beside) if beside[name] != Path(file)]
+    beside = {each.stem: each for each in sorted(folder.iterdir()) if each != Path(file)} if folder.is_dir() else {}
+    near = nearest(Path(file).stem, beside)
     return Finding(
         span=Span(file, 1, 1, 1, 1),
         message=f"`{file}` cannot be read: {reason}",
-        help=f"did you mean `{near[0]}`?" if near else "name a file that exists and may be read",
+        help=f"did you mean `{beside[near]}`?" if near else "name a file that exists and may be read",
     )
 
 

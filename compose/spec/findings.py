@@ -163,12 +163,12 @@ def not_constant(span: Span, what: str) -> Finding:
 
 
 @finding("Y314", "error")
-def bad_arithmetic(span: Span, problem: str) -> Finding:
-    """A number cannot be computed: a division by zero, or a result too large to hold.
+def bad_arithmetic(span: Span, problem: str, way: str) -> Finding:
+    """A formula has no number as its result: it divides by zero, takes a root of a negative number, or grows too large.
 
-    Wrong: `steps: T / 0`.   Right: another divisor.
+    Wrong: `steps: 1000 // (rounds - 1)` with `rounds: 1`.   Right: `steps: 1000 // rounds`.
     """
-    return Finding(span=span, message=problem, help="change the numbers")
+    return Finding(span=span, message=problem, help=way)
 
 
 @finding("Y315", "error")

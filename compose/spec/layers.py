@@ -7,12 +7,12 @@ from pathlib import Path as FilePath
 from compose.diagnostics import Finding, SpecError
 from compose.positions import Document, Entry, Node, Path, Source, loads, read_node, read_text
 from compose.spec import findings as say
+from compose.spec.items import LISTS, item_names, item_of
 from compose.spec.slips import doubtful_keys, known_key, without_idle_removals
 
 __all__ = ["extended", "library", "merge", "override"]
 
 LIBRARY = FilePath(__file__).resolve().parents[2] / "specs"
-LISTS = {"stages": "stage", "updates": "update"}  # lists whose items have names, and what an item is called
 LONGEST_CHAIN = 32  # specs that extend each other
 SETTINGS = "--set"  # the name of the file that a command line is
 
@@ -87,29 +87,13 @@ def _merge_items(base: Node, over: Node, found: list[Finding], path: Path) -> No
     noun = LISTS[str(path[-1])]
     items: list[Node | None] = list(base.value)
     for key, entry in over.value.items():
-        at = _item(base.value, key, noun)
+        at = item_of(base.value, key, noun)
         item = None if at is None else items[at]
         if at is None or item is None:
-            found.append(say.unknown_item(entry.key.span, key, noun, _item_names(base.value, noun)))
+            found.append(say.unknown_item(entry.key.span, key, noun, item_names(base.value, noun)))
         else:
             items[at] = None if entry.value.value is None else merge(item, entry.value, found, (*path, key))
     return replace(over, value=tuple(item for item in items if item is not None))
-
-
-def _item(items: tuple[Node, ...], text: str, noun: str) -> int | None:
-    """The place of the item that a text means: its name, else its position, from 0."""
-    names = _item_names(items, noun)
-    if text in names:
-        return names.index(text)
-    return int(text) if text.isascii() and text.isdecimal() and int(text) < len(items) else None
-
-
-def _item_names(items: tuple[Node, ...], noun: str) -> list[str]:
-    """What the items are called: by their `name`, else by their number (`stage1`)."""
-    return [
-        str(node.data.get("name", f"{noun}{at + 1}")) if isinstance(node.value, Mapping) else f"{noun}{at + 1}"
-        for at, node in enumerate(items)
-    ]
 
 
 def override(document: Document, settings: Sequence[str], sections: Collection[str]) -> Document:
@@ -194,9 +178,9 @@ class _Setting:
     def index(self, items: tuple[Node, ...], step: Node, where: str) -> int:
         """The place in a list that a step means: the name of the item, or its number."""
         noun = LISTS.get(where.strip("`"), "item")
-        at = _item(items, step.text, noun)
+        at = item_of(items, step.text, noun)
         if at is None:
-            raise self.refuse(say.bad_path(step.span, step.text, where, _item_names(items, noun)))
+            raise self.refuse(say.bad_path(step.span, step.text, where, item_names(items, noun)))
         return at
 
     def refuse(self, found: Finding) -> SpecError:

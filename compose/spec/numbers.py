@@ -126,14 +126,22 @@ def arithmetic(operator: str, left: int | float, right: int | float, span: Span)
         else:
             value = left + right if operator == "+" else left - right if operator == "-" else left * right
         if isinstance(value, complex):
-            raise SpecError([say.bad_arithmetic(span, "a root of a negative number is no number")])
+            problem = f"this is a root of {_shown(left)}, and a negative number has none"
+            raise SpecError([say.bad_arithmetic(span, problem, "make what stands before `**` positive")])
         if not math.isfinite(value) or (isinstance(value, int) and value.bit_length() > LARGEST_BITS):
             raise OverflowError
     except ZeroDivisionError:
-        raise SpecError([say.bad_arithmetic(span, "this divides by zero")]) from None
+        problem, way = f"this divides {_shown(left)} by 0", "change the params, so that the divisor is not 0"
+        raise SpecError([say.bad_arithmetic(span, problem, way)]) from None
     except OverflowError:
-        raise SpecError([say.bad_arithmetic(span, "the result is too large to be a number")]) from None
+        problem = f"{_shown(left)} {operator} {_shown(right)} is larger than a number can be"
+        raise SpecError([say.bad_arithmetic(span, problem, "make one of the two smaller")]) from None
     return value
+
+
+def _shown(value: int | float) -> str:
+    """A number in a sentence; of one with very many digits only that."""
+    return str(value) if isinstance(value, float) or abs(value) < 10**12 else "a huge number"
 
 
 def _power(left: int | float, right: int | float) -> Any:  # noqa: ANN401  complex for a root of a negative number

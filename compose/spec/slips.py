@@ -7,6 +7,7 @@ from dataclasses import replace
 from compose.diagnostics import Finding, Span
 from compose.positions import Entry, Node
 from compose.spec import findings as say
+from compose.spec.items import LISTS, item_of
 from compose.spelling import sole
 
 __all__ = ["doubtful_keys", "known_key", "without_idle_removals"]
@@ -22,32 +23,45 @@ def known_key(entries: Mapping[str, Entry], key: str) -> str | None:
     return next((each for each in entries if ("(" in each or "(" in key) and _name(each) == head), None)
 
 
-def without_idle_removals(base: Node, over: Node) -> tuple[Node, list[Finding]]:
-    """`over` without keys that take away what `base` has only under a similar name, and the findings for them."""
-    if not isinstance(base.value, Mapping) or not isinstance(over.value, Mapping):
+def without_idle_removals(base: Node, over: Node, name: str = "") -> tuple[Node, list[Finding]]:
+    """`over` without keys that take away what `base` has only under a similar name, and the findings for them.
+
+    `name` is the key that both stand at.
+    """
+    if not isinstance(over.value, Mapping):
         return over, []
     kept, found = {}, []
     for key, entry in over.value.items():
-        known = known_key(base.value, key)
-        if known is None and _removes(entry.value) and _meant(key, base.value, over.value):
-            found.append(say.idle_removal(_place(entry.key, key), _name(key), map(_name, base.value)))
+        known = _same(base, key, name)
+        names = base.value if isinstance(base.value, Mapping) else {}
+        if known is None and _removes(entry.value) and _meant(key, names, over.value):
+            found.append(say.idle_removal(_place(entry.key, key), _name(key), map(_name, names)))
             continue
-        below, more = without_idle_removals(base.value[known].value, entry.value) if known else (entry.value, [])
+        below, more = without_idle_removals(known, entry.value, key) if known else (entry.value, [])
         kept[key] = replace(entry, value=below)
         found += more
     return replace(over, value=kept), found
 
 
-def doubtful_keys(base: Node, over: Node) -> Iterator[tuple[Span, str, str]]:
-    """(place, key, the key of `base` that it looks like) of what `over` adds."""
-    if not isinstance(base.value, Mapping) or not isinstance(over.value, Mapping):
+def doubtful_keys(base: Node, over: Node, name: str = "") -> Iterator[tuple[Span, str, str]]:
+    """(place, key, the key of `base` that it looks like) of what `over` adds.   `name` is the key both stand at."""
+    if not isinstance(over.value, Mapping):
         return
     for key, entry in over.value.items():
-        known = known_key(base.value, key)
+        known = _same(base, key, name)
         if known is not None:
-            yield from doubtful_keys(base.value[known].value, entry.value)
-        elif near := _meant(key, base.value, over.value):
+            yield from doubtful_keys(known, entry.value, key)
+        elif isinstance(base.value, Mapping) and (near := _meant(key, base.value, over.value)):
             yield _place(entry.key, key), _name(key), near
+
+
+def _same(base: Node, key: str, name: str) -> Node | None:
+    """What `base`, at the key `name`, has under `key`: a value, or an item that goes by a name."""
+    if isinstance(base.value, Mapping):
+        known = known_key(base.value, key)
+        return base.value[known].value if known is not None else None
+    at = item_of(base.value, key, LISTS[name]) if isinstance(base.value, tuple) and name in LISTS else None
+    return base.value[at] if isinstance(base.value, tuple) and at is not None else None
 
 
 def _removes(node: Node) -> bool:

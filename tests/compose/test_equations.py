@@ -129,6 +129,12 @@ stages:
   - steps: 1
     minimize: {term: "TERM"}
 """
+CONDITIONED = """
+  vae:
+    z: ~normal
+    x: ~decoder(z)
+  fixed: condition(vae, z=encoder(x))
+"""
 PRECEDENCE = {
     "square_norm(x - (z_hat - other(x)))": "‖x − (E_encoder(x) − E_other(x))‖²",
     "gamma * (square_norm(x) + norm(x))": "γ (‖x‖² + ‖x‖)",
@@ -140,6 +146,13 @@ PRECEDENCE = {
     "softplus(relu(norm(x)))": "softplus(relu(‖x‖))",  # operators without a row go by their names
     "mse(z_hat, x)": "1/d ‖x − E_encoder(x)‖²",
 }
+
+
+def test_a_condition_is_written_with_what_is_given():
+    text = SMALL.replace("TERM", "norm(x)").replace("graph:", f"models:{CONDITIONED}graph:")
+    text = text.replace("blocks:", "blocks:\n  decoder: {kind: decoder.mlp, output: normal}")
+    composition, _ = examine(parse_spec(text, "small.yaml"))
+    assert to_unicode(equations_of(composition).models["fixed"]) == "p_fixed ∝ p_vae(z = E_encoder(x))"
 
 
 @pytest.mark.parametrize("term", PRECEDENCE)

@@ -1,14 +1,20 @@
-"""Findings for other programs: what SARIF requires, what GitHub's runner decodes, and text for every kind of stream."""
+"""Findings for other programs: what SARIF requires, what GitHub's runner decodes, and text for every kind of stream.
+
+`sarif-schema-2.1.0.json` is the schema of the standard, as OASIS publishes it (oasis-tcs/sarif-spec, Schemata).
+"""
 
 import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
-from compose.cli.messages import complain, in_colour
-from compose.diagnostics import Edit, Finding, Note, Span, render
+from compose.cli import main
+from compose.cli.messages import MOST, complain, in_colour
+from compose.diagnostics import CODES, Edit, Finding, Note, Span, render
 from compose.formats import as_github, as_sarif
 from compose.spec import findings as say
 
@@ -21,18 +27,38 @@ def sarif(*found: Finding) -> dict:
     return json.loads(as_sarif(found))
 
 
-def test_sarif_has_every_property_that_its_schema_requires():
-    log = sarif(FOUND, NOWHERE)
-    assert log["version"] == "2.1.0"
-    assert log["$schema"].endswith("sarif-2.1.0.json")
-    (run,) = log["runs"]
-    driver = run["tool"]["driver"]
-    assert driver["name"] == "compose"
-    for result in run["results"]:
-        assert result["message"]["text"]
-        assert result["level"] in ("none", "note", "warning", "error")
-        assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+SCHEMA = Path(__file__).with_name("sarif-schema-2.1.0.json")
+
+
+@pytest.fixture(scope="module")
+def standard():
+    return Draft7Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_a_log_of_every_code_satisfies_the_schema_of_sarif(standard):
+    notes, fix = (Note(SPAN, "there"),), (Edit(SPAN, "new", "old"),)
+    found = [Finding(code, held.severity, SPAN, "m", "h", notes, fix) for code, held in CODES.items()]
+    log = sarif(FOUND, NOWHERE, *found)
+    standard.validate(log)
+    [run] = log["runs"]
     assert run["columnKind"] == "unicodeCodePoints"  # columns count characters
+    for result in run["results"]:  # what no schema can say
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+@pytest.mark.parametrize("text", ["compose: 1\nstges: 1\n", "a: [\n", ""])
+def test_what_check_writes_as_sarif_satisfies_the_schema(text, standard, tmp_path, capsys):
+    (tmp_path / "a spec.yaml").write_text(text)
+    assert main(["check", str(tmp_path), "--format", "sarif"]) == 2
+    log = json.loads(capsys.readouterr().out)
+    standard.validate(log)
+    assert log["runs"][0]["results"]
+
+
+def test_the_schema_refuses_what_is_no_log(standard):
+    log = sarif(FOUND)
+    log["runs"][0]["results"][0]["level"] = "hint"
+    assert not standard.is_valid(log)
 
 
 def test_a_rule_of_sarif_is_the_page_of_the_code():
@@ -76,12 +102,25 @@ def test_a_workflow_command_is_decoded_to_what_was_said():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("given", "in_message", "in_property"),
+    [
+        ("100%", "100%25", "100%25"),
+        ("a\r\nb", "a%0D%0Ab", "a%0D%0Ab"),
+        ("a: b, c", "a: b, c", "a%3A b%2C c"),
+        ("%0A", "%250A", "%250A"),  # `%` first, or it would be decoded to a line's end
+        ("::error::", "::error::", "%3A%3Aerror%3A%3A"),
+    ],
+)
+def test_a_workflow_command_is_escaped_as_the_runner_documents(given, in_message, in_property):
+    """Source: GitHub's actions/toolkit, `escapeData` and `escapeProperty` of packages/core/src/command.ts."""
+    line = as_github([Finding("Y301", "error", Span(given, 1, 1, 1, 2), given)])
+    assert line == f"::error file={in_property},line=1,endLine=1,col=1,endColumn=2,title=compose Y301::{in_message}"
+
+
 def test_a_workflow_command_for_several_lines_has_no_columns():
     line = as_github([Finding("Y301", "hint", Span("f", 1, 5, 3, 2), "m")])
     assert line.startswith("::notice file=f,line=1,endLine=3,title=")
-    assert as_github([Finding("Y301", "hint", Span("f", 1, 5, 3, 2), "m")]).startswith(
-        "::notice file=f,line=1,endLine=3"
-    )
 
 
 LONG = Finding("N101", "error", Span("f", 1, 150, 1, 156), "word " * 30, "word " * 40)
@@ -137,3 +176,25 @@ def test_nothing_is_raised_on_a_stream_of_another_encoding(monkeypatch):
     complain([Finding("N1", "error", Span("f", 1, 1, 1, 2), "β is wrong", "h")], {"f": "β"})
     sys.stderr.flush()
     assert b"? is wrong" in raw.getvalue()
+
+
+def many(file: str, count: int) -> list[Finding]:
+    return [Finding("Y301", "warning", Span(file, line, 1, line, 2), "m") for line in range(1, count + 1)]
+
+
+def test_of_a_file_with_many_findings_the_first_are_shown_and_the_others_counted(capsys):
+    last = Finding("Y302", "error", Span("a", 3000, 1, 3000, 2), "m")
+    complain([*many("a", 2000), last, *many("b", MOST)], {})
+    said = capsys.readouterr().err
+    assert said.count("--> a:") == said.count("--> b:") == MOST
+    assert "error[Y302]" in said, "errors are shown before warnings"
+    assert f"... and {2001 - MOST:,} more in a; `compose check a --json` lists them all" in said
+    assert "more in b" not in said
+
+
+@pytest.mark.parametrize("form", ["json", "sarif", "github"])
+def test_other_programs_are_given_all_findings(form, tmp_path, capsys):
+    path = tmp_path / "many.yaml"
+    path.write_text("compose: 1\n" + "".join(f"key{number}: 1\n" for number in range(100)))
+    assert main(["check", str(path), "--format", form]) == 2
+    assert capsys.readouterr().out.count("is no key of a spec") == 100

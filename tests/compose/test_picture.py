@@ -9,7 +9,7 @@ from compose.cli import main
 from compose.picture import draw, draw_for_terminal
 from compose.picture.faults import with_faults
 from compose.picture.layout import arrange
-from compose.picture.panels import panels
+from compose.picture.panels import panels, sampler_panels
 from compose.picture.scene import Curve, Rectangle, scene_of
 from compose.spec import load_spec, parse_spec
 from runners.launch import examine
@@ -59,8 +59,18 @@ def test_every_update_has_a_panel_with_all_its_terms_and_trained_blocks(composit
         assert {box.name for box in boxes if box.look == "block" and box.state == "trained"} == set(update.trains)
 
 
+def test_every_sampler_has_a_panel_in_which_nothing_is_trained(composition):
+    made = sampler_panels(composition)
+    assert [panel.title for panel in made] == [f"sampler {name}" for name in composition.samplers]
+    assert not any(box.state == "trained" for panel in made for box in panel.boxes.values())
+    for panel, sampler in zip(made, composition.samplers.values(), strict=True):
+        assert not sampler.lone or sampler.name in {box.name for box in panel.boxes.values()}
+    for text in (draw_for_terminal(composition), draw(composition, "svg").decode()):
+        assert all(panel.title in text for panel in made)
+
+
 def test_boxes_do_not_touch_and_lines_pass_beside_them(composition):
-    scene = scene_of(panels(composition), "all")
+    scene = scene_of([*panels(composition), *sampler_panels(composition)], "all")
     boxes = [shape for shape in scene.shapes if isinstance(shape, Rectangle) and "loop" not in shape.style]
     for at, box in enumerate(boxes):
         assert not any(_overlap(box, other) for other in boxes[at + 1 :])

@@ -1,10 +1,8 @@
 """Single typing mistakes in the library's specs: each is underlined where it is, and the word that was meant is named.
 
 What is silent must be harmless: a name that stands for itself (of the spec, a term, a stage, a sampler, a line that is
-shown or measured), or another spec that can be meant. `python -m benchmarks.mutations` lists each.
+shown or measured). `python -m benchmarks.mutations` lists each, with the reason.
 """
-
-import re
 
 import pytest
 
@@ -13,8 +11,7 @@ from benchmarks.mutations.report import Report
 from benchmarks.mutations.typos import mutants
 
 UNDERLINED, NAMED, ONCE = 0.95, 0.9, 0.9
-SECTION = re.compile(r"^(\w+):", re.MULTILINE)
-FREE = ("stages", "samplers", "evaluate")  # sections in which names are given that nothing else needs to use
+MEANT = 0.005  # of the mistakes make another spec that could be meant, such as `x0` for `x` where both are known
 
 
 def report(count: int, seed: int) -> Report:
@@ -40,15 +37,7 @@ def check_bar(found: Report) -> None:
 
 def check_silence(found: Report) -> None:
     """Hardly any mistake outside of a freely given name is silent: words that are other words by accident."""
-    serious = [each for each in found.silent if not given_freely(each.mutant)]
-    assert len(serious) <= 0.02 * len(found.verdicts), [each.mutant.shown for each in serious]
-
-
-def given_freely(mutant) -> bool:
-    """Whether the edit is in a key that names a term, a stage, a sampler ..., or in the name of the spec or a stage."""
-    section = SECTION.findall(mutant.text[: mutant.start])[-1:]
-    named = re.match(r"\s*(- )?name: ", mutant.shown) is not None
-    return named or (mutant.key and section[0] in FREE) or "record(" in mutant.shown
+    assert len(found.harmful) <= max(MEANT * len(found.verdicts), 1), [each.mutant.shown for each in found.harmful]
 
 
 def test_most_typing_mistakes_are_underlined_and_their_cure_is_named(few):

@@ -1,0 +1,247 @@
+"""Which way the terms push: a likelihood that is made small, a score that is pushed the same way on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from blocks.operators import arithmetic
+from compose.build import Composition, UpdateGraph
+from compose.catalogue import Catalogue
+from compose.checks.gradients import SUMS, summands
+from compose.checks.signs import expressions_of
+from compose.dependencies import Mention, mentions
+from compose.diagnostics import Finding, Note, Span, finding
+from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, unparse, walk
+from compose.gradients import reach
+from compose.graph import Edge, Node
+from compose.spec import Function, Program
+
+__all__ = ["check_directions"]
+
+SCORES = ("discriminator", "energy")  # roles of blocks whose value is a score
+DENSITIES = ("log_prob", "log_density")
+MONOTONE = ("softplus", "relu", "sigmoid", "tanh", "exp")  # what is between a critic's score and its loss
+
+
+class Score(NamedTuple):
+    """A part of a term that is a monotone function of a score: its signs and functions, what scores, the whole text."""
+
+    shape: tuple[str, ...]
+    critic: str
+    text: str
+
+
+def check_directions(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
+    """Likelihoods that an update minimizes; scores that all terms push the same way; products of scores."""
+    critics = _critics(composition)
+    for stage in composition.stages:
+        seen: dict[Score, tuple[UpdateGraph, Span]] = {}
+        for update in stage.updates:
+            yield from _likelihoods(composition, update)
+            yield from _pushes(composition, update, critics, seen)
+    for expression in expressions_of(composition.spec):
+        for part in walk(expression):
+            if isinstance(part, Binary) and part.operator in "*/" and _of_scores(part, critics):
+                yield odd_product(part.span, part.operator)
+
+
+def _critics(composition: Composition) -> dict[str, str]:
+    """What gives a score: energies, discriminators and functions of one line made of one; and the block behind it."""
+    found = {name: name for name, declared in composition.blocks.items() if declared.role in SCORES}
+    for name, declared in composition.spec.models.items():
+        if isinstance(declared, Function) and not isinstance(declared.body, Program):
+            called = declared.body.function if isinstance(declared.body, Call) else None
+            if isinstance(called, Name) and called.name in found:
+                found[name] = found[called.name]
+    return found
+
+
+def _pushes(
+    composition: Composition,
+    update: UpdateGraph,
+    critics: Mapping[str, str],
+    seen: dict[Score, tuple[UpdateGraph, Span]],
+) -> Iterator[Finding]:
+    """Blocks all of whose scores are pushed one way; scores that are pushed as the critic's own update pushes them."""
+    sides: dict[str, list[tuple[Score | None, Span]]] = {}
+    for block, score, span in _scores(composition, update, critics):
+        sides.setdefault(block, []).append((score, span))
+        if score is None:
+            continue
+        before, place = seen.setdefault(score, (update, span))
+        if block in before.trains and block not in update.trains:
+            yield shared_goal(span, block, place)
+    for block, held in sides.items():
+        scores = [score for score, _ in held if score is not None]
+        one_way = len(scores) == len(held) and len({_direction(score) for score in scores}) == 1
+        if block in update.trains and one_way and len({score.text for score in scores}) > 1:
+            yield same_direction(held[1][1], block, held[0][1])
+
+
+def _direction(score: Score) -> int:
+    """1 if minimizing makes the score small, -1 if it makes it large."""
+    return int(score.shape[0]) * (-1) ** score.shape.count("-")
+
+
+def _scores(
+    composition: Composition, update: UpdateGraph, critics: Mapping[str, str]
+) -> Iterator[tuple[str, Score | None, Span]]:
+    """(block, score, place) of the parts of an update's terms; None for a part that may push it in any direction."""
+    written = [(1, update.spec.minimize.items()), (-1, update.spec.maximize.items())]
+    for sign, name, term in ((sign, *item) for sign, items in written for item in items):
+        if name not in update.terms or not reach(update.terms[name]).reached & set(update.trains):
+            continue  # told elsewhere, as are parts that reach nothing
+        idle = {at for at, node in summands(update.terms[name]) if not reach(node).reached & set(update.trains)}
+        for turn, part in _parts(term.value, sign):
+            if part.span in idle:
+                continue
+            shape, inner = _peeled(part)
+            if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
+                critic = inner.function.name
+                yield critics[critic], Score((str(turn), *shape), critic, unparse(inner)), part.span
+            elif not any(_is_penalty(below) for below in walk(part)):
+                named = {mention.name for mention in mentions(part)}
+                named |= {m.name for each in named & set(composition.spec.graph) for m in _of_line(composition, each)}
+                yield from ((critics[each], None, part.span) for each in named & set(critics))
+
+
+def _of_line(composition: Composition, name: str) -> Iterator[Mention]:
+    return mentions(composition.spec.graph[name])
+
+
+def _is_penalty(expression: Expression) -> bool:
+    """Whether it is a power or a norm, which holds a score at a value and pushes it nowhere."""
+    match expression:
+        case Binary("**", _, _) | Call(Name("square" | "square_norm" | "norm"), _):
+            return True
+        case _:
+            return False
+
+
+def _parts(expression: Expression, sign: int) -> Iterator[tuple[int, Expression]]:
+    """The summands of a term as it is written, each with its sign."""
+    match expression:
+        case Negative(inner):
+            yield from _parts(inner, -sign)
+        case Binary("-", left, Negative()):  # told as a double sign
+            yield from _parts(left, sign)
+        case Binary("+" | "-" as operator, left, right):
+            yield from _parts(left, sign)
+            yield from _parts(right, sign if operator == "+" else -sign)
+        case _:
+            yield sign, expression
+
+
+def _peeled(expression: Expression) -> tuple[tuple[str, ...], Expression]:
+    """The signs and monotone functions around an expression, and what is inside."""
+    match expression:
+        case Negative(inner):
+            return ("-", *_peeled(inner)[0]), _peeled(inner)[1]
+        case Call(Name(name), (only,)) if name in MONOTONE:
+            return (name, *_peeled(only.value)[0]), _peeled(only.value)[1]
+        case _:
+            return (), expression
+
+
+def _of_scores(both: Binary, critics: Mapping[str, str]) -> bool:
+    return _is_score(both.left, critics) and _is_score(both.right, critics)
+
+
+def _is_score(expression: Expression, critics: Mapping[str, str]) -> bool:
+    """Whether it is a score or a log-density, or a power of one."""
+    match expression:
+        case Binary("**", base, _):
+            return _is_score(base, critics)
+        case Call(Name(name), _):
+            return name in critics
+        case Call(Attribute(_, name), _):
+            return name in DENSITIES
+        case _:
+            return False
+
+
+def _likelihoods(composition: Composition, update: UpdateGraph) -> Iterator[Finding]:
+    """A model's log-density with a plus, where no other part of the terms holds it."""
+    parts = [
+        (sign * update.signs[name], part) for name, node in update.terms.items() for sign, part in _signed(node, 1.0)
+    ]
+    for block in update.trains:
+        held = [(sign, part) for sign, part in parts if block in reach(part).reached]
+        if len(held) == 1 and composition.blocks[block].is_model:
+            [(sign, part)] = held
+            if sign > 0 and part.use is not None and (part.use.block, part.operation.target) == (block, "log_prob"):
+                yield minimized_likelihood(part.span, block)
+
+
+def _signed(node: Node, sign: float) -> Iterator[tuple[float, Node]]:
+    """The parts of a sum, each with its sign; constant factors aside."""
+    target = node.operation.target
+    if target is arithmetic.negative:
+        sign = -sign
+    if target in (*SUMS, arithmetic.negative, arithmetic.multiply, arithmetic.divide):
+        values = [argument for argument in node.arguments if isinstance(argument, Edge)]
+        factors = [argument for argument in node.arguments if isinstance(argument, int | float)]
+        if target in SUMS or len(values) == 1:
+            scale = -1.0 if target not in SUMS and any(factor < 0 for factor in factors) else 1.0
+            for edge in values:
+                second = target is arithmetic.subtract and edge is node.arguments[1]
+                yield from _signed(edge.source, -sign if second else sign * scale)
+            return
+    yield sign, node
+
+
+@finding("G257", "warning")
+def same_direction(span: Span, critic: str, other: Span) -> Finding:
+    """A critic is trained by the same loss on two values: both scores are pushed the same way.
+
+    Wrong: `softplus(critic(x))` and `softplus(critic(fake))`.
+    Right: `softplus(-critic(x))` and `softplus(critic(fake))`.
+    """
+    return Finding(
+        span=span,
+        message=f"this pushes the score of `{critic}` the same way as another term does",
+        help="one of the two needs the other sign",
+        notes=(Note(other, "the same loss of another value"),),
+    )
+
+
+@finding("G258", "warning")
+def shared_goal(span: Span, critic: str, other: Span) -> Finding:
+    """A generator minimizes the very term that the critic's update minimizes, so that it helps the critic.
+
+    Wrong: `softplus(critic(fake))` in both updates.   Right: `softplus(-critic(fake))` in the generator's.
+    """
+    return Finding(
+        span=span,
+        message=f"an update that does not train `{critic}` minimizes what the update of `{critic}` minimizes",
+        help="one of the two needs the other sign",
+        notes=(Note(other, "the same term"),),
+    )
+
+
+@finding("G259", "warning")
+def minimized_likelihood(span: Span | None, block: str) -> Finding:
+    """The likelihood of a model is minimized, and nothing else trains the model: it flees from the data.
+
+    Wrong: `minimize: {nll: flow.log_prob(x)}`.   Right: `minimize: {nll: -flow.log_prob(x)}`.
+    """
+    return Finding(
+        span=span,
+        message=f"the likelihood of `{block}` is minimized, and no other term holds `{block}`",
+        help="put a `-` before it, or write the term under `maximize`",
+    )
+
+
+@finding("T297", "warning")
+def odd_product(span: Span, operator: str) -> Finding:
+    """Two energies, scores of a critic or log-densities are multiplied or divided; they are compared by differences.
+
+    Wrong: `energy(x) / energy(neg)`.   Right: `energy(x) - energy(neg)`.
+    """
+    what = "product" if operator == "*" else "quotient"
+    return Finding(
+        span=span,
+        message=f"this is a {what} of two energies, scores or log-densities",
+        help="write `-` for a comparison, `+` for a sum",
+    )
