@@ -22,7 +22,7 @@ from runners.loop import Intervals, Loop
 from runners.progress import Progress
 from runners.sampling import default_count, sample
 from runners.signals import Signals
-from runners.state import Batches, Executable, Interrupted, RunFailed, RunState
+from runners.state import Batches, Executable, Interrupted, Measured, RunFailed, RunState
 from runners.updates import Session
 
 __all__ = ["Options", "Run", "load_run", "run"]
@@ -60,6 +60,11 @@ class Run:
     def finished(self) -> bool:
         """Whether every stage is done."""
         return self.about.get("status") == "finished"
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why lines of `evaluate` have no figure, by name."""
+        return self.about.get("refused", {})
 
     @property
     def spec(self) -> Any:  # noqa: ANN401  compose's Spec
@@ -109,7 +114,7 @@ def run(
     fields: Mapping[str, Field] | None = None,
     picture: bytes | None = None,
     reference: Mapping[str, Tensor] | None = None,
-    evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None = None,
+    evaluate: Callable[[Executable, frozenset[str]], Measured] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
@@ -131,6 +136,8 @@ def run(
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
         if done.finished and prepared.state.stage == len(executable.spec.stages):
             progress.say(f"{home.path} is finished; `--fresh` starts the next run")
+            for cause in done.refused.values():
+                progress.say(cause)
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
@@ -166,7 +173,7 @@ class _Shown:
     fields: Mapping[str, Field]
     picture: bytes | None
     reference: Mapping[str, Tensor] | None
-    evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None
+    evaluate: Callable[[Executable, frozenset[str]], Measured] | None
 
 
 def _prepare(executable: Executable, batches: Batches, options: Options) -> Session:
@@ -226,7 +233,7 @@ def _train(
                 gallery.compose(shown.picture)
             Loop(
                 session, home, record, progress, signals, options.intervals, facts, gallery.draw,
-                lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else {}, restored or {},
+                lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
             ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
@@ -235,7 +242,8 @@ def _train(
         finally:
             executable.blocks.eval()
             record.close()
-            _conclude(home, status, {**facts, "run_step": state.run_step, "metrics": state.metrics}, progress)
+            found = {"metrics": state.metrics, "refused": state.refused}
+            _conclude(home, status, {**facts, "run_step": state.run_step, **found}, progress)
 
 
 def _conclude(home: RunFolder, status: Status, facts: Mapping[str, Any], progress: Progress) -> None:

@@ -110,7 +110,7 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
 
     if not opened.sources:
         raise SpecError([handed_data(folder, "`evaluate`", [name for name in opened.fields if name != "index"])])
-    refused: list[str] = []
+    refused: list[measuring.Refusal] = []
     try:
         found = measuring.evaluate(
             run.executable, opened.sources, averaged=run.averaged, seed=run.seed if seed is None else seed,
@@ -120,8 +120,8 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
     except ValueError as error:
         raise SpecError([bad_request(str(error), "name a file of such rows by `--data`")]) from None
-    for cause in refused:
-        tell(cause)
+    for refusal in refused:
+        tell(str(refusal))
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
     kept = json.dumps({"data": on, "metrics": plain}, indent=1) + "\n"
     write_atomically(folder / "evaluation.json", kept.encode())
