@@ -1,6 +1,6 @@
-"""The arguments of a metric against what it takes: sizes that agree, functions of one number, sources that know enough.
+"""The arguments of a metric against what it takes: sizes that agree, functions of one number, sources that suffice.
 
-All of it is known before anything runs: sizes are inferred as everywhere, and a metric's annotations say what must agree.
+All of it is known before anything runs: sizes are inferred, and a metric's annotations say what must agree.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -13,6 +13,7 @@ from compose.catalogue import Catalogue, read_fields
 from compose.checks.cost import check_sides, cost
 from compose.checks.gradients import check_gradients, gradient_matrix
 from compose.checks.layered import blamed_on_layer
+from compose.checks.memories import check_memories
 from compose.checks.names import check_blocks, check_clashes
 from compose.checks.optimizers import check_optimizers
 from compose.checks.signs import check_signs
@@ -28,6 +29,7 @@ __all__ = ["CHECKS", "Catalogue", "check", "cost", "gradient_matrix"]
 CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
     check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
+    check_memories,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 
