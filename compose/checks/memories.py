@@ -16,6 +16,8 @@ from compose.graph import Graph, Node, edges_of
 
 __all__ = ["check_memories"]
 
+PASSING = ("stop",)  # kinds of operations that give the very value that they take
+
 
 @dataclass(frozen=True)
 class Start:
@@ -62,13 +64,9 @@ def _starts(graph: Graph) -> Iterator[Start]:
 
 def _origin(node: Node) -> Node:
     """The node itself, behind stops and behind the door of the stage's shared values."""
-    while True:
-        if node.operation.kind == "stop":
-            node = node.edges[0].source
-        elif node.origin is not None:
-            node = node.origin
-        else:
-            return node
+    while node.origin is not None or node.operation.kind in PASSING:
+        node = node.origin or node.edges[0].source
+    return node
 
 
 def _ends(node: Node) -> list[Node]:
@@ -79,23 +77,19 @@ def _ends(node: Node) -> list[Node]:
         if id(held) in seen:
             continue
         seen.add(id(held))
-        if _is_state(held):
+        if _holder(held) is not None:
             found.append(held)
-        elif held.operation.kind != "loop":
+        elif not held.bodies:
             waiting += [edge.source for edge in held.edges]
     return found
 
 
-def _is_state(node: Node) -> bool:
-    return node.operation.kind == "field" and _holder(node) is not None
-
-
 def _holder(node: Node) -> Node | None:
     """The loop whose `.state` this is, or is a part of."""
-    source = node.edges[0].source
-    if source.operation.kind == "loop":
-        return source if node.operation.target == "state" else None
-    return _holder(source) if source.operation.kind == "field" else None
+    last, held = None, node
+    while held.operation.kind == "field":
+        last, held = held, held.edges[0].source
+    return held if last is not None and last.operation.target == "state" and held.bodies else None
 
 
 def _chain(state: Node) -> Node:
