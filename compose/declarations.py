@@ -73,6 +73,11 @@ class Declared:
         """The methods that a spec may call on the block, and what each gives."""
         return getattr(self.block, "methods", {})
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the first arguments are called, of a kind that says it; `t` is a time."""
+        return getattr(self.block, "arguments", ())
+
     def argument_sizes(self) -> tuple[Size | None, ...]:
         """The sizes of arguments that the options fix (a generator's latent)."""
         sizes = getattr(self.block, "argument_sizes", None)

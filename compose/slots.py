@@ -15,9 +15,11 @@ from compose.declarations import Declared
 from compose.diagnostics import Finding, Span
 from compose.fake_runs import REFUSALS
 from compose.graph import Edge, Node, Tensor
-from compose.wording import other_count, refused_sizes, two_sizes
+from compose.wording import missing_input, other_count, refused_sizes, two_sizes
 
 __all__ = ["Slot", "Slots"]
+
+TIME = "t"  # what an input is called that is a time step, or a number for each sample
 
 
 @dataclass
@@ -106,7 +108,27 @@ class Slots(dict[str, Slot]):
         place = next((place for place in slot.evidence.values() if place is not None), self.blocks[name].span)
         return other_count(node.span, name, count, slot.built, place)
 
+    def lacking(self, node: Node) -> Finding | None:
+        """What is wrong with a call that leaves out an input which the kind of the block names, or its options size."""
+        assert node.use is not None
+        name, inputs = node.use.block, self.blocks[node.use.block].arguments
+        given = [argument for _, argument in self.positions(node)]
+        at = inputs.index(TIME) if TIME in inputs else len(given)
+        no_time = at < len(inputs) and (at >= len(given) or _no_time(given[at]))
+        if no_time:
+            return missing_input(node.span, name, TIME, inputs)
+        short = len(given) < min(len(inputs), len(self[name].takes))
+        return missing_input(node.span, name, inputs[len(given)], inputs) if short else None
+
     def _break(self, name: str, found: Finding) -> None:
         self[name].broken = True
         if found not in self.findings:
             self.findings.append(found)
+
+
+def _no_time(argument: Any) -> bool:  # noqa: ANN401  an edge, or a number
+    """Whether a value is seen to be no time: it has an event, or is a draw that anything could shape."""
+    if not isinstance(argument, Edge) or argument.source.chain is not None:
+        return False
+    known = argument.source.type
+    return bool(known.event) if isinstance(known, Tensor) else argument.source.leaf is not None

@@ -8,6 +8,7 @@ from compose.graph import Tensor
 
 __all__ = [
     "changed_rows",
+    "missing_input",
     "not_scalar",
     "other_count",
     "refused_sizes",
@@ -101,6 +102,20 @@ def other_count(span: Span | None, block: str, given: int, takes: int, place: Sp
         message=f"`{block}` is given {given} value{'s' * (given != 1)} here, and takes {takes}",
         help=f"give it {takes} everywhere, or use another block here",
         notes=(Note(place, f"`{block}` takes {takes} by this"),),
+    )
+
+
+@finding("S140", "error")
+def missing_input(span: Span | None, block: str, name: str, inputs: tuple[str, ...]) -> Finding:
+    """A call leaves out an input that the kind of block needs, such as the time of a denoiser.
+
+    Wrong: `denoiser(x_t, ~normal)`.   Right: `denoiser(x_t, t, ~normal)`.
+    """
+    what = "its time" if name == "t" else "a value"
+    return Finding(
+        span=span,
+        message=f"`{block}` takes `{', '.join(inputs)}`, and this call leaves out `{name}`, {what}",
+        help=f"write {block}({', '.join(inputs[: inputs.index(name) + 1])}, ..)",
     )
 
 
