@@ -10,7 +10,7 @@ from compose.build import Composition
 from compose.checks import check
 from compose.diagnostics import Finding
 from compose.spec import Spec
-from runners.catalogue import catalogue_of, check_files
+from runners.catalogue import catalogue_of, check_files, check_rows
 from runners.evaluate import check_evaluations
 
 __all__ = ["examine"]
@@ -24,5 +24,5 @@ def examine(
     Files of data that are not there are a warning, and an error if the spec is `to_run`.
     """
     composition, findings = check(spec, catalogue_of(spec, fields))
-    absent = [] if fields is not None else check_files(spec, needed=to_run)
+    absent = [] if fields is not None else [*check_files(spec, needed=to_run), *check_rows(spec)]
     return composition, [*findings, *absent, *check_evaluations(composition)]

@@ -20,7 +20,7 @@ from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
-from runners.catalogue import open_sources
+from runners.catalogue import data_fails, open_sources
 from runners.datasets import Source
 from runners.evaluate import Refusal, evaluate, rows_of
 from runners.examination import examine
@@ -194,19 +194,6 @@ def _options(spec: Spec, order: Order) -> Options:
         threads=asked.threads,
         intervals=intervals,
         quiet=order.quiet,
-    )
-
-
-@finding("R101", "error")
-def data_fails(span: Span, cause: str) -> Finding:
-    """The data cannot be loaded, or do not fill one batch.
-
-    Wrong: `data: {source: digits, batch_size: 2000}`, which has 1437 rows.   Right: `batch_size: 256`.
-    """
-    return Finding(
-        span=span,
-        message=f"no batch can be made of the data: {cause}",
-        help="change `data`, or put its files in their place",
     )
 
 

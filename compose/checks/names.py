@@ -125,7 +125,9 @@ def _idle(composition: Composition) -> Iterator[Finding]:
         entries = {name.split(".")[0] for update in stage.updates for name in update.spec.train or ()}
         if entries - set(composition.blocks) or not all(update.complete for update in stage.updates):
             continue  # what it trains is not known
-        trained = {id(part): frozenset(made.trains) for part, made in zip(stage.spec.updates, stage.updates, strict=False)}
+        trained = {
+            id(part): frozenset(made.trains) for part, made in zip(stage.spec.updates, stage.updates, strict=False)
+        }
         for part in updates(stage.spec):
             trains, here = trained.get(id(part), stage.trains), "update" if id(part) in trained else "stage"
             places = [(name, part.span("ema", name, key=True), "averaged") for name in part.ema]
