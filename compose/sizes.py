@@ -50,6 +50,7 @@ class Sizes:
         with faking(self.mode):
             while self._pass(graphs):
                 pass
+        self.findings += self.slots.disagreements()
         for graph in graphs:
             self._energies(graph)
             if complete and not self.failed and not any(slot.broken for slot in self.slots.values()):

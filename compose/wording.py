@@ -30,6 +30,11 @@ def said(taken: Taken) -> str:
     return " x ".join(map(str, taken)) or "one number"
 
 
+def _value(taken: Taken) -> str:
+    """What is given, in words."""
+    return said(taken) if isinstance(taken, Levels | Classes) else f"a value of size {said(taken)}"
+
+
 @finding("S101", "error")
 def unsized_leaf(span: Span | None, path: str) -> Finding:
     """A draw whose shape nothing fixes: a bare `normal` is shaped by its use, and no use says how.
@@ -72,22 +77,16 @@ def shapes_disagree(span: Span | None, cause: str, uses: list[tuple[Span | None,
 
 
 @finding("S104", "error")
-def two_sizes(span: Span | None, block: str, size: Taken, before: Taken | None, place: Span | None) -> Finding:
+def two_sizes(span: Span | None, block: str, size: Taken, others: Taken, places: list[Span], swapped: bool) -> Finding:
     """A block is called on values of different sizes.
 
     Wrong: `energy(x)` and `energy(z)` of unlike sizes.   Right: one energy for each.
     """
-    notes = (
-        (Note(place, f"`{block}` takes {said(before)} here" if before is not None else "first used here"),)
-        if place
-        else ()
-    )
-    other = said(before) if before is not None else "another"
     return Finding(
         span=span,
-        message=f"`{block}` is called on a value of size {said(size)}, and elsewhere on one of size {other}",
-        help="use one block for each size",
-        notes=notes,
+        message=f"`{block}` is given {_value(size)} here, and {_value(others)} elsewhere",
+        help="give the arguments in the order of the other calls" if swapped else "use one block for each size",
+        notes=tuple(Note(place, f"`{block}` takes {_value(others)} here") for place in places),
     )
 
 
