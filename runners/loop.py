@@ -115,7 +115,8 @@ class Loop:
         self._leave_if_asked(stage)
         self.sample(state.run_step)
         self._leave_if_asked(stage)
-        metrics, state.refused = map(dict, self.evaluate())
+        measured = self.evaluate()
+        metrics, state.refused = dict(measured.values), dict(measured.refused)
         for cause in state.refused.values():
             self.progress.say(cause)
         state.metrics = {name: value for name, value in state.metrics.items() if name not in state.refused} | metrics
