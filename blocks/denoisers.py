@@ -27,6 +27,7 @@ class MLPDenoiser(nn.Module):
 
     role: ClassVar[str] = "denoiser"
     like: ClassVar[str | None] = "input"
+    arguments: ClassVar[tuple[str, ...]] = ("x_t", "t", "z")  # what its first arguments are called
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from blocks.operators import arithmetic
 from blocks.registry import OPERATORS
 from compose import faults
 from compose.diagnostics import Span
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["call_block", "call_block_at", "call_operator", "option", "placed", "whole"]
 
+ARITHMETIC = (
+    arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide, arithmetic.floor_divide,
+    arithmetic.power, arithmetic.negative,
+)  # fmt: skip
 LARGEST_COUNT = 1_000_000  # of steps, copies, states that are kept
 
 
@@ -197,6 +202,9 @@ def _check_times(
     names = [name for name in parameters if name != "self"]
     time = {**dict(zip(names, arguments, strict=False)), **options}.get("t")
     place = dict(zip(names, places, strict=False)).get("t") or span
+    computed = isinstance(time, Node) and time.chain is None and time.operation.target in ARITHMETIC
+    if isinstance(time, Node) and computed and any(edge.source.chain == block for edge in time.edges):
+        raise faults.beyond_levels(place, block, method, site.world.blocks[block].options["steps"])
     if isinstance(time, Node) and time.chain != block:
         raise faults.foreign_time(place, block, method, time.chain)
     if isinstance(time, float):

@@ -21,6 +21,7 @@ from blocks.types import Field, Size
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.expressions import parse
 from compose.spec import BlockDeclaration, Spec, evaluate_constant
+from compose.spelling import nearest
 from compose.suggestions import meant, respelt
 
 __all__ = ["Declared", "bind_options", "declare_blocks", "unknown_likes"]
@@ -71,6 +72,11 @@ class Declared:
     def methods(self) -> Mapping[str, str]:
         """The methods that a spec may call on the block, and what each gives."""
         return getattr(self.block, "methods", {})
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the first arguments are called, of a kind that says it; `t` is a time."""
+        return getattr(self.block, "arguments", ())
 
     def argument_sizes(self) -> tuple[Size | None, ...]:
         """The sizes of arguments that the options fix (a generator's latent)."""
@@ -127,10 +133,13 @@ def bind_options(
     parameters = {name: given for name, given in _parameters(owner).items() if given.kind is given.KEYWORD_ONLY}
     hints = typing.get_type_hints(owner.__init__ if inspect.isclass(owner) else owner)
     findings, options = [], {}
+    missing = [name for name, given in parameters.items() if name not in written and given.default is REQUIRED]
+    misspelt = {name: near for name in written if name not in parameters and (near := nearest(name, missing))}
     for name, value in written.items():
         place = (*path, name)
         if name not in parameters:
             known = (*parameters, *(BlockDeclaration.keys() if path[0] == "blocks" else ()))
+            known = (misspelt[name],) if name in misspelt else known
             findings.append(unknown_option(spec.span(*place, key=True), name, noun, known))
             continue
         try:
@@ -141,9 +150,8 @@ def bind_options(
             findings.append(wrong_option(spec.span(*place), name, noun, str(error), value, choices))
         except SpecError as error:
             findings += error.findings
-    for name, parameter in parameters.items():
-        if name not in written and parameter.default is REQUIRED:
-            findings.append(missing_option(spec.span(*path, key=True), name, noun))
+    told = misspelt.values()
+    findings += [missing_option(spec.span(*path, key=True), name, noun) for name in missing if name not in told]
     if findings:
         raise SpecError(tuple(findings))
     return {name: options.get(name, parameter.default) for name, parameter in parameters.items()}

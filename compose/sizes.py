@@ -16,17 +16,10 @@ from compose.declarations import Declared
 from compose.diagnostics import Finding
 from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refusal, rerun, type_of, wrong_rows
 from compose.graph import Body, Distribution, Edge, Graph, Node, Tensor
+from compose.leftovers import leftovers
 from compose.loop_types import state_sources
 from compose.slots import Slot, Slots
-from compose.wording import (
-    not_scalar,
-    shapes_disagree,
-    two_sizes,
-    unequal_events,
-    unsized_block,
-    unsized_leaf,
-    wide_term,
-)  # fmt: skip
+from compose.wording import not_scalar, shapes_disagree, two_sizes, unequal_events, wide_term
 
 __all__ = ["Sizes", "Slot", "extra_axes"]
 
@@ -56,10 +49,12 @@ class Sizes:
         with faking(self.mode):
             while self._pass(graphs):
                 pass
+        self.findings += self.slots.disagreements()
         for graph in graphs:
             self._energies(graph)
-            if complete:
-                self._leftovers(graph)
+            if complete and not self.failed and not any(slot.broken for slot in self.slots.values()):
+                for found in leftovers(graph, self.slots, self.fakes):
+                    self._fault(None, found)
         if not self.findings:
             with faking(self.mode):
                 for graph in graphs:
@@ -251,6 +246,7 @@ class Sizes:
             if module is None:
                 return news
             wrong = self.slots.miscounted(node, count)
+            wrong = (self.slots.lacking(node) if wrong is not None else None) or wrong
             if wrong is not None:
                 self._fault(node, wrong)
                 return True
@@ -292,7 +288,7 @@ class Sizes:
         written = next(edge.span for edge in node.edges if edge.source is outer)
         for use in [caller.use for caller in callers if caller.use is not None][:1]:
             place = self.slots[use.block].evidence.get(0)
-            self._fault(node, two_sizes(written, use.block, start.event, taken.event, place))
+            self._fault(node, two_sizes(written, use.block, start.event, taken.event, [place] if place else [], False))
             return
         self._fault(node, shapes_disagree(written, f"it starts at {start}, and what it follows takes {taken}", []))
 
@@ -317,24 +313,6 @@ class Sizes:
         for name, (node, span) in graph.terms.items():
             if isinstance(node.type, Tensor) and node.type.event:
                 self._fault(None, wide_term(span, name, node.type))
-
-    def _leftovers(self, graph: Graph) -> None:
-        live = {id(node) for node in graph.needed(list(graph.outputs.values()))}
-        broken = any(slot.broken for slot in self.slots.values())
-        blamed = False
-        bodies = [body.graph for node in graph.nodes if id(node) in live for body in node.bodies]
-        for held in (graph, *(inner for body in bodies for inner in self._all(body))):
-            for node in held.nodes:
-                alive = held is not graph or id(node) in live
-                if alive and node.leaf is not None and id(node) not in self.fakes and node.leaf.law != "seed":
-                    blamed = True
-                    if not broken and not self.failed:
-                        self._fault(None, unsized_leaf(node.span, node.leaf.path))
-        if not blamed and not broken and not self.failed:
-            for node in graph.walk():
-                use = node.use
-                if use is not None and self.slots[use.block].module is None and id(node) not in self.fakes:
-                    self._fault(None, unsized_block(self.blocks[use.block].span, use.block))
 
 
 def _live(graph: Graph) -> Iterator[Node]:

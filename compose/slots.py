@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,19 @@ from blocks.types import Classes, Levels, Size, Taken
 from compose.allowance import Allowance
 from compose.bounds import bounded_parts
 from compose.declarations import Declared
-from compose.diagnostics import Finding, Span
+from compose.diagnostics import NOWHERE, Finding, Span
 from compose.fake_runs import REFUSALS
 from compose.graph import Edge, Node, Operation, Tensor
-from compose.wording import other_count, refused_sizes, two_sizes
+from compose.wording import missing_input, other_count, refused_sizes, two_sizes
 
 __all__ = ["Slot", "Slots"]
+
+SHOWN = 2  # other calls beside the odd one
+TIME = "t"  # what an input is called that is a time step, or a number for each sample
+
+
+Given = dict[int, tuple[Taken, Span | None]]
+"""What one call gives in each place, and where that stands."""
 
 
 @dataclass
@@ -31,6 +39,7 @@ class Slot:
     module: nn.Module | None = None
     broken: bool = False
     built: int = 0
+    calls: dict[Span | None, Given] = field(default_factory=dict)
 
 
 class Slots(dict[str, Slot]):
@@ -55,22 +64,29 @@ class Slots(dict[str, Slot]):
         news = False
         for place, argument in self.positions(node):
             if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
-                news |= self.bind(node.use.block, place, argument.source.type, _place(argument, node))
+                at = _place(argument, node)
+                news |= self.bind(node.use.block, place, argument.source.type, at, node.span)
         return news
 
-    def bind(self, name: str, place: int, known: Tensor, span: Span | None) -> bool:
-        """Take the size of one argument of block `name`, or find that it disagrees with another use."""
+    def bind(self, name: str, place: int, known: Tensor, span: Span | None, call: Span | None = None) -> bool:
+        """Take the size of one argument of block `name`, or find that it disagrees with another use.
+
+        `span` is where the argument stands, `call` the whole of the call.
+        """
         slot, declared, taken = self[name], self.blocks[name], self._taken(known)
+        slot.calls.setdefault(call or span, {})[place] = (taken, span)
         if "takes" not in declared.inferred or slot.broken:
             return False
         slot.takes += [None] * (place + 1 - len(slot.takes))
         if slot.takes[place] is None:
             slot.takes[place], slot.evidence[place] = taken, span
             return True
-        if slot.takes[place] != taken:
-            before = slot.evidence.get(place) or declared.span
-            self._break(name, two_sizes(span, name, taken, slot.takes[place], before))
+        slot.broken = slot.broken or slot.takes[place] != taken  # `disagreements` says who is the odd one
         return False
+
+    def disagreements(self) -> list[Finding]:
+        """Calls of one block on values of different sizes: the odd ones out, which are fewer or come later."""
+        return [found for name, slot in self.items() for found in _odd_calls(name, self.blocks[name], slot)]
 
     def _taken(self, known: Tensor) -> Taken:
         if known.chain:
@@ -106,6 +122,18 @@ class Slots(dict[str, Slot]):
         place = next((place for place in slot.evidence.values() if place is not None), self.blocks[name].span)
         return other_count(node.span, name, count, slot.built, place)
 
+    def lacking(self, node: Node) -> Finding | None:
+        """What is wrong with a call that leaves out an input which the kind of the block names, or its options size."""
+        assert node.use is not None
+        name, inputs = node.use.block, self.blocks[node.use.block].arguments
+        given = [argument for _, argument in self.positions(node)]
+        at = inputs.index(TIME) if TIME in inputs else len(given)
+        no_time = at < len(inputs) and (at >= len(given) or _no_time(given[at]))
+        if no_time:
+            return missing_input(node.span, name, TIME, inputs)
+        short = len(given) < min(len(inputs), len(self[name].takes))
+        return missing_input(node.span, name, inputs[len(given)], inputs) if short else None
+
     def _break(self, name: str, found: Finding) -> None:
         self[name].broken = True
         if found not in self.findings:
@@ -116,3 +144,32 @@ def _place(argument: Edge, node: Node) -> Span | None:
     """Where to blame an argument of `node`: of a chain's state, where the start of the chain is written."""
     state = argument.source.operation == Operation("input", "state")
     return (state and argument.source.span) or argument.span or node.span
+
+
+def _no_time(argument: Any) -> bool:  # noqa: ANN401  an edge, or a number
+    """Whether a value is seen to be no time: it has an event, or is a draw that anything could shape."""
+    if not isinstance(argument, Edge) or argument.source.chain is not None:
+        return False
+    known = argument.source.type
+    return bool(known.event) if isinstance(known, Tensor) else argument.source.leaf is not None
+
+
+def _odd_calls(name: str, declared: Declared, slot: Slot) -> Iterator[Finding]:
+    calls = [slot.calls[span] for span in sorted(slot.calls, key=lambda span: span or NOWHERE)]
+    usual = {place: _usual(calls, place) for place in {place for call in calls for place in call}}
+    fixed = dict(enumerate(declared.argument_sizes()))  # by the options
+    usual |= {place: size for place, size in fixed.items() if size is not None}
+    for call in calls if "takes" in declared.inferred else ():
+        odd = next((place for place in sorted(call) if call[place][0] != usual[place]), None)
+        if odd is not None:
+            like = [other[odd][1] for other in calls if odd in other and other[odd][0] == usual[odd]]
+            swapped = len(call) > 1 and Counter(t for t, _ in call.values()) == Counter(usual[at] for at in call)
+            notes = [place for place in like if place is not None][:SHOWN] or [declared.span]
+            yield two_sizes(call[odd][1], name, call[odd][0], usual[odd], notes, swapped)
+            if not like:  # no call fits the options: one cause
+                return
+
+
+def _usual(calls: Sequence[Given], place: int) -> Taken:
+    """The size that most calls give in a place; of as many, the one that comes first."""
+    return Counter(call[place][0] for call in calls if place in call).most_common(1)[0][0]

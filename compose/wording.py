@@ -8,6 +8,7 @@ from compose.graph import Tensor
 
 __all__ = [
     "changed_rows",
+    "missing_input",
     "not_scalar",
     "other_count",
     "refused_sizes",
@@ -27,6 +28,11 @@ def said(taken: Taken) -> str:
     if isinstance(taken, Classes):
         return f"an index of {taken.count} classes"
     return " x ".join(map(str, taken)) or "one number"
+
+
+def _value(taken: Taken) -> str:
+    """What is given, in words."""
+    return said(taken) if isinstance(taken, Levels | Classes) else f"a value of size {said(taken)}"
 
 
 @finding("S101", "error")
@@ -71,22 +77,16 @@ def shapes_disagree(span: Span | None, cause: str, uses: list[tuple[Span | None,
 
 
 @finding("S104", "error")
-def two_sizes(span: Span | None, block: str, size: Taken, before: Taken | None, place: Span | None) -> Finding:
+def two_sizes(span: Span | None, block: str, size: Taken, others: Taken, places: list[Span], swapped: bool) -> Finding:
     """A block is called on values of different sizes.
 
     Wrong: `energy(x)` and `energy(z)` of unlike sizes.   Right: one energy for each.
     """
-    notes = (
-        (Note(place, f"`{block}` takes {said(before)} here" if before is not None else "first used here"),)
-        if place
-        else ()
-    )
-    other = said(before) if before is not None else "another"
     return Finding(
         span=span,
-        message=f"`{block}` is called on a value of size {said(size)}, and elsewhere on one of size {other}",
-        help="use one block for each size",
-        notes=notes,
+        message=f"`{block}` is given {_value(size)} here, and {_value(others)} elsewhere",
+        help="give the arguments in the order of the other calls" if swapped else "use one block for each size",
+        notes=tuple(Note(place, f"`{block}` takes {_value(others)} here") for place in places),
     )
 
 
@@ -101,6 +101,20 @@ def other_count(span: Span | None, block: str, given: int, takes: int, place: Sp
         message=f"`{block}` is given {given} value{'s' * (given != 1)} here, and takes {takes}",
         help=f"give it {takes} everywhere, or use another block here",
         notes=(Note(place, f"`{block}` takes {takes} by this"),),
+    )
+
+
+@finding("S140", "error")
+def missing_input(span: Span | None, block: str, name: str, inputs: tuple[str, ...]) -> Finding:
+    """A call leaves out an input that the kind of block needs, such as the time of a denoiser.
+
+    Wrong: `denoiser(x_t, ~normal)`.   Right: `denoiser(x_t, t, ~normal)`.
+    """
+    what = "its time" if name == "t" else "a value"
+    return Finding(
+        span=span,
+        message=f"`{block}` takes `{', '.join(inputs)}`, and this call leaves out `{name}`, {what}",
+        help=f"write {block}({', '.join(inputs[: inputs.index(name) + 1])}, ..)",
     )
 
 

@@ -12,7 +12,7 @@ from runners import optimizers
 from runners.datasets import Source, contract, open_source
 from runners.metrics import METRICS
 
-__all__ = ["catalogue_of", "check_files", "open_sources"]
+__all__ = ["catalogue_of", "check_files", "check_rows", "data_fails", "open_sources"]
 
 
 def catalogue_of(spec: Spec, fields: Mapping[str, Field] | None = None) -> Catalogue:
@@ -47,6 +47,24 @@ def check_files(spec: Spec, *, needed: bool = False) -> list[Finding]:
     return findings
 
 
+def check_rows(spec: Spec) -> list[Finding]:
+    """A finding for every source that promises fewer rows than fill a batch.   Nothing is loaded."""
+    findings = []
+    for name, declared in spec.data.items():
+        try:
+            source = _opened(declared, spec)
+        except (UnknownName, ValueError):  # the checker tells that
+            continue
+        first = next(iter(spec.data.values()))  # whose batch size is that of all
+        rows = source.contract.splits.get("train")
+        if rows is not None and source.missing is None and rows < first.batch_size:
+            place = first.span("batch_size" if "batch_size" in first.model_fields_set else "source")
+            of = f" of `{name}`" if name else ""
+            cause = f"`batch_size` is {first.batch_size}, and the training split{of} has {rows} rows"
+            findings.append(data_fails(place, cause, f"write a `batch_size` of at most {rows}"))
+    return findings
+
+
 def _opened(source: DataSource, spec: Spec) -> Source:
     return open_source(source.source, _resolved(source.options, spec))
 
@@ -54,6 +72,15 @@ def _opened(source: DataSource, spec: Spec) -> Source:
 def _resolved(options: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     """Options in which the name of a param stands for its value."""
     return {name: spec.values.get(value, value) if isinstance(value, str) else value for name, value in options.items()}
+
+
+@finding("R101", "error")
+def data_fails(span: Span, cause: str, way: str = "change `data`, or put its files in their place") -> Finding:
+    """The data cannot be loaded, or do not fill one batch.
+
+    Wrong: `data: {source: digits, batch_size: 2000}`, which has 1437 rows.   Right: `batch_size: 256`.
+    """
+    return Finding(span=span, message=f"no batch can be made of the data: {cause}", help=way)
 
 
 @finding("R140", "warning")

@@ -8,29 +8,43 @@ A sampler that reads no data is drawn as often as the test split has rows, or `c
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from blocks.types import elements
+from blocks.registry import UnknownName
 from compose.build import Composition
 from compose.diagnostics import Finding, Span, finding
-from compose.evaluations import EvaluationGraph
+from compose.evaluations import Argument, EvaluationGraph
 from compose.graph import Tensor as TensorType
 from compose.program import CompiledArgument, CompiledEvaluation
 from compose.suggestions import meant, respelt
+from runners.arguments import misfits
+from runners.catalogue import open_sources
 from runners.datasets import BadOption, Source, UnknownOption
 from runners.datasets.options import bind
 from runners.inputs import Inputs
-from runners.metrics import METRICS, Estimate, arguments, measure
+from runners.metrics import METRICS, Estimate, NoFigure, arguments, measure
 from runners.metrics.likelihood import mean_estimate
 from runners.sampling import draw_rows, evaluating, place_of
 from runners.state import Executable
 
-__all__ = ["check_evaluations", "evaluate", "rows_of"]
+__all__ = ["Refusal", "check_evaluations", "evaluate", "rows_of"]
 
 COUNT = "count"
 """The option of any metric that says how often samplers are drawn for it."""
+
+
+class Refusal(NamedTuple):
+    """Why a line has no figure; `passing` if it is these values, so that a run further on may have it."""
+
+    line: str
+    cause: str
+    passing: bool
+
+    def __str__(self) -> str:
+        return f"`{self.line}` cannot be evaluated: {self.cause}"
 
 
 def evaluate(
@@ -41,17 +55,21 @@ def evaluate(
     seed: int = 0,
     split: str = "test",
     only: Collection[str] | None = None,
-    refused: Callable[[str], None],
+    most: int | None = None,
+    refused: Callable[[Refusal], None],
 ) -> dict[str, Estimate]:
-    """The lines of the spec's `evaluate` by name, all or `only` some; `refused` is told why a metric refuses a line."""
-    rows = rows_of(sources, split)
+    """The lines of the spec's `evaluate` by name, all or `only` some; `refused` is told why a metric refuses a line.
+
+    On all rows of the split, or at `most` so many, and as many draws.
+    """
+    rows = rows_of(sources, split, most)
     found = {}
     for name in (name for name in executable.spec.evaluate if only is None or name in only):
         line = executable.evaluation(name, averaged)
         try:
-            found[name] = _measured(executable, line, sources, rows, seed)
+            found[name] = _measured(executable, line, sources, rows, seed, most)
         except ValueError as error:
-            refused(f"`{name}` cannot be evaluated: {error}")
+            refused(Refusal(name, str(error), isinstance(error, NoFigure)))
     return found
 
 
@@ -75,9 +93,11 @@ def _measured(
     sources: Mapping[str, Source],
     rows: Mapping[str, Tensor],
     seed: int,
+    most: int | None,
 ) -> Estimate:
     options = dict(line.options)
     count = int(options.pop(COUNT, 0)) or max((len(values) for values in rows.values()), default=0)
+    count = min(count, most or count)
     values = [_value(executable, given, sources, rows, count, seed, line.name) for given in line.arguments]
     if line.metric is not None:
         return measure(line.metric, values, options)
@@ -127,10 +147,14 @@ def _function(executable: Executable, given: CompiledArgument, seed: int, line: 
 
 def check_evaluations(composition: Composition) -> list[Finding]:
     """What is wrong with the metrics' arguments and options, and with values that are not one number per sample."""
-    return [found for line in composition.evaluations.values() for found in _check(line)]
+    try:
+        sources = open_sources(composition.spec)
+    except (UnknownName, ValueError):  # which is told
+        sources = {}
+    return [found for line in composition.evaluations.values() for found in _check(line, sources)]
 
 
-def _check(line: EvaluationGraph) -> Iterator[Finding]:
+def _check(line: EvaluationGraph, sources: Mapping[str, Source]) -> Iterator[Finding]:
     if line.metric is None:
         graph = line.arguments[0].graph
         known = graph.value.get("value") if graph else None
@@ -143,10 +167,13 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
     if len(expected) != len(line.arguments):
         yield wrong_arguments(line.span, line.metric, signature, f"{len(line.arguments)} arguments")
         return
+    wrong = []
     for given, (name, kind) in zip(line.arguments, expected, strict=True):
-        if given.kind != kind:
-            yield wrong_arguments(given.span, line.metric, signature, f"{WORDS[given.kind]} for `{name}`")
-    yield from _unlike(line, signature)
+        parts = _parts(given)
+        what = WORDS[given.kind] if given.kind != kind else f"a record of {parts}" if parts else None
+        if what is not None:
+            wrong.append(wrong_arguments(given.span, line.metric, signature, f"{what} for `{name}`"))
+    yield from wrong or misfits(line, line.metric, sources)
     options = {name: value for name, value in line.options.items() if name != COUNT}
     try:
         bind(f"metric `{line.metric}`", METRICS.find(line.metric), options)
@@ -156,13 +183,9 @@ def _check(line: EvaluationGraph) -> Iterator[Finding]:
         yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
 
 
-def _unlike(line: EvaluationGraph, signature: str) -> Iterator[Finding]:
-    """Values that a metric compares, and that have not equally many entries."""
-    held = [graph.value.get("value") for given in line.arguments if (graph := given.graph) and given.kind == "samples"]
-    counts = [elements(node.type.event) for node in held if node is not None and isinstance(node.type, TensorType)]
-    if len(set(counts)) > 1:
-        shown = " and of ".join(map(str, counts))
-        yield wrong_arguments(line.span, str(line.metric), f"{signature}, of one shape", f"values of {shown} entries")
+def _parts(given: Argument) -> str:
+    """The fields of a record, which no metric takes; "" of anything else."""
+    return ", ".join(given.graph.value) if given.graph is not None and not given.graph.lone else ""
 
 
 WRITTEN = {"samples": "values (a sampler, an expression)", "function": "a function (`energy(_)`)", "source": "`data`"}

@@ -20,9 +20,9 @@ from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
-from runners.catalogue import open_sources
+from runners.catalogue import data_fails, open_sources
 from runners.datasets import Source
-from runners.evaluate import evaluate, rows_of
+from runners.evaluate import Refusal, evaluate, rows_of
 from runners.examination import examine, shortened
 from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, data_of, handed_fields
@@ -31,22 +31,28 @@ from runners.progress import Progress
 from runners.rows import POINTS
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
+from runners.state import Measured
 from runners.weights import fill_blocks
 
 __all__ = ["Order", "Reopened", "assemble", "batches_of", "examine", "reopen", "shortened", "train"]
 
 RUNS = Path("runs")
+FEW = 16  # rows that metrics are asked of in a trial
 
 
 @dataclass(frozen=True)
 class Order:
-    """How a run is asked for.   `out`: its folder (by default runs/NAME/seed-S); `plugins`: files it needs again."""
+    """How a run is asked for.   `out`: its folder (by default runs/NAME/seed-S); `plugins`: files it needs again.
+
+    `trial`: only to see that it runs; metrics are asked of a few rows, and may refuse what training would mend.
+    """
 
     out: Path | None = None
     fresh: bool = False
     quiet: bool = False
     plugins: Sequence[Path] = ()
     picture: bytes | None = None
+    trial: bool = False
 
 
 def assemble(composition: Composition, seed: int) -> Executable:
@@ -88,10 +94,15 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
             "`run.evaluate(data={..})`, or `compose eval RUN --data FILE.npz`, measures afterwards"
         )
 
-    def measure(system: System, averaged: frozenset[str]) -> Mapping[str, float]:
+    def measure(system: System, averaged: frozenset[str]) -> Measured:
         # what a metric refuses is told, and the run is trained all the same
-        found = evaluate(system, sources, averaged=averaged, seed=spec.run.seed, refused=said)
-        return {name: estimate.value for name, estimate in found.items()}
+        refused: list[Refusal] = []
+        found = evaluate(
+            system, sources, averaged=averaged, seed=spec.run.seed,
+            most=FEW if order.trial else None, refused=refused.append,
+        )  # fmt: skip
+        told = {refusal.line: str(refusal) for refusal in refused if not (order.trial and refusal.passing)}
+        return Measured({name: estimate.value for name, estimate in found.items()}, told)
 
     return run(
         executable, batches, folder,
@@ -172,19 +183,6 @@ def _options(spec: Spec, order: Order) -> Options:
         threads=asked.threads,
         intervals=intervals,
         quiet=order.quiet,
-    )
-
-
-@finding("R101", "error")
-def data_fails(span: Span, cause: str) -> Finding:
-    """The data cannot be loaded, or do not fill one batch.
-
-    Wrong: `data: {source: digits, batch_size: 2000}`, which has 1437 rows.   Right: `batch_size: 256`.
-    """
-    return Finding(
-        span=span,
-        message=f"no batch can be made of the data: {cause}",
-        help="change `data`, or put its files in their place",
     )
 
 

@@ -18,7 +18,7 @@ from runners.logs import Record, fold
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
-from runners.state import Diverged, Interrupted, RunFailed
+from runners.state import Diverged, Interrupted, Measured, RunFailed
 from runners.updates import Session
 
 __all__ = ["Intervals", "Loop"]
@@ -50,7 +50,7 @@ class Loop:
     intervals: Intervals
     facts: Mapping[str, Any]
     sample: Callable[[int], None] = lambda _run_step: None
-    evaluate: Callable[[], Mapping[str, float]] = dict
+    evaluate: Callable[[], Measured] = Measured
     restored: Mapping[str, Tensor] = field(default_factory=dict)
     _saved: tuple[int, int] | None = None
     _saved_at: float = field(default_factory=time.monotonic)
@@ -116,9 +116,12 @@ class Loop:
         self._leave_if_asked()
         self.sample(state.run_step)
         self._leave_if_asked()
-        metrics = dict(self.evaluate())
+        measured = self.evaluate()
+        metrics, state.refused = dict(measured.values), dict(measured.refused)
+        for cause in state.refused.values():
+            self.progress.say(cause)
+        state.metrics = {name: value for name, value in state.metrics.items() if name not in state.refused} | metrics
         if metrics:
-            state.metrics |= metrics
             self.record.line(state.run_step, stage, {"metrics": metrics})
 
     def _sample(self) -> None:

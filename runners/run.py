@@ -21,7 +21,7 @@ from runners.logs import Record
 from runners.loop import Intervals, Loop
 from runners.progress import Progress
 from runners.signals import Signals
-from runners.state import Batches, Executable, Interrupted, RunFailed, RunState
+from runners.state import Batches, Executable, Interrupted, Measured, RunFailed, RunState
 from runners.trained import Run
 from runners.updates import Session
 
@@ -58,7 +58,7 @@ def run(
     fields: Mapping[str, Field] | None = None,
     picture: bytes | None = None,
     reference: Mapping[str, Tensor] | None = None,
-    evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None = None,
+    evaluate: Callable[[Executable, frozenset[str]], Measured] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
@@ -84,6 +84,8 @@ def run(
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
         if done.finished and prepared.state.stage == len(executable.spec.stages):
             progress.say(f"{home.path} is finished; {FRESH} starts the next run")
+            for cause in done.refused.values():
+                progress.say(cause)
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
@@ -119,7 +121,7 @@ class _Shown:
     fields: Mapping[str, Field]
     picture: bytes | None
     reference: Mapping[str, Tensor] | None
-    evaluate: Callable[[Executable, frozenset[str]], Mapping[str, float]] | None
+    evaluate: Callable[[Executable, frozenset[str]], Measured] | None
 
 
 def _prepare(executable: Executable, batches: Batches, options: Options) -> Session:
@@ -179,7 +181,7 @@ def _train(
                 gallery.compose(shown.picture)
             Loop(
                 session, home, record, progress, signals, options.intervals, facts, gallery.draw,
-                lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else {}, restored or {},
+                lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
             ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
@@ -188,7 +190,8 @@ def _train(
         finally:
             executable.blocks.eval()
             record.close()
-            _conclude(home, status, {**facts, "run_step": state.run_step, "metrics": state.metrics}, progress)
+            found = {"metrics": state.metrics, "refused": state.refused}
+            _conclude(home, status, {**facts, "run_step": state.run_step, **found}, progress)
 
 
 def _conclude(home: RunFolder, status: Status, facts: Mapping[str, Any], progress: Progress) -> None:

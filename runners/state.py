@@ -12,7 +12,8 @@ from compose.diagnostics import SpecError
 from compose.program import CompiledEvaluation, CompiledSampler, CompiledStage
 from compose.spec import Spec
 
-__all__ = ["Batches", "Clock", "Diverged", "Executable", "Interrupted", "Mismatch", "RunFailed", "RunState"]
+__all__ = ["Batches", "Clock", "Diverged", "Executable", "Interrupted", "Measured", "Mismatch", "RunFailed",
+           "RunState"]  # fmt: skip
 
 
 class Executable(Protocol):
@@ -71,6 +72,13 @@ class Clock(NamedTuple):
     run_step: float
 
 
+class Measured(NamedTuple):
+    """What metrics gave, by name, and why others gave nothing."""
+
+    values: Mapping[str, float] = {}
+    refused: Mapping[str, str] = {}
+
+
 class RunFailed(Exception):
     """The run cannot go on: a value that is not finite, a folder in use, a checkpoint that does not fit."""
 
@@ -99,7 +107,8 @@ class RunState:
 
     stage: index of the current stage; step: steps done in it; run_step: steps done in all. averaged: blocks whose
     averages exist. initialised: blocks that saw their first batch. window: sum and count of each logged value since
-    the last logged step. metrics: the last value of each metric.
+    the last logged step. metrics: the last value of each metric. refused: why metrics had none when they were last
+    asked, which is said in `run.json` and no checkpoint needs.
     """
 
     blocks: nn.ModuleDict
@@ -113,6 +122,7 @@ class RunState:
     initialised: set[str] = field(default_factory=set)
     window: dict[str, list[float]] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def numbers(self) -> dict[str, Any]:
         """The part that is written as JSON."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from compose.diagnostics import SpecError
 from compose.spelling import nearest
-from runners.evaluate import evaluate
+from runners.evaluate import Refusal, evaluate
 from runners.given import Rows, data_of, handed_data
 from runners.metrics import Estimate
 from runners.progress import Progress
@@ -43,6 +43,11 @@ class Run:
     def finished(self) -> bool:
         """Whether every stage is done."""
         return self.about.get("status") == "finished"
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why lines of `evaluate` have no figure, by name."""
+        return self.about.get("refused", {})
 
     @property
     def spec(self) -> Any:  # noqa: ANN401  compose's Spec
@@ -87,7 +92,7 @@ class Run:
         *,
         seed: int | None = None,
         data: Rows | None = None,
-        refused: Callable[[str], None] | None = None,
+        refused: Callable[[Refusal], None] | None = None,
     ) -> dict[str, Estimate]:
         """The lines of the spec's `evaluate` by name, all or `only` some: each a `value` and its standard `error`.
 
@@ -104,7 +109,7 @@ class Run:
             raise SpecError([handed_data(self.folder, "`evaluate`", "evaluate(data", names)])
         return evaluate(
             self.executable, sources, averaged=self.averaged, seed=self.seed if seed is None else seed,
-            split=split if data is None else "train", only=only, refused=refused or Progress().say,
+            split=split if data is None else "train", only=only, refused=refused or _tell,
         )  # fmt: skip
 
     def _known(self, noun: str, name: str, known: Collection[str]) -> None:
@@ -112,3 +117,7 @@ class Run:
             near = nearest(name, known)
             way = f"did you mean `{near}`?" if near else f"there are {', '.join(known) or 'none'}"
             raise ValueError(f"{self.folder} has no {noun} `{name}`; {way}")
+
+
+def _tell(refusal: Refusal) -> None:
+    Progress().say(str(refusal))

@@ -120,20 +120,25 @@ def _copies(composition: Composition, stage: Stage) -> Iterator[Finding]:
 
 
 def _idle(composition: Composition) -> Iterator[Finding]:
-    """Averages and options for blocks that the stage does not train."""
+    """Averages and options for blocks that the stage, or the update that they stand in, does not train."""
     for stage in composition.stages:
         entries = {name.split(".")[0] for update in stage.updates for name in update.spec.train or ()}
         if entries - set(composition.blocks) or not all(update.complete for update in stage.updates):
             continue  # what it trains is not known
+        trained = {
+            id(part): frozenset(made.trains) for part, made in zip(stage.spec.updates, stage.updates, strict=False)
+        }
         for part in updates(stage.spec):
+            trains, here = trained.get(id(part), stage.trains), "update" if id(part) in trained else "stage"
             places = [(name, part.span("ema", name, key=True), "averaged") for name in part.ema]
             if part.optimizer is not None:
                 blocks = part.optimizer.blocks
                 places += [(name, part.optimizer.span("blocks", name, key=True), "given options") for name in blocks]
             for name, span, what in places:
                 block = name.split(".")[0]
-                if block in composition.blocks and block not in stage.trains:
-                    yield idle_block(span, block, what)
+                if block in composition.blocks and block not in trains:
+                    beside = next((each.name for each in stage.updates if block in each.trains), None)
+                    yield idle_block(span, block, what, here, beside)
 
 
 @finding("N115", "error")
@@ -229,13 +234,13 @@ def reserved_name(span: Span, name: str, noun: str, what: str) -> Finding:
 
 
 @finding("N122", "warning")
-def idle_block(span: Span, name: str, what: str) -> Finding:
-    """A block that the stage does not train is averaged or given options of the optimizer.
+def idle_block(span: Span, name: str, what: str, here: str, beside: str | None) -> Finding:
+    """A block that the stage or update does not train is averaged or given options of the optimizer there.
 
     Wrong: `ema: {critic: 0.999}` where only the generator is trained.   Right: `ema: {generator: 0.999}`.
     """
     return Finding(
         span=span,
-        message=f"`{name}` is {what}, and not trained in this stage",
-        help=f"remove `{name}` here, or train it",
+        message=f"`{name}` is {what}, and not trained in this {here}",
+        help=f"write it in `{beside}`, which trains `{name}`" if beside else f"remove `{name}` here, or train it",
     )

@@ -105,16 +105,17 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
         raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
     from runners.checkpoints import write_atomically
     from runners.datasets import UnknownSplit
+    from runners.evaluate import Refusal
 
-    refused: list[str] = []
+    refused: list[Refusal] = []
     try:
         found = run.evaluate(split, seed=seed, data=rows, refused=refused.append)
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
     except ValueError as error:
         raise SpecError([bad_request(str(error), "name a file of such rows by `--data`")]) from None
-    for cause in refused:
-        tell(cause)
+    for refusal in refused:
+        tell(str(refusal))
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
     kept = json.dumps({"data": split, "metrics": plain}, indent=1) + "\n"
     write_atomically(folder / "evaluation.json", kept.encode())

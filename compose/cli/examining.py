@@ -5,6 +5,7 @@ from pathlib import Path
 
 from compose.cli.commands import Settings
 from compose.diagnostics import Finding, SpecError
+from compose.fixes import foreseen
 
 __all__ = ["examined", "examined_text"]
 
@@ -12,14 +13,19 @@ Examined = tuple[Sequence[Finding], Mapping[str, str]]
 
 
 def examined(path: Path, settings: Settings, *, to_run: bool = False) -> Examined:
-    """The findings of one file; those that hinder a run too if it is `to_run`."""
+    """The findings of one file; those that hinder a run too if it is `to_run`.
+
+    What a slip hides that can be mended (a line that is no YAML hides the rest) is told too, if it can be mended.
+    """
     from compose.positions import read_text
 
     try:
         text = read_text(path)
     except SpecError as error:
         return list(error.findings), error.sources
-    return examined_text(text, str(path), settings, to_run=to_run)
+    found, sources = examined_text(text, str(path), settings, to_run=to_run)
+    later = foreseen(text, str(path), found, lambda text: examined_text(text, str(path), settings, to_run=to_run)[0])
+    return [*found, *later], sources
 
 
 def examined_text(text: str, file: str, settings: Settings, *, to_run: bool = False) -> Examined:

@@ -41,8 +41,8 @@ def run(
     compose run spec.yaml --seed 1 --out runs/second
     compose run spec.yaml --smoke                           does it run at all?
 
-    Exit status: 0 done, 1 the run failed, 2 the spec or the command line is wrong, 130 or 143 stopped by a signal
-    after saving.
+    Exit status: 0 done, 1 the run failed or a line of `evaluate` has no figure, 2 the spec or the command line is
+    wrong, 130 or 143 stopped by a signal after saving.
     """
     from compose.cli.messages import complain, count_errors, tell
     from compose.cli.plugins import load_plugins
@@ -66,6 +66,7 @@ def run(
     from runners.launch import Order  # it imports the loop: not before the spec is right
 
     status, done = _train(composition, Order(out, fresh, quiet, plugins))
+    status = status or _without_figures(done, quiet)
     if done is not None:
         from compose.cli.closing import commands_next, say_what_was_made
 
@@ -80,12 +81,26 @@ def _smoke(composition: "Composition") -> int:
     from runners.launch import Order, reopen
 
     with tempfile.TemporaryDirectory(prefix="compose-smoke-") as folder:
-        status, done = _train(composition, Order(out=Path(folder) / "run", quiet=True))
+        status, done = _train(composition, Order(out=Path(folder) / "run", quiet=True, trial=True))
+        status = status or _without_figures(done, quiet=True)
         if done is not None:
             again = reopen(done.folder).run
             for name in [name for name in done.spec.samplers if not again.reads(name)]:
                 again.sample(name, 2)
     return status
+
+
+def _without_figures(done: "Run | None", quiet: bool) -> int:
+    """Tell which lines of `evaluate` have no figure at the end; the exit status that is due to them.
+
+    Why was said when they were asked, unless the run was quiet.
+    """
+    from compose.cli.messages import tell
+
+    refused = done.refused if done is not None else {}
+    for name, cause in refused.items():
+        tell(cause if quiet else f"`{name}` has no figure")
+    return 1 if refused else 0
 
 
 def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None]":

@@ -4,6 +4,7 @@ Codes: N names, T types. The wording is here, the decision where the expression 
 """
 
 from compose.faults.dynamics import (
+    beyond_levels,
     chain_noise,
     discrete_chain,
     foreign_time,
@@ -63,6 +64,7 @@ from compose.faults.values import (
 
 __all__ = [
     "bare_operator",
+    "beyond_levels",
     "chain_noise",
     "clock_in_sampler",
     "constant_term",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from compose.diagnostics import Finding, Note, Span
+from dataclasses import replace
+
+from compose.diagnostics import Finding, Note, Span, SpecError
 from compose.faults.declaring import describe, fault
 from compose.graph import Node
 
 __all__ = [
+    "beyond_levels",
     "chain_noise",
     "discrete_chain",
     "foreign_time",
@@ -46,6 +49,21 @@ def foreign_time(span: Span | None, block: str, method: str, chain: str | None) 
         span=span,
         message=f"`{block}.{method}` takes a time step of `{block}`, and `t` is {what}",
         help=f"draw it from ~{block}.timestep, or write a whole number",
+    )
+
+
+def beyond_levels(span: Span | None, block: str, method: str, last: int) -> SpecError:
+    """Arithmetic on a time step that can leave the levels of its chain: the same code as any time that is none."""
+    told = foreign_time(span, block, method, None).findings[0]
+    cause = f"of arithmetic on one only sums and differences with a number that stay in 0 .. {last} are time steps"
+    return SpecError(
+        (
+            replace(
+                told,
+                message=f"`{block}.{method}` takes a time step of `{block}`; {cause}",
+                help=f"write `t - 1`, `{last} - t` or a whole number, or draw another ~{block}.timestep",
+            ),
+        )
     )
 
 

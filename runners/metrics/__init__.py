@@ -1,12 +1,13 @@
 """Metrics: functions of samples and of what they should be like.   `@metric("name")` declares one, a file a family.
 
-(samples: Tensor, reference: Tensor, *, options)    two sets of samples, "n *event" each
+(samples: Annotated[Tensor, "n *event"], reference: Annotated[Tensor, "m *event"], *, options)
+                                                    two sets of samples of one shape, which the checker sees to
 (samples: Tensor, source: Source, *, options)       samples and the data set they imitate
 (log_weights: Tensor, *, options)                   values of each sample
 
 measure("mode_coverage", [samples, source], {"sigmas": 3.0})  ->  Estimate(value, error)
 """
 
-from runners.metrics.measure import METRICS, Argument, Estimate, arguments, measure, metric
+from runners.metrics.measure import METRICS, Argument, Estimate, NoFigure, arguments, measure, metric
 
-__all__ = ["METRICS", "Argument", "Estimate", "arguments", "measure", "metric"]
+__all__ = ["METRICS", "Argument", "Estimate", "NoFigure", "arguments", "measure", "metric"]

@@ -1,9 +1,11 @@
 """Distances between two sets of samples: of their Gaussians (Frechet), and in a kernel's space (MMD)."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
-from runners.metrics.measure import metric
+from runners.metrics.measure import NoFigure, metric
 
 __all__ = ["frechet", "frechet_gaussians", "mmd"]
 
@@ -12,7 +14,7 @@ MEDIAN_ROWS = 1000  # rows of each set that the median distance is taken over
 
 
 @metric("frechet")
-def frechet(samples: Tensor, reference: Tensor) -> float:
+def frechet(samples: Annotated[Tensor, "n *event"], reference: Annotated[Tensor, "m *event"]) -> float:
     """The squared Frechet distance of the Gaussians fitted to two sets of samples (on image features: the FID).
 
     Range 0 .. infinity, lower is better; shapes "n *event" and "m *event", computed in float64 with unbiased
@@ -34,7 +36,9 @@ def frechet_gaussians(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tens
 
 
 @metric("mmd")
-def mmd(samples: Tensor, reference: Tensor, *, bandwidth: float | None = None) -> float:
+def mmd(
+    samples: Annotated[Tensor, "n *event"], reference: Annotated[Tensor, "m *event"], *, bandwidth: float | None = None
+) -> float:
     """The squared maximum mean discrepancy, unbiased, with the kernel exp(-|x - y|^2 / (2 bandwidth^2)).
 
     Range about 0 (it may fall below) .. 2, lower is better; shapes "n *event" and "m *event", in float64.
@@ -67,5 +71,5 @@ def _flat(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:  # n *event, m *event 
         raise ValueError(f"two sets of at least two samples of one shape are needed, not {[*a.shape]} and {[*b.shape]}")
     flat = a.detach().double().reshape(len(a), -1), b.detach().double().reshape(len(b), -1)
     if not all(bool(rows.isfinite().all()) for rows in flat):
-        raise ValueError("some samples are not finite")
+        raise NoFigure("some samples are not finite")
     return flat

@@ -1,8 +1,12 @@
-"""The registry of metrics, what they return, and how one is called by name on values that a spec names."""
+"""The registry of metrics, what they take and return, and how one is called by name on values that a spec names.
+
+What a metric takes stands in its annotations, which the checker reads: the axes of a tensor, a name standing for one
+size throughout (`Annotated[Tensor, "n *event"]`), and what a source must know (`Annotated[Source, needs_modes]`).
+"""
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 
 from torch import Tensor
 
@@ -10,7 +14,7 @@ from blocks.registry import Registry
 from runners.datasets.options import bind
 from runners.datasets.source import Density, Source
 
-__all__ = ["METRICS", "Argument", "Estimate", "arguments", "measure", "metric"]
+__all__ = ["METRICS", "Argument", "Estimate", "NoFigure", "annotated", "arguments", "measure", "metric", "misfit"]
 
 METRICS = Registry("metric", "runners.metrics", "metric")
 metric = METRICS
@@ -21,6 +25,10 @@ Argument = Literal["samples", "function", "source"]
 
 KINDS: dict[object, Argument] = {Source: "source", Density: "function"}
 """What an annotation other than `Tensor` asks for."""
+
+
+class NoFigure(ValueError):
+    """These values have no such figure (they are not finite, a box cuts them); others of the same shapes may."""
 
 
 class Estimate(NamedTuple):
@@ -37,6 +45,26 @@ def arguments(name: str) -> dict[str, Argument]:
     parameters = inspect.signature(function).parameters.values()
     positional = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
     return {given: KINDS.get(hints[given], "samples") for given in positional}
+
+
+def annotated(name: str) -> dict[str, Any]:
+    """What is written beside the type of each positional argument of a metric (None: nothing).   Raises UnknownName."""
+    hints = get_type_hints(METRICS.find(name), include_extras=True)
+    return {given: (*get_args(hints[given])[1:], None)[0] for given in arguments(name)}
+
+
+def misfit(written: Sequence[str], events: Sequence[Sequence[int]]) -> int | None:
+    """The first event that does not have the axes written for it ("n *event", "n 2"; "n" is its row), if one does."""
+    known: dict[str, object] = {}
+    for at, (axes, event) in enumerate(zip(written, events, strict=True)):
+        _, *names = axes.split()
+        sizes: Sequence[object] = [tuple(event)] if names and names[0].startswith("*") else event
+        if len(names) != len(sizes):
+            return at
+        for name, size in zip(names, sizes, strict=True):
+            if known.setdefault(name, int(name) if name.isdigit() else size) != size:
+                return at
+    return None
 
 
 def measure(

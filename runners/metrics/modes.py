@@ -1,15 +1,15 @@
 """How samples spread over the modes of a mixture of equally likely Gaussians (`toy.gaussians*`)."""
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
 from runners.datasets.source import Source
-from runners.metrics.measure import metric
+from runners.metrics.measure import NoFigure, metric
 
-__all__ = ["Nearest", "mode_coverage", "mode_kl", "nearest_modes", "share_within"]
+__all__ = ["Nearest", "mode_coverage", "mode_kl", "nearest_modes", "needs_modes", "share_within"]
 
 
 class Nearest(NamedTuple):
@@ -25,48 +25,53 @@ def nearest_modes(samples: Tensor, centres: Tensor) -> Nearest:  # b d, k d -> b
     if flat.ndim != 2 or flat.shape[1:] != known.shape[1:] or len(flat) == 0:
         raise ValueError(f"samples of shape {tuple(samples.shape)} cannot lie near centres {tuple(centres.shape)}")
     if not bool(flat.isfinite().all()):
-        raise ValueError("some samples are not finite")
+        raise NoFigure("some samples are not finite")
     distance, mode = torch.cdist(flat, known, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
     return Nearest(mode, distance)
 
 
+def needs_modes(source: Source) -> tuple[Tensor, float]:
+    """The centres of the modes, "k d", and their standard deviation.   Raises ValueError for data without modes."""
+    if source.modes is None or source.scale is None:
+        raise ValueError("this data has no modes; `toy.gaussians8`, `toy.gaussians9` and `toy.gaussians25` have")
+    return source.modes, source.scale
+
+
+Samples = Annotated[Tensor, "n d"]
+Mixture = Annotated[Source, needs_modes]
+
+
 @metric("mode_coverage")
-def mode_coverage(samples: Tensor, source: Source, *, sigmas: float = 3.0, minimum: int = 1) -> float:
+def mode_coverage(samples: Samples, source: Mixture, *, sigmas: float = 3.0, minimum: int = 1) -> float:
     """The number of modes with at least `minimum` samples within `sigmas` standard deviations of their centre.
 
     Range 0 .. the number of modes, higher is better; a sample counts for the nearest mode only.
     Source: Srivastava et al. 2017 (VEEGAN), with 3 deviations and one sample.
     """
-    centres, std = _mixture(source)
+    centres, std = needs_modes(source)
     mode, distance = nearest_modes(samples, centres)
     counts = torch.bincount(mode[distance <= sigmas * std], minlength=len(centres))
     return float((counts >= minimum).sum())
 
 
 @metric("share_within")
-def share_within(samples: Tensor, source: Source, *, sigmas: float = 3.0) -> float:
+def share_within(samples: Samples, source: Mixture, *, sigmas: float = 3.0) -> float:
     """The share of samples within `sigmas` standard deviations of the nearest centre ("high quality").
 
     Range 0 .. 1, higher is better; the truth itself has 1 - exp(-sigmas^2 / 2) in the plane (0.989 at 3).
     Source: Srivastava et al. 2017 (VEEGAN).
     """
-    centres, std = _mixture(source)
+    centres, std = needs_modes(source)
     return float((nearest_modes(samples, centres).distance <= sigmas * std).double().mean())
 
 
 @metric("mode_kl")
-def mode_kl(samples: Tensor, source: Source) -> float:
+def mode_kl(samples: Samples, source: Mixture) -> float:
     """KL(modes of the samples | uniform) in nats, each sample counted for its nearest mode.
 
     Range 0 .. log k, lower is better; n samples of the truth give about (k - 1) / (2 n).
     Source: Metz et al. 2017 (unrolled GANs), the KL of Table 6.3 of the thesis, on the plane.
     """
-    centres, _ = _mixture(source)
+    centres, _ = needs_modes(source)
     shares = torch.bincount(nearest_modes(samples, centres).mode, minlength=len(centres)).double() / len(samples)
     return float(torch.xlogy(shares, shares).sum()) + math.log(len(centres))
-
-
-def _mixture(source: Source) -> tuple[Tensor, float]:
-    if source.modes is None or source.scale is None:
-        raise ValueError("this data has no modes; `toy.gaussians8`, `toy.gaussians9` and `toy.gaussians25` have")
-    return source.modes, source.scale

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
 from runners.datasets.source import Density
 from runners.metrics.likelihood import mean_estimate
-from runners.metrics.measure import Estimate, metric
+from runners.metrics.measure import Estimate, NoFigure, metric
 
 __all__ = ["Normaliser", "log_normaliser", "log_normaliser_2d", "tilted_log_likelihood"]
 
@@ -47,7 +47,7 @@ def log_normaliser_2d(
     with torch.no_grad():
         values = torch.cat([log_density(part).double().cpu() for part in grid.split(chunk)])
     if bool((values.isnan() | (values == math.inf)).any()):
-        raise ValueError("the log-density is nan or inf somewhere in the box")
+        raise NoFigure("the log-density is nan or inf somewhere in the box")
     values = values.view(points + 1, points + 1)
     fine = _log_trapezoid(values) + cell
     coarse = _log_trapezoid(values[::2, ::2]) + cell + 2 * math.log(2)
@@ -75,7 +75,7 @@ def _log_trapezoid(values: Tensor) -> float:  # h w
 
 @metric("tilted_log_likelihood")
 def tilted_log_likelihood(
-    log_density: Density, points: Tensor, *, bounds: Sequence[float] = (-6.0, 6.0), cells: int = 512
+    log_density: Density, points: Annotated[Tensor, "n 2"], *, bounds: Sequence[float] = (-6.0, 6.0), cells: int = 512
 ) -> Estimate:
     """The mean of log_density(points) - log Z in nats, with log Z by quadrature over `bounds`, and its standard error.
 
@@ -103,5 +103,5 @@ def log_normaliser(log_density: Density, *, bounds: Sequence[float] = (-6.0, 6.0
 
 def _kept(found: Normaliser, bounds: Sequence[float]) -> Normaliser:
     if found.edge > EDGE:
-        raise ValueError(f"{found.edge:.1%} of Z lies at the edge of the box {list(bounds)}: give wider `bounds`")
+        raise NoFigure(f"{found.edge:.1%} of Z lies at the edge of the box {list(bounds)}: give wider `bounds`")
     return found

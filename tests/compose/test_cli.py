@@ -393,3 +393,15 @@ def test_what_is_wrong_with_a_spec_is_told_without_its_files_too(tmp_path, capsy
     path.write_text(IMAGES.replace("flow.log_prob(x)", "flo.log_prob(x)"))
     assert main(["check", str(path)]) == 2
     assert "`flow`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("batch", "status"), [(100, 0), (101, 2)])
+def test_a_batch_larger_than_the_data_is_told_without_loading_them(batch, status, tmp_path, capsys):
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        f"compose: 1\ndata: {{source: toy.moons, size: 100, batch_size: {batch}}}\n"
+        "blocks:\n  energy: {kind: energy.mlp}\nstages:\n  - steps: 1\n    minimize:\n      e: energy(x) ** 2\n"
+    )
+    assert main(["check", str(path)]) == status
+    shown = capsys.readouterr().err
+    assert ("error[R101]" in shown and "at most 100" in shown) == bool(status)

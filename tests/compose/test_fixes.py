@@ -8,8 +8,8 @@ import pytest
 from benchmarks.mutations.judging import library, say
 from benchmarks.mutations.typos import mutants
 from compose.cli import main
-from compose.diagnostics import Edit, Span
-from compose.fixes import mended, settled
+from compose.diagnostics import Edit, Finding, Span
+from compose.fixes import foreseen, mended, settled
 from compose.spec.loading import SECTIONS
 
 GOOD = """\
@@ -124,3 +124,43 @@ def test_typing_mistakes_in_the_keys_of_the_language_are_mended_to_the_byte():
     restored = [fixed(mutant.text, mutant.file) == library()[mutant.file] for mutant in chosen]
     assert len(chosen) == 60
     assert sum(restored) >= 0.9 * len(chosen), [m.shown for m, right in zip(chosen, restored, strict=True) if not right]
+
+
+HIDDEN = """\
+compose: 1
+name: spec
+data: {source: toy.mons batch_size: 32}
+blocks:
+  encoder: {kind: encoder.mpl, latnet: 2}
+  energy: {kind: energy.mlp}
+stages:
+  - steps: 1
+    minimize:
+      loss: enrgy(encoder(x)) ^ 2
+      other: square_norm(encoder)
+"""
+
+
+def test_a_check_tells_at_their_places_what_the_fixes_would_mend_one_after_the_other(tmp_path, capsys):
+    path = tmp_path / "spec.yaml"
+    path.write_text(HIDDEN)
+    assert main(["check", str(path), "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)["findings"]
+    lines = HIDDEN.split("\n")
+    seen = {(found["line"], lines[found["line"] - 1][found["column"] - 1 :].split(" ")[0]) for found in told}
+    wanted = {(3, "batch_size:"), (3, "toy.mons"), (5, "encoder.mpl,"), (5, "latnet:"), (10, "enrgy(encoder(x))")}
+    assert wanted | {(10, "^"), (11, "encoder)")} == seen
+
+
+def test_a_place_in_a_mended_text_is_found_in_the_text_before():
+    text = "a: 1\nbb: 22\nccc: 333\n"
+
+    def found(text):
+        at = text.find("333")
+        first = () if "22, " in text else (Edit(Span("f", 2, 5, 2, 7), "22, ", "22"), Edit(Span("f", 1, 1, 1, 2), ""))
+        line = text[:at].count("\n") + 1
+        column = at - text.rfind("\n", 0, at)
+        return [Finding("Y999", span=Span("f", line, column, line, column + 3), message=str(bool(first)), fix=first)]
+
+    (later,) = foreseen(text, "f", found(text), found)
+    assert (later.span.line, later.span.column, later.span.end_column) == (3, 6, 9)

@@ -192,3 +192,15 @@ def test_batched_values_of_unlike_rank_align_from_the_left():
     edges = Edge(number), Edge(image)
     node = Node("sum", Operation("call", torch.add, align=True), edges)
     assert extra_axes(node) == {id(edges[0]): 3}
+
+
+@pytest.mark.parametrize("time", ["t + 1", "2 * t", "t - 2", "-t"])
+def test_arithmetic_that_leaves_the_levels_is_told_as_such(time):
+    text = (
+        HEAD + "blocks:\n  chain: {kind: diffusion.vp, steps: 4}\n"
+        "  denoiser: {kind: denoiser.mlp}\ngraph:\n  t: ~chain.timestep\n"
+        f"  x_t: ~chain.diffuse(x, {time})\n"
+        "stages:\n  - steps: 1\n    minimize:\n      e: squared_error(denoiser(x_t, t), x)\n"
+    )
+    (found,) = check(parse_spec(text), Catalogue.of_fields(FIELDS))[1]
+    assert (found.code, "stay in 0 .. 4" in found.message, "`t - 1`" in found.help) == ("T213", True, True)

@@ -226,6 +226,23 @@ def test_a_smoke_run_keeps_nothing(spec_file, tmp_path, capsys, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["little.yaml"]
 
 
+REFUSING = "evaluate.distance=mmd(default, x, bandwidth=0)"
+
+
+def test_a_metric_that_refuses_fails_a_smoke_run(spec_file, capsys):
+    assert main(["run", str(spec_file), "--smoke", "--set", REFUSING]) == 1
+    assert "`distance` cannot be evaluated: `bandwidth` is 0" in capsys.readouterr().err
+
+
+def test_a_run_without_a_figure_is_trained_and_is_status_1_each_time(spec_file, tmp_path, capsys):
+    words = ["run", str(spec_file), "--out", str(tmp_path / "run"), "--set", REFUSING]
+    for _ in range(2):  # the second time it is finished
+        assert main(words) == 1
+        shown = capsys.readouterr()
+        assert "`distance` cannot be evaluated: `bandwidth` is 0" in shown.err
+        assert str(tmp_path / "run") in shown.out
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_is_the_exit_status(number, spec_file, tmp_path):
     out = tmp_path / "run"

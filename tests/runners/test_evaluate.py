@@ -45,7 +45,7 @@ def measured(*lines, seed=0):
     refused = []
     found = evaluate(assemble(composition, 0), open_sources(spec), seed=seed, refused=refused.append)
     if refused:
-        raise RunFailed(refused[0])
+        raise RunFailed(str(refused[0]))
     return found
 
 
@@ -119,6 +119,22 @@ def test_a_tilted_log_likelihood_is_normalised():
 def test_a_block_is_a_function_too_and_a_box_that_cuts_is_refused():
     with pytest.raises(RunFailed, match=r"`z` cannot be evaluated.*edge of the box"):
         measured("z: log_normaliser(energy, bounds=[-1, 1])")
+
+
+def test_few_rows_are_enough_to_see_whether_a_metric_refuses():
+    spec, composition, errors = system("a: mmd(default, x, bandwidth=0)", "b: frechet(default, x, count=400)")
+    assert not errors
+    refused = []
+    found = evaluate(assemble(composition, 0), open_sources(spec), most=4, refused=refused.append)
+    assert [(told.line, told.passing) for told in refused] == [("a", False)]
+    assert found["b"].value != measured("b: frechet(default, x, count=400)")["b"].value
+
+
+def test_a_box_that_cuts_is_a_refusal_that_training_may_mend():
+    spec, composition, _ = system("z: log_normaliser(energy, bounds=[-1, 1])")
+    refused = []
+    evaluate(assemble(composition, 0), open_sources(spec), refused=refused.append)
+    assert [told.passing for told in refused] == [True]
 
 
 WRONG = {

@@ -7,6 +7,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from runners.logs import Lost, Pending, Record, fold
+from runners.state import Measured
 from tests.runners.small_system import train
 
 
@@ -55,7 +56,7 @@ def test_the_first_value_that_is_not_finite_is_named():
 
 
 def test_metrics_of_a_stages_end_stand_in_the_record_once(tmp_path):
-    made = train(tmp_path, evaluate=lambda _executable, averaged: {"count": float(len(averaged))})
+    made = train(tmp_path, evaluate=lambda _executable, averaged: Measured({"count": float(len(averaged))}))
     said = [(line["run_step"], line["metrics"]) for line in read(tmp_path) if "metrics" in line]
     assert said == [(6, {"count": 1.0}), (12, {"count": 1.0})]
     assert made.about["metrics"] == {"count": 1.0}

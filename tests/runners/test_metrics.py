@@ -12,6 +12,7 @@ from blocks.registry import UnknownName
 from runners.datasets import BadOption, UnknownOption, open_source
 from runners.metrics import METRICS, Estimate, arguments, measure
 from runners.metrics.distances import frechet_gaussians
+from runners.metrics.measure import misfit
 from runners.metrics.normaliser import log_normaliser_2d
 
 
@@ -265,3 +266,20 @@ def test_nearest_distances_are_distances(truth):
     found = nearest_modes(torch.tensor([[1.1, -0.9], [5.0, 2.0]]), truth.modes)
     assert_close(truth.modes[found.mode], torch.tensor([[1.0, -1.0], [2.0, 2.0]]))
     assert_close(found.distance, torch.tensor([0.02**0.5, 3.0], dtype=torch.float64), atol=1e-7, rtol=0)
+
+
+AGREE = {  # axes as metrics write them, events, the first that does not fit
+    "one shape": (["n *event", "m *event"], [(2, 3), (2, 3)], None),
+    "unlike shapes": (["n *event", "m *event"], [(2,), (1,)], 1),
+    "one size": (["n d", "k d"], [(2,), (3,)], 1),
+    "a number": (["n 2"], [(2,)], None),
+    "another number": (["n 2"], [(3,)], 0),
+    "an axis too few": (["b k"], [()], 0),
+    "an axis too many": (["b k"], [(2, 2)], 0),
+    "no axes": (["b"], [()], None),
+}
+
+
+@pytest.mark.parametrize(("written", "events", "first"), AGREE.values(), ids=AGREE.keys())
+def test_shapes_agree_as_the_axes_of_a_metric_say(written, events, first):
+    assert misfit(written, events) == first
