@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from blocks.distributions import Normal
-from blocks.events import align
 from blocks.registry import block
 
 __all__ = ["Prediction", "VPChain"]
@@ -79,7 +78,7 @@ class VPChain(nn.Module):
         var = beta (1 - abar') / (1 - abar), abar' = abar_{t-1}.   Source: Ho et al. 2020, eqs. 6 and 7.
         """
         of_x0, of_x_t, std = self.tables.at("posterior", t, x_t)
-        return Normal(x0 * of_x0 + x_t * of_x_t, std)
+        return Normal(_mixed(x0, of_x0, x_t, of_x_t), std)
 
     def convert(self, v: Tensor, x_t: Tensor, t: Tensor | int, source: Prediction, target: Prediction) -> Tensor:
         """The prediction `v` of `source` at x_t, said as `target`; t in 1 .. T.   Shapes: v, x_t "b *event", t "b".
@@ -93,7 +92,7 @@ class VPChain(nn.Module):
         if source == target:
             return v
         of_v, of_x_t = self.tables.at(f"{source} to {target}", t, x_t)
-        return v * of_v + x_t * of_x_t
+        return _mixed(v, of_v, x_t, of_x_t)
 
 
 class Tables(nn.Module):
@@ -116,13 +115,21 @@ class Tables(nn.Module):
         Raises ValueError for a whole number t that is no level of the table.
         """
         if isinstance(t, Tensor):
-            rows = self.get_buffer(self.places[name])[t].to(x.dtype)
-            return [align(column, x) for column in rows.unbind(-1)]
+            table = self.get_buffer(self.places[name])
+            rows = table.view(*table.shape, *[1] * (x.dim() - 1)).index_select(0, t)
+            return rows.to(x.dtype).unbind(1)
         numbers = self.numbers[name]
         lowest = 0 if name == "diffuse" else 1
         if not lowest <= t < len(numbers):
             raise ValueError(f"the time step cannot be {t} here: it lies in {lowest} .. {len(numbers) - 1}")
         return numbers[t].tolist()
+
+
+def _mixed(v: Tensor, of_v: Coefficient, x_t: Tensor, of_x_t: Coefficient) -> Tensor:
+    """v * of_v + x_t * of_x_t, in two kernels."""
+    if isinstance(of_x_t, Tensor):
+        return torch.addcmul(v * of_v, x_t, of_x_t)
+    return torch.add(v * of_v, x_t, alpha=of_x_t)
 
 
 def _tables(abar: Tensor) -> dict[str, Tensor]:  # levels -> levels k each

@@ -76,10 +76,14 @@ def langevin(
         raise ValueError(f"{steps} steps need a noise each, and {len(noise)} were given")
     if noise is None and seed is None:
         raise ValueError("Langevin dynamics draws its noise from a `seed`, or is given the `noise`: it has neither")
-    injected = _drawn(start, seed) if noise is None else (_parts(one, names) for one in noise)
+    recorded = differentiable and torch.is_grad_enabled()
+    if noise is None:
+        injected = _drawn(start, seed, lasting=recorded or record_noise)
+    else:
+        injected = ([part if recorded else part.detach() for part in _parts(one, names)] for one in noise)
     scale = step_size**0.5 if noise_scale is None else noise_scale
     chain = _Chain(potential, names, step_size / 2, scale, clip, clamp, prior)
-    return _run(chain, start, injected, steps, keep, record_noise, differentiable)
+    return _run(chain, start, injected, steps, keep, record_noise, recorded)
 
 
 def descend(
@@ -97,7 +101,8 @@ def descend(
     """Noise-free dynamics, a function of `init`: `langevin` without its noise.   Source: thesis eqs. 5.8 and 5.9."""
     names = None if isinstance(init, Tensor) else tuple(init)
     chain = _Chain(potential, names, step_size / 2, 0.0, clip, clamp, prior)
-    return _run(chain, _parts(init, names), repeat(None), steps, keep, False, differentiable)
+    recorded = differentiable and torch.is_grad_enabled()
+    return _run(chain, _parts(init, names), repeat(None), steps, keep, False, recorded)
 
 
 @dataclass(slots=True)
@@ -113,42 +118,53 @@ class _Chain:
     prior: bool
     ones: Tensor | None = None
 
-    def gradients(self, parts: Parts, create_graph: bool) -> tuple[Tensor | None, ...]:
-        """dU/dv of every part, None for one that the potential does not read; `prior` and `clip` are for `move`."""
-        energies = self.potential(_state(parts, self.names))
+    def gradients(self, state: State, parts: Parts, create_graph: bool) -> tuple[Tensor | None, ...]:
+        """dU/dv of every part, None for one that the potential does not read; `prior` and `clip` are for the moves."""
+        energies = self.potential(state)
         if self.ones is None:
             self.ones = torch.ones_like(energies)  # the gradient of the energies' sum, without the sum
         return torch.autograd.grad(energies, parts, self.ones, create_graph=create_graph, allow_unused=True)
 
     def move(self, part: Tensor, gradient: Tensor | None, noise: Tensor | None) -> Tensor:
         """Where one part goes, as a new tensor."""
-        kept, gradient = self._pulled(part, gradient)
-        if kept is not None:
-            part = part * kept
+        if self.clip is not None:
+            gradient = self._clipped(part, gradient, self.clip)
+        elif self.prior:
+            part = part * (1 - self.drift)
         if gradient is not None:
             part = _plus(part, gradient, -self.drift)
         if noise is not None:
             part = _plus(part, noise, self.scale)
         return part if self.clamp is None else part.clamp(*self.clamp)
 
-    def move_in_place(self, part: Tensor, gradient: Tensor | None, noise: Tensor | None) -> Tensor:
-        """The same arithmetic on the part's own memory."""
-        kept, gradient = self._pulled(part, gradient)
-        if kept is not None:
-            part.mul_(kept)
-        if gradient is not None:
-            _add(part, gradient, -self.drift)
-        if noise is not None:
-            _add(part, noise, self.scale)
-        return part if self.clamp is None else part.clamp_(*self.clamp)
+    def in_place(self, parts: Parts) -> Callable[[Sequence[Tensor | None], Iterable[Tensor | None]], None]:
+        """The same arithmetic on the parts' own memory, step after step, given gradients and noise.
 
-    def _pulled(self, part: Tensor, gradient: Tensor | None) -> tuple[Scalar | None, Tensor | None]:
-        """The factor that `prior` shrinks a part by, and its gradient, clipped; a clip bounds both together."""
-        if self.clip is None:
-            return (1 - self.drift if self.prior else None), gradient
+        Its factors are made 0-d tensors once: a kernel would convert a number at every call. The step is flat, because
+        after a network's kernels Python's calls are cold, and cost several times what they do alone.
+        """
+        drift, scale, kept = (_constant(f, parts[0]) for f in (-self.drift, self.scale, 1 - self.drift))
+        clip, clamp, shrinks = self.clip, self.clamp, self.prior and self.clip is None
+
+        def move(gradients: Sequence[Tensor | None], noise: Iterable[Tensor | None]) -> None:
+            for part, gradient, injected in zip(parts, gradients, noise, strict=False):
+                pull = gradient if clip is None else self._clipped(part, gradient, clip)
+                if shrinks:
+                    part.mul_(kept)
+                if pull is not None:
+                    part.addcmul_(pull, drift)
+                if injected is not None:
+                    part.addcmul_(injected, scale)
+                if clamp is not None:
+                    part.clamp_(*clamp)
+
+        return move
+
+    def _clipped(self, part: Tensor, gradient: Tensor | None, clip: float) -> Tensor | None:
+        """The gradient within +-clip, which bounds it and the prior's pull together."""
         if self.prior:
             gradient = part if gradient is None else gradient + part
-        return None, None if gradient is None else gradient.clamp(-self.clip, self.clip)
+        return None if gradient is None else gradient.clamp(-clip, clip)
 
 
 def _run(
@@ -158,24 +174,22 @@ def _run(
     steps: int,
     keep: int | None,
     record_noise: bool,
-    differentiable: bool,
+    recorded: bool,
 ) -> Trace:
-    """`steps` steps, recorded by autograd only if `differentiable` (and gradients are switched on)."""
-    recorded = differentiable and torch.is_grad_enabled()
+    """`steps` steps, recorded by autograd only if `recorded`."""
     path: list[Parts] = []
     noises: list[State] = []
-    move = chain.move if recorded else chain.move_in_place
-    if not recorded:
-        injected = ([part.detach() for part in noise] if noise else None for noise in injected)
-        chain.drift, chain.scale = _constant(chain.drift), _constant(chain.scale)
     with torch.enable_grad():  # for the potential: what is moved in place needs no gradient, so that nothing is kept
         parts = list(start) if recorded else [part.detach().clone() for part in start]  # the start stays what it was
         here = [part.detach().requires_grad_() for part in parts]  # leaves that share the memory of what is moved
+        state, move = _state(here, chain.names), chain.in_place(parts)
         for step, noise in zip(range(1, steps + 1), injected, strict=False):
             if recorded:
-                here = parts = [part if part.requires_grad else part.detach().requires_grad_() for part in parts]
-            moved = zip(parts, chain.gradients(here, recorded), noise or repeat(None), strict=False)
-            parts = [move(*one) for one in moved]
+                parts = [part if part.requires_grad else part.detach().requires_grad_() for part in parts]
+                gradients = chain.gradients(_state(parts, chain.names), parts, True)
+                parts = [chain.move(*one) for one in zip(parts, gradients, noise or repeat(None), strict=False)]
+            else:
+                move(chain.gradients(state, here, False), noise or repeat(None))
             if keep and step % keep == 0:
                 path.append(parts if recorded else [part.clone() for part in parts])
             if record_noise and noise is not None:
@@ -184,16 +198,22 @@ def _run(
     return Trace(_state(parts, chain.names), stacked, tuple(noises) if record_noise else None)
 
 
-def _constant(number: Scalar) -> Scalar:
-    return number.detach() if isinstance(number, Tensor) else number
+def _constant(number: Scalar, like: Tensor) -> Tensor:
+    """The number without its graph, as a 0-d tensor that meets `like`."""
+    return torch.as_tensor(number, dtype=like.dtype, device=like.device).detach()
 
 
-def _drawn(like: Parts, seed: int | None) -> Iterator[Parts]:
-    """Standard normal noise for one step after another, without end."""
+def _drawn(like: Parts, seed: int | None, *, lasting: bool) -> Iterator[Parts]:
+    """Standard normal noise for one step after another, without end; each in the last one's memory unless `lasting`."""
     assert seed is not None
     generator = torch.Generator(like[0].device).manual_seed(seed)
+    noise = [torch.empty(v.shape, dtype=v.dtype, device=v.device) for v in like]
     while True:
-        yield [torch.randn(v.shape, generator=generator, dtype=v.dtype, device=v.device) for v in like]
+        for part in noise:
+            part.normal_(generator=generator)
+        yield noise
+        if lasting:
+            noise = [torch.empty_like(part) for part in noise]
 
 
 def _plus(value: Tensor, change: Tensor, factor: Scalar) -> Tensor:
@@ -201,14 +221,6 @@ def _plus(value: Tensor, change: Tensor, factor: Scalar) -> Tensor:
     if isinstance(factor, Tensor):
         return torch.addcmul(value, change, factor.to(value.dtype))
     return value.add(change, alpha=factor)
-
-
-def _add(value: Tensor, change: Tensor, factor: Scalar) -> None:
-    """value += factor * change, in one kernel."""
-    if isinstance(factor, Tensor):
-        value.addcmul_(change, factor.to(value.dtype))
-    else:
-        value.add_(change, alpha=factor)
 
 
 def _parts(state: State, names: tuple[str, ...] | None) -> Parts:
