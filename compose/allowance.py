@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import zip_longest
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import torch
@@ -143,7 +143,8 @@ def _index(value: Tensor, indices: list[Tensor | None]) -> int:
 
 
 def _product(leaves: list[Any]) -> int:
-    return prod(int(abs(leaf)) + 1 for leaf in leaves if type(leaf) in (int, float) and abs(leaf) > 1)
+    numbers = [abs(leaf) for leaf in leaves if type(leaf) in (int, float) and isfinite(leaf)]
+    return prod(int(number) + 1 for number in numbers if number > 1)
 
 
 def _leaves(given: Iterable[Any]) -> Iterator[Any]:

@@ -4,7 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import NoReturn
 
@@ -247,7 +247,12 @@ class _Reader:
             frame.key = node
         else:
             key, frame.key = frame.key, None
-            self._entry(frame, frame.entries, key, node)
+            self._entry(frame, frame.entries, key, self._behind(key, node))
+
+    def _behind(self, key: Node, value: Node) -> Node:
+        """The value of a key; one of which nothing is written stands behind the key's colon."""
+        colon = self.source.text.find(":", key.end, value.start) if value.start == value.end else -1
+        return value if colon < 0 else replace(value, start=colon + 1, end=colon + 1)
 
     def _entry(self, frame: _Frame, entries: dict[str, Entry], key: Node, value: Node) -> None:
         bare = frame.flow and value.start == value.end and ":" not in self.source.text[key.end : value.start + 1]

@@ -37,6 +37,9 @@ def schema(blocks: Kinds, sources: Kinds, optimizers: Kinds) -> Schema:
     definitions["DataSource"] = _by_kind(DataSource, "source", sources)
     definitions["Optimizer"] = _by_kind(Optimizer, "kind", optimizers, default="adam")
     definitions["Stage"]["not"] = {"required": ["epochs", "steps"]}
+    for keys in (definitions["Stage"]["properties"], definitions["Update"]["properties"]):
+        for terms in ("minimize", "maximize"):
+            keys[terms] |= _removable(keys[terms])
     updates = definitions["Stage"]["properties"]["updates"]
     definitions["Stage"]["properties"]["updates"] = _by_number(updates["description"], "Update")
     made = _record(Spec)
@@ -84,7 +87,7 @@ def _sections(keys: dict[str, Schema]) -> None:
     for section in ("models", "samplers"):
         keys[section] |= {"type": "object", "additionalProperties": body, "propertyNames": {"pattern": HEAD}}
     for section in ("graph", "evaluate", "blocks"):
-        keys[section] |= {"additionalProperties": {"anyOf": [keys[section]["additionalProperties"], nothing]}, **names}
+        keys[section] |= {**_removable(keys[section]), **names}
     source = {"$ref": "#/definitions/DataSource"}
     keys["data"] = {
         "description": keys["data"]["description"],
@@ -94,6 +97,11 @@ def _sections(keys: dict[str, Schema]) -> None:
         "else": source,
     }
     keys["stages"] = _by_number(keys["stages"]["description"], "Stage")
+
+
+def _removable(entries: Schema) -> Schema:
+    """What the keys of a mapping may hold, or nothing, which takes the base's away."""
+    return {"additionalProperties": {"anyOf": [entries["additionalProperties"], {"type": "null"}]}}
 
 
 def _by_number(description: str, record: str) -> Schema:

@@ -46,9 +46,7 @@ def edit(text: str, path: str | Path, value: Any, file: str = "<text>") -> str: 
 def _replaced(text: str, node: Node, key: Node | None, value: Any, flow: bool) -> str:  # noqa: ANN401  plain data
     """The text with `value` in the place of a node, which stands behind `key` or is an item of a list."""
     start, end, column = node.start, node.end, (key or node).span.column - 1
-    if key and node.start == node.end:
-        start = end = text.index(":", key.end) + 1  # nothing is written
-    elif key and isinstance(node.value, Mapping | tuple) and not _in_brackets(node):
+    if key and isinstance(node.value, Mapping | tuple) and not _in_brackets(node):
         start = text.index(":", key.end) + 1
     written = write_value(value, " " * (column + 2 if key else column), flow)
     if key is None:

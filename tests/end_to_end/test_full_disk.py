@@ -47,7 +47,7 @@ def fill(path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
 def test_a_full_disk_keeps_the_last_good_checkpoint(forker, whole_run, tmp_path):
     spec, whole = whole_run("vaebm")
-    with tiny_disk(tmp_path / "disk", "1m") as disk:
+    with tiny_disk(tmp_path / "disk", "2m") as disk:
         filler = disk / "filler"
         status, said = forker.run("run", spec, "--out", disk / "run", at=[75], within=disk, signal=2)
         assert status == 130, said

@@ -80,6 +80,7 @@ ELSEWHERE = {  # codes that no text with marks can have, and the tests that have
     "C101": "no flow here has a dear side: tests/compose/test_dear_sides.py",
     "Y119": "a file larger than any spec: tests/hostile/files.py",
     "Y325": "a chain of many files: tests/hostile/test_hostile.py",
+    "Y372": "a file of Python: tests/compose/test_cli.py",
     "Y331": "a setting of the command line: tests/compose/test_spec_mistakes.py",
     "Y332": "a setting of the command line: tests/compose/test_spec_mistakes.py",
 }
