@@ -11,6 +11,7 @@ __all__ = ["harmless"]
 
 SECTION = re.compile(r"^(\w+):", re.MULTILINE)
 NAMED = re.compile(r"\s*(- )?name: ")
+KERNEL = re.compile(r": chain\.posterior\(")  # at the end of a kernel, without its `~`
 FREE = {
     "stages": "the name of a term: what is logged goes by another name",
     "samplers": "the name of a sampler, or of the last line of one: what is drawn goes by another name",
@@ -29,6 +30,10 @@ def harmless(mutant: Mutant) -> str:
         return "the name of the last line of a model, which is observed whatever its name"
     if "record(" in mutant.shown:
         return "the name of a part of what a sampler shows"
+    if "root:" in mutant.shown:
+        return "a folder of data that is not there: told before a run begins (R140)"
+    if KERNEL.search(mutant.shown):
+        return "a kernel that gives its distribution: `reverse` draws from it"
     if mutant.shown.startswith("extends:"):
         return "another spelling of the same path"
     return ""

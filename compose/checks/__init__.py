@@ -23,6 +23,7 @@ from compose.checks.signs import check_signs
 from compose.checks.training import resolve_training
 from compose.checks.traps import check_batch_norm, check_collapse, check_ranges, check_scales, check_weights
 from compose.checks.unused import check_unused, lines_of_programs, unused_names, uses
+from compose.checks.widths import check_widths
 from compose.diagnostics import NOWHERE, Finding, Note, Span
 from compose.misnamed import misnamed
 from compose.spec import Spec
@@ -33,7 +34,7 @@ __all__ = ["CHECKS", "Catalogue", "check", "cost", "gradient_matrix"]
 CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
     check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
-    check_formulas, check_directions, check_levels, check_memories,
+    check_formulas, check_directions, check_levels, check_memories, check_widths,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 
