@@ -139,10 +139,10 @@ TABLES: tuple[Table, ...] = (
                 (f"{SHORT}_noise_free", "within"),
             ),
         ),
-        "Data of std 0.1, as narrow as a step's noise. On wider data, of std 0.15, the two are alike (seed 0: an MMD^2 of "
-        "0.00025 with noise, 0.00050 without, 0.76 and 0.75 within). Longer training, of 4,000 steps, ends with noise in "
-        "divergence (seed 0), and so does any on narrower data, of std 0.07 (both seeds tried), as the thesis saw on "
-        "CIFAR-10 (Figure 5.9).",
+        "Data of std 0.1, as narrow as a step's noise. On wider data, of std 0.15, the two are alike (seed 0: an MMD^2 "
+        "of 0.00025 with noise, 0.00050 without, 0.76 and 0.75 within). Longer training, of 4,000 steps, ends with "
+        "noise in divergence (seed 0), and so does any on narrower data, of std 0.07 (both seeds tried), as the thesis "
+        "saw on CIFAR-10 (Figure 5.9).",
     ),
     Table(
         "25 Gaussians (6.4.3): modes of 25 found, share within 3 std, KL of the modes",
@@ -167,10 +167,10 @@ TABLES: tuple[Table, ...] = (
             Ordering("diffusion in 100 steps is sharper than in 4", (DDPM, "within"), (DDPM4, "within")),
         ),
         "The thesis shows pictures only (Figure 6.9): the GAN collapses, WGAN-GP blurs, DDGAN has all 25. Here the GAN "
-        "covers the modes, unevenly. Diffusion needs its steps: even the exact denoiser, in closed form, has 0.19, 0.53, "
-        "0.94, 0.996 and 0.996 within for 4, 10, 25, 100 and 500 of them, so that 100 and 500 cannot be told apart on "
-        "these data. The adversarial systems make 16,000 steps (WGAN-GP 3,000 of 5 + 1) where the thesis makes 50,000; "
-        "after 8,000 DDGAN had 0.58 within and a KL of 0.027 (seed 0).",
+        "covers the modes, unevenly. Diffusion needs its steps: even the exact denoiser, in closed form, has 0.19, "
+        "0.53, 0.94, 0.996 and 0.996 within for 4, 10, 25, 100 and 500 of them, so that 100 and 500 cannot be told "
+        "apart on these data. The adversarial systems make 16,000 steps (WGAN-GP 3,000 of 5 + 1) where the thesis makes"
+        " 50,000; after 8,000 DDGAN had 0.58 within and a KL of 0.027 (seed 0).",
     ),
     Table(
         "DDGAN's ablations on 25 Gaussians (Table 6.2 has FID on CIFAR-10)",
@@ -202,8 +202,8 @@ TABLES: tuple[Table, ...] = (
             ),
             Ordering("a latent variable sharpens", (DDGAN, "within"), (f"{DDGAN}_no_latent", "within")),
         ),
-        "In the plane R1 is enough: with it the GAN of T = 1 covers all modes, so that the thesis' gain of T = 4 over T = 1 "
-        "shows only without it. Without a latent variable the steps blur.",
+        "In the plane R1 is enough: with it the GAN of T = 1 covers all modes, so that the thesis' gain of T = 4 over T"
+        " = 1 shows only without it. Without a latent variable the steps blur.",
     ),
     Table(
         "Digits of 8 x 8 (Table 3.1 has FID on MNIST): squared Frechet distance of the pixels",
@@ -241,8 +241,8 @@ TABLES: tuple[Table, ...] = (
             ),
         ),
         "Pixels, not features of a network, and 360 test images against as many samples: the numbers are not FIDs. A "
-        "VAE with beta 0.1 does as well as GLF here: at this size most of the gap to the VAE is the weight of its "
-        "KL. For the same reason a Gaussian draws codes well where a KL of 0.005 shaped them (0.50, DDGAN 0.86, seed 0); "
+        "VAE with beta 0.1 does as well as GLF here: at this size most of the gap to the VAE is the weight of its KL. "
+        "For the same reason a Gaussian draws codes well where a KL of 0.005 shaped them (0.50, DDGAN 0.86, seed 0); "
         "with 0.0001 they are no Gaussian's.",
     ),
     Table(
@@ -257,8 +257,8 @@ TABLES: tuple[Table, ...] = (
             Ordering("the tilted flow is likelier than the flow", (REALNVP, "tilted_nats"), (REALNVP, "flow_nats")),
             Ordering("the tilt sharpens the GAN", ("zoo/gan_tilted", "within"), ("zoo/gan_tilted", "within_before")),
         ),
-        "The flow's steps must be short in its noise space: with 0.02 in place of 0.002 the samples were as sharp, and the "
-        "density far below the flow's own (seed 0: -5.38 nats). The GAN's samples sharpen within the modes, but spread "
-        "over them less evenly (seed 0: a KL of 1.11 after, 0.53 for the GAN alone).",
+        "The flow's steps must be short in its noise space: with 0.02 in place of 0.002 the samples were as sharp, and "
+        "the density far below the flow's own (seed 0: -5.38 nats). The GAN's samples sharpen within the modes, but "
+        "spread over them less evenly (seed 0: a KL of 1.11 after, 0.53 for the GAN alone).",
     ),
 )

@@ -47,7 +47,7 @@ def _errors(folder: Path) -> dict[str, float]:
     return {f"{name}.error": one["error"] for name, one in measured.items() if one["error"] is not None}
 
 
-def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes: float) -> Path:
+def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int]) -> Path:
     """Write `toy.md` beside this file, and the pictures of the first seed; return its path."""
     figures = read_figures(runs, specs, seeds)
     made = sum(len(held) for held in figures.values())
@@ -56,7 +56,7 @@ def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int], minutes
         "",
         f"Made by `{COMMAND}` at commit {_commits(runs)}: seeds {', '.join(map(str, seeds))}, "
         f"{made} of {len(specs) * len(seeds)} runs finished, on {_machine()}. "
-        f"The runs took {_total(figures):.0f} core-minutes, added up; this call {minutes:.0f} minutes.",
+        f"The runs take {_total(figures):.0f} core-minutes, added up.",
         "",
         "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, of a "
         "larger system (each spec says by how much). The systems and their settings are the files in `specs/`. "
@@ -116,7 +116,9 @@ def _spread(spec: str, name: str, figures: Figures) -> str:
 
 
 def _total(figures: Figures) -> float:
-    return sum(held.get("minutes", 0.0) for seeds in figures.values() for held in seeds.values())
+    """Of a spec's runs, those whose time is known speak for the others."""
+    known = {spec: _values(spec, "minutes", figures) for spec in figures}
+    return sum(len(figures[spec]) * statistics.mean(minutes) for spec, minutes in known.items() if minutes)
 
 
 def _commits(runs: Path) -> str:

@@ -38,10 +38,9 @@ def main() -> None:
     seeds = [int(seed) for seed in asked.seeds.split(",")]
     specs = list(dict.fromkeys(row.spec for table in TABLES for row in table.rows))
     chosen = [spec for spec in specs if not asked.only or any(word in spec for word in asked.only)]
-    start = time.monotonic()
     if not asked.report:
         train_all(chosen, seeds, asked.runs, asked.processes)
-    print(write_report(asked.runs, specs, seeds, (time.monotonic() - start) / 60))
+    print(write_report(asked.runs, specs, seeds))
 
 
 def train_all(specs: Sequence[str], seeds: Sequence[int], runs: Path, processes: int) -> None:
