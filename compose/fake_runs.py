@@ -44,9 +44,9 @@ def faking(mode: Allowance) -> Iterator[None]:
 
 
 def fake(known: Tensor, batch: int) -> torch.Tensor:
-    """A tensor of this type, in a batch of `batch` samples."""
+    """A tensor of this type, in a batch of `batch` samples: of zeros, or of the first time step of a chain."""
     lead = (batch * known.rows,) if known.batched else ()
-    return torch.zeros((*lead, *known.event), dtype=DTYPES[known.dtype])
+    return torch.full((*lead, *known.event), 1 if known.chain else 0, dtype=DTYPES[known.dtype])
 
 
 def execute(node: Node, call: Any, fakes: Fakes) -> Any:  # noqa: ANN401  whatever the node gives
