@@ -238,12 +238,12 @@ class Evaluator:
             return value
         raise faults.not_a_tensor(expression.span, value, line_of(self.world, expression))
 
-    def model(self, expression: Expression) -> Model:
-        """The value of an expression that must be a model."""
+    def model(self, expression: Expression, drawn: bool = False) -> Model:
+        """The value of an expression that must be a model, since it is drawn or where it stands."""
         value = self(expression)
         model = self.as_model(value)
         if model is None:
-            raise faults.not_a_model(expression.span, value)
+            raise faults.not_a_model(expression.span, value, drawn)
         return model
 
     def as_model(self, value: Value) -> Model | None:
@@ -341,7 +341,7 @@ class Evaluator:
         return self.tracer.call(arithmetic.negative, placed(value, expression.operand.span), span=expression.span)
 
     def _draw(self, expression: Draw) -> Value:
-        model = self.model(expression.operand)
+        model = self.model(expression.operand, drawn=True)
         if model.weighted and not self.draws.weights:
             raise faults.weighted_draw(expression.span, model.name)
         drawn = self.draws.draw(self.tracer, model, expression.span)

@@ -36,11 +36,17 @@ def _made(place: Span | None) -> tuple[Note, ...]:
 
 
 @fault("T201")
-def not_a_model(span: Span | None, value: object) -> Finding:
+def not_a_model(span: Span | None, value: object, drawn: bool = True) -> Finding:
     """A draw, or a place that needs a model, has something that is not random.
 
     Wrong: `z: ~encoder(x)` of an encoder without noise.   Right: `z: encoder(x)`, or `output: normal`.
     """
+    if not drawn:
+        return Finding(
+            span=span,
+            message=f"a model or distribution is needed here, and this is {describe(value)}",
+            help="name one: a flow, a model, or a call of an encoder or decoder that is declared with `output: normal`",
+        )
     return Finding(
         span=span,
         message=f"this is {describe(value)}, not a model, so it cannot be drawn",

@@ -64,7 +64,7 @@ class ProgramModel(Model):
             if name in clamped:
                 if not isinstance(line, Draw):
                     raise faults.line_without_density(line.span, self.name, name)
-                model = site.model(line.operand)
+                model = site.model(line.operand, drawn=True)
                 weights.append(model.log_prob(tracer, clamped[name], line.span))
                 values[name] = clamped[name]
                 if model.weighted:

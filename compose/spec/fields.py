@@ -212,7 +212,8 @@ def _tabular(noun: str, named: bool) -> Reader:
             raise refuse(info, say.empty_value(value.place.span((), key=True), _key(value.place)))
         if not isinstance(value, Table):
             way_out = "write `name: value` lines below it"
-            found = say.wrong_type(value.place.span(), value.place.name, f"{noun}s by name", describe(value), way_out)
+            nouns = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+            found = say.wrong_type(value.place.span(), value.place.name, f"{nouns} by name", describe(value), way_out)
             raise refuse(info, found)
         wrong = bad_names(value, noun, info) if named else []
         return Table({key: part for key, part in value.items() if key not in wrong}, value.place)

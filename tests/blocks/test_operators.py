@@ -82,6 +82,8 @@ CASES = {  # id: (operator, arguments, options, what comes out); a new operator 
             [-math.log(0.2) - 0.25 * math.log(0.9) - 0.75 * math.log(0.1)]),
     "bce_with_logits": ("bce_with_logits", (V[:1], tensor([[1.0, 0.25]]).double()), {},
                         [math.log1p(math.e) - 1 + math.log1p(math.exp(-2)) + 0.5]),
+    "bce, number": ("bce", (P, 1), {}, [-math.log(0.2) - math.log(0.9)]),
+    "bce_with_logits, number": ("bce_with_logits", (V[:1], 0), {}, [math.log1p(math.e) + math.log1p(math.exp(-2))]),
     "cross_entropy": ("cross_entropy", (LOGITS.expand(2, 3), tensor([2, 0])), {}, [-math.log(5 / 8), math.log(8)]),
     "concatenate": ("concatenate", (V, B), {}, [[1, -2, 3], [0.5, 3, -4]]),
     "concatenate, numbers": ("concatenate", (B, B), {}, [[3, 3], [-4, -4]]),
