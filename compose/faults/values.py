@@ -23,6 +23,7 @@ __all__ = [
     "not_shareable",
     "not_whole",
     "option_without_default",
+    "out_of_bounds",
     "too_many_arguments",
     "unlike_records",
     "unrelated_gradient",
@@ -207,6 +208,16 @@ def not_whole(span: Span | None, name: str, value: object, largest: int) -> Find
         message=f"`{name}` is a whole number from 1 to {largest:,}, not {value if number else describe(value)}",
         help=f"write {name}={near}",
     )
+
+
+@fault("T281")
+def out_of_bounds(span: Span | None, name: str, wanted: str, value: float) -> Finding:
+    """A number of a call is outside the range in which it means anything.
+
+    Wrong: `langevin(energy, init=x0, steps=60, step_size=-0.01)`.   Right: `step_size=0.01`.
+    """
+    near = f"{-value:g}" if value < 0 else "0.5" if value > 1 else "0.01"
+    return Finding(span=span, message=f"`{name}` must be {wanted}, here it is {value:g}", help=f"write {name}={near}")
 
 
 @fault("T230")

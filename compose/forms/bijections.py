@@ -110,6 +110,7 @@ class BlockBijection(Bijection):
 
 Callable = Value
 Operand = float
+Positive = float
 Whole = int
 Solver = str
 Trace = str
@@ -131,8 +132,8 @@ CONVERT["Trace"] = _word(("exact", "hutchinson"))
 
 @form("gradient_flow")
 def gradient_flow(
-    site: Evaluator, span: Span, energy: Callable, *, time: Operand, method: Solver = "dopri5", rtol: Operand = 1e-5,
-    atol: Operand = 1e-5, trace: Trace = "exact", steps: Whole | None = None,
+    site: Evaluator, span: Span, energy: Callable, *, time: Operand, method: Solver = "dopri5", rtol: Positive = 1e-5,
+    atol: Positive = 1e-5, trace: Trace = "exact", steps: Whole | None = None,
 ) -> Value:  # fmt: skip
     """The flow dx/dt = -grad energy(x) from 0 to `time`, as a bijection.   Source: thesis eqs. 5.5 to 5.7."""
     settings = {
@@ -149,8 +150,8 @@ def gradient_flow(
 
 @form("ode")
 def ode(
-    site: Evaluator, span: Span, field: Callable, *, time: Operand, method: Solver = "dopri5", rtol: Operand = 1e-5,
-    atol: Operand = 1e-5, trace: Trace = "exact", steps: Whole | None = None,
+    site: Evaluator, span: Span, field: Callable, *, time: Operand, method: Solver = "dopri5", rtol: Positive = 1e-5,
+    atol: Positive = 1e-5, trace: Trace = "exact", steps: Whole | None = None,
 ) -> Value:  # fmt: skip
     """The flow dx/dt = field(x, t) from 0 to `time`, as a bijection.   Source: Chen et al. 2018."""
     settings = {

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["descend", "langevin"]
 
 Target = Value
-Operand = Any
+Positive = Any
+NotNegative = Any
 Whole = int
 Flag = bool
 Space = str
@@ -24,8 +25,8 @@ Pair = tuple[float, float]
 
 @form("langevin")
 def langevin(
-    site: Evaluator, span: Span, target: Target, init: Start | None = None, *, steps: Whole, step_size: Operand,
-    noise_scale: Operand | None = None, clip: Operand | None = None, clamp: Pair | None = None,
+    site: Evaluator, span: Span, target: Target, init: Start | None = None, *, steps: Whole, step_size: Positive,
+    noise_scale: NotNegative | None = None, clip: Positive | None = None, clamp: Pair | None = None,
     keep: Whole | None = None, differentiable: Flag = False, space: Space = "noise",
 ) -> Value:  # fmt: skip
     """Langevin dynamics in a model's noise space (or its values), or in an energy.   Source: thesis eqs. 1.18, 4.19."""
@@ -42,8 +43,8 @@ def langevin(
 
 @form("descend")
 def descend(
-    site: Evaluator, span: Span, target: Target, init: Start | None = None, *, steps: Whole, step_size: Operand,
-    clip: Operand | None = None, clamp: Pair | None = None, keep: Whole | None = None, differentiable: Flag = False,
+    site: Evaluator, span: Span, target: Target, init: Start | None = None, *, steps: Whole, step_size: Positive,
+    clip: Positive | None = None, clamp: Pair | None = None, keep: Whole | None = None, differentiable: Flag = False,
     space: Space = "noise",
 ) -> Value:  # fmt: skip
     """Noise-free dynamics: of a value, where its chain ends; of a model, a model.   Source: thesis eq. 5.8."""

@@ -1,8 +1,9 @@
 """Models while a graph is built: each is a few emitters (its leaves, its map, its log-weight, its density)."""
 
 from compose.models.basic import BlockModel, DistributionModel, NoiseModel, NumberedNormal, StandardModel, TimestepModel
-from compose.models.chains import DescentModel, Dynamics, DynamicsModel, MemoryModel, ReverseModel, Start, refuse_draws
+from compose.models.chains import DescentModel, Dynamics, DynamicsModel, ReverseModel, Start, refuse_draws
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
+from compose.models.memories import MemoryModel
 from compose.models.program import ProgramModel, program_function
 
 __all__ = [

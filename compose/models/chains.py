@@ -1,4 +1,4 @@
-"""Models that run a loop: Langevin dynamics, a kernel scanned along a diffusion; and what a memory holds."""
+"""Models that run a loop: Langevin dynamics, a kernel scanned along a diffusion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blocks.laws import standard_normal_potential
 from blocks.operators import arithmetic
 from compose import faults
 from compose.diagnostics import Span
-from compose.graph import BlockUse, Body, Edge, LeafLaw, Node, Operation
+from compose.graph import Body, Edge, LeafLaw, Node, Operation
 from compose.models.basic import StandardModel
 from compose.models.program import total
 from compose.tracer import Tracer
@@ -31,9 +31,8 @@ from compose.values import (
 
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
-    from compose.expressions import Call
 
-__all__ = ["DescentModel", "Dynamics", "DynamicsModel", "MemoryModel", "ReverseModel", "Start", "refuse_draws"]
+__all__ = ["DescentModel", "Dynamics", "DynamicsModel", "ReverseModel", "Start", "exact_draw", "refuse_draws"]
 
 LONE = "v"  # what the state is called in a potential where it is one tensor
 
@@ -81,7 +80,7 @@ class Dynamics:
             drawn = self.model.draw(tracer, path, self.span)
             return drawn.noise if self.space == "noise" else self._drawn_values(drawn)
         model = self.scope.as_model(self.init.value)
-        value = _exact(model, tracer, path, self.span).value if model is not None else self.init.value
+        value = exact_draw(model, tracer, path, self.span).value if model is not None else self.init.value
         state = as_noise(value)
         if state is None:
             raise faults.not_a_start(self.span)
@@ -302,7 +301,7 @@ class ReverseModel(Model):
     def _begin(self, tracer: Tracer, path: str) -> Node:
         init: Value = StandardModel("normal") if self.init is None else self.init
         model = self.scope.as_model(init)
-        value = _exact(model, tracer, path, self.span).value if model is not None else init
+        value = exact_draw(model, tracer, path, self.span).value if model is not None else init
         if not isinstance(value, Node):
             raise faults.not_a_start(self.span)
         return value
@@ -314,7 +313,7 @@ class ReverseModel(Model):
         made = self.scope.with_(inner, {}).apply(self.kernel, [value, time], self.span)
         model = self.scope.as_model(made)
         if model is not None:
-            made = _exact(model, inner, "kernel", self.span).value
+            made = exact_draw(model, inner, "kernel", self.span).value
         if not isinstance(made, Node) or made.family:
             raise faults.not_a_tensor(self.span, made)
         body = inner.body(made, [value, time], about=f"one step of {self.name}: x_t at level t to the level below")
@@ -328,59 +327,6 @@ class ReverseModel(Model):
         return Drawn(end, tree, fields)
 
 
-class MemoryModel(Model):
-    """`memory.read(probability, fresh)`: per row, a stored one with that probability, else a fresh draw."""
-
-    def __init__(self, block: BlockValue, probability: Node | float, fresh: Model) -> None:
-        self.block, self.probability, self.fresh, self.name = block, probability, fresh, f"{block.name}.read"
-
-    @classmethod
-    def of_call(cls, site: Evaluator, block: BlockValue, call: Call) -> MemoryModel:
-        """The model of `memory.read(probability=.., fresh=..)`."""
-        given = {argument.name: argument.value for argument in call.arguments}
-        if set(given) - {"probability", "fresh"}:
-            wrong = next(argument for argument in call.arguments if argument.name not in ("probability", "fresh"))
-            if wrong.name is None:
-                raise faults.too_many_arguments(wrong.span, f"{block.name}.read", 0)
-            place = wrong.name_span or wrong.span
-            raise faults.unknown_argument(place, wrong.name, f"{block.name}.read", ["probability", "fresh"])
-        probability = site.operand(given["probability"]) if "probability" in given else 0.95
-        fresh = site.model(given["fresh"]) if "fresh" in given else StandardModel("normal")
-        return cls(block, probability, fresh)
-
-    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
-        """A coin and a place per row, and a fresh draw."""
-        coin, pick = (tracer.leaf(LeafLaw(f"{path}.{name}", "uniform"), span) for name in ("coin", "pick"))
-        for leaf in (coin, pick):
-            tracer.size(leaf, None, scalar=True)
-        fresh = _exact(self.fresh, tracer, f"{path}.fresh", span)
-        return self._read(tracer, {"coin": coin, "pick": pick, "fresh": fresh.noise}, fresh.value, span)
-
-    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
-        """The rows that this coin and these places read."""
-        if isinstance(noise, Node):
-            raise faults.wrong_noise(span, self.name, ["coin", "pick", "fresh"])
-        return self._read(tracer, noise, self.fresh.at(tracer, noise["fresh"], span).value, span)
-
-    def _read(self, tracer: Tracer, noise: Mapping[str, Noise], fresh: Value, span: Span | None) -> Drawn:
-        use = BlockUse(self.block.name, span=span)
-        value = tracer.block(
-            use,
-            "read",
-            noise["coin"],
-            noise["pick"],
-            fresh,
-            options={"probability": self.probability},
-            span=span,
-            passes=(False,),
-        )
-        return Drawn(value, noise)
-
-    def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
-        """Refused: what a memory holds has no density."""
-        raise faults.no_density(span, self.name, "what a memory holds has no density")
-
-
 def refuse_draws(inner: Tracer, span: Span | None) -> None:
     """What a chain or a flow follows may draw nothing: its loop would have to make the noise."""
     for node in inner.graph.nodes:
@@ -388,7 +334,7 @@ def refuse_draws(inner: Tracer, span: Span | None) -> None:
             raise faults.random_chain(span, node.span)
 
 
-def _exact(model: Model, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+def exact_draw(model: Model, tracer: Tracer, path: str, span: Span | None) -> Drawn:
     """A draw that stands for the model's law, which a weighted one would not."""
     drawn = model.draw(tracer, path, span)
     if model.weighted or drawn.log_weight is not None:
