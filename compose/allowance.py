@@ -38,14 +38,14 @@ NO_LARGER = {
     aten.empty_like, aten.randn_like, aten.rand_like, aten.full_like, aten.sort, aten.cumsum, aten.cumprod, aten.gather,
     aten.flip, aten.roll, aten.tril, aten.triu, aten._softmax, aten._log_softmax, aten.bernoulli, aten.native_dropout,
     aten.native_batch_norm, aten._native_batch_norm_legit, aten._native_batch_norm_legit_no_training,
-    aten._batch_norm_with_update, aten.native_layer_norm, aten.native_group_norm, aten.avg_pool2d,
-    aten.max_pool2d_with_indices, aten.logcumsumexp, aten.linalg_vector_norm,
+    aten._batch_norm_with_update, aten.native_layer_norm, aten.native_group_norm, aten.logcumsumexp,
+    aten.linalg_vector_norm,
 }  # fmt: skip
 BY_OPTIONS = {  # of one value, no larger than it is times the numbers beside it
     aten.constant_pad_nd, aten.reflection_pad1d, aten.reflection_pad2d, aten.replication_pad1d,
     aten.replication_pad2d, aten.repeat, aten.pixel_shuffle, aten.pixel_unshuffle, aten.im2col,
     aten._adaptive_avg_pool2d, aten.upsample_nearest1d, aten.upsample_nearest2d, aten.upsample_bilinear2d,
-    aten.upsample_bicubic2d, aten.resize_,
+    aten.upsample_bicubic2d, aten.resize_, aten.avg_pool2d, aten.max_pool2d_with_indices,
 }  # fmt: skip
 PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.dot, aten.mv, aten.addmv}
 

@@ -119,3 +119,8 @@ def test_what_is_lifted_is_computed_at_any_size_and_may_be_read():
     allowance.left = 0
     with allowance, allowance.lift():
         assert torch.linspace(0, 1, 3).tolist() == [0, 0.5, 1]
+
+
+def test_a_pool_of_many_by_many_is_not_computed():
+    with Allowance(), torch.no_grad():
+        assert isinstance(functional.avg_pool2d(torch.zeros(1, 1, 500, 500), 101, 1, 50), FakeTensor)
