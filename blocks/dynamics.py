@@ -10,6 +10,7 @@ of small steps, with T = noise_scale^2 / step_size.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ Scalar = float | Tensor
 """A number, or a tensor without axes (a schedule's value, a learned number)."""
 
 Parts = list[Tensor]
+
+LEAST_BYTES = 4  # of an entry, for a factor to be one too
 
 
 class Trace(NamedTuple):
@@ -143,6 +146,8 @@ class _Chain:
         Its factors are made 0-d tensors once: a kernel would convert a number at every call. The step is flat, because
         after a network's kernels Python's calls are cold, and cost several times what they do alone.
         """
+        if any(part.element_size() < LEAST_BYTES for part in parts):
+            return partial(self._replace, parts)
         drift, scale, kept = (_constant(f, parts[0]) for f in (-self.drift, self.scale, 1 - self.drift))
         clip, clamp, shrinks = self.clip, self.clamp, self.prior and self.clip is None
 
@@ -159,6 +164,12 @@ class _Chain:
                     part.clamp_(*clamp)
 
         return move
+
+    @torch.no_grad()
+    def _replace(self, parts: Parts, gradients: Sequence[Tensor | None], noise: Iterable[Tensor | None]) -> None:
+        """What `in_place` does, by numbers: a factor in half precision would bend each step (1 - 1/1000 is 1 there)."""
+        for part, gradient, injected in zip(parts, gradients, noise, strict=False):
+            part.copy_(self.move(part, gradient, injected))
 
     def _clipped(self, part: Tensor, gradient: Tensor | None, clip: float) -> Tensor | None:
         """The gradient within +-clip, which bounds it and the prior's pull together."""

@@ -30,7 +30,7 @@ MOST = 2**26  # numbers that all calls may make: 256 megabytes, were all of them
 MULTIPLICATIONS = 64  # of a matrix product, in the time that it takes to make one number by itself
 
 FROM_NUMBERS = {
-    aten.empty, aten.empty_strided, aten.zeros, aten.ones, aten.full, aten.rand, aten.randn, aten.randint, aten.arange,
+    aten.empty, aten.empty_strided, aten.zeros, aten.ones, aten.full, aten.rand, aten.randn, aten.randint,
     aten.linspace, aten.scalar_tensor, aten.new_empty, aten.new_zeros, aten.new_ones, aten.new_full,
 }  # fmt: skip
 NO_LARGER = {
@@ -38,8 +38,14 @@ NO_LARGER = {
     aten.empty_like, aten.randn_like, aten.rand_like, aten.full_like, aten.sort, aten.cumsum, aten.cumprod, aten.gather,
     aten.flip, aten.roll, aten.tril, aten.triu, aten._softmax, aten._log_softmax, aten.bernoulli, aten.native_dropout,
     aten.native_batch_norm, aten._native_batch_norm_legit, aten._native_batch_norm_legit_no_training,
-    aten._batch_norm_with_update, aten.native_layer_norm, aten.native_group_norm, aten.avg_pool2d,
-    aten.max_pool2d_with_indices, aten._adaptive_avg_pool2d, aten.logcumsumexp, aten.linalg_vector_norm,
+    aten._batch_norm_with_update, aten.native_layer_norm, aten.native_group_norm, aten.logcumsumexp,
+    aten.linalg_vector_norm,
+}  # fmt: skip
+BY_OPTIONS = {  # of one value, no larger than it is times the numbers beside it
+    aten.constant_pad_nd, aten.reflection_pad1d, aten.reflection_pad2d, aten.replication_pad1d,
+    aten.replication_pad2d, aten.repeat, aten.pixel_shuffle, aten.pixel_unshuffle, aten.im2col,
+    aten._adaptive_avg_pool2d, aten.upsample_nearest1d, aten.upsample_nearest2d, aten.upsample_bilinear2d,
+    aten.upsample_bicubic2d, aten.resize_, aten.avg_pool2d, aten.max_pool2d_with_indices,
 }  # fmt: skip
 PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.dot, aten.mv, aten.addmv}
 
@@ -72,7 +78,7 @@ class Allowance(TorchDispatchMode):
     def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
         """Make a call as `price` says; one that fails is made on fake tensors, lest its numbers be to blame."""
         kwargs = kwargs or {}
-        given = [*args, *kwargs.values()]
+        given = [*args, *(value for name, value in kwargs.items() if name != "out")]
         if self.lifted or FakeTensor in types:
             return func(*args, **kwargs)
         cost = price(func, given)
@@ -94,23 +100,28 @@ def price(func: OpOverload, given: Iterable[Any]) -> int:
         return 0
     if packet in FROM_NUMBERS:
         return _product(leaves)
+    if packet is aten.arange:
+        return _range(*(leaf for leaf in leaves if type(leaf) in (int, float)))
+    if packet in BY_OPTIONS:
+        return prod(map(_entries, tensors)) * _product(leaves)
     if Tag.pointwise in func.tags:
         return prod(max(sizes) for sizes in zip_longest(*(t.shape[::-1] for t in tensors), fillvalue=1))
     if packet in NO_LARGER or Tag.reduction in func.tags or Tag.inplace in func.tags:
         return sum(t.numel() for t in tensors)
     if packet in PRODUCTS:
         left, right = tensors[-2:]
-        multiplied = left.numel() * (right.shape[-1] if right.dim() > 1 else 1)
-        return max(multiplied // max(left.shape[-1], 1), multiplied // MULTIPLICATIONS)
+        made = left.shape[:-1].numel() * (right.shape[-1] if right.dim() > 1 else 1)
+        return max(made, made * left.shape[-1] // MULTIPLICATIONS)
     if packet is aten.convolution:
         return _convolution(*given)
-    if packet is aten.index_select:
+    if packet is aten.index_select and tensors[0].dim():
         value, axis, index = given
         return value.numel() // max(value.shape[axis], 1) * index.numel()
     if packet is aten.index:
         return _index(*given)
-    # unknown here: each number of one value with each of another, as often as its options say
-    return prod(sorted(t.numel() for t in tensors)[-2:]) * _product(leaves) ** (1 if tensors else 2)
+    # unknown here: each number of one value with each of another, or of its own, as often as its options say
+    largest = sorted(map(_entries, tensors))[-2:]
+    return prod(largest if len(largest) > 1 else 2 * largest) * _product(leaves) ** (1 if tensors else 2)
 
 
 def _shaped_by_numbers(func: OpOverload, given: list[Any]) -> bool:
@@ -140,6 +151,17 @@ def _index(value: Tensor, indices: list[Tensor | None]) -> int:
     held = [(size, index) for size, index in zip(value.shape, indices, strict=False) if index is not None]
     row = value.numel() // max(prod(size for size, _ in held), 1)
     return row * prod(index.numel() for _, index in held)
+
+
+def _range(*numbers: float) -> int:
+    start, end, step = (0, *numbers, 1) if len(numbers) == 1 else (*numbers, 1)[:3]
+    length = (end - start) / step if step else 0
+    return int(length) + 1 if isfinite(length) and length > 0 else 0
+
+
+def _entries(value: Tensor) -> int:
+    """As many numbers as it has, where axes without any count as one: what is made of it may have some."""
+    return prod(max(size, 1) for size in value.shape)
 
 
 def _product(leaves: list[Any]) -> int:

@@ -8,6 +8,7 @@ settled(text, file, findings)   the text mended until nothing is left that is sa
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from time import process_time
 
 from compose.diagnostics import Edit, Finding, Note, Span
 from compose.positions.nodes import Source
@@ -19,6 +20,7 @@ Placed = tuple[int, int, str]
 FindingsOf = Callable[[str], Iterable[Finding]]
 
 ROUNDS = 20  # of mending and looking again: a syntax error hides what comes after it
+LOOKING = 0.5  # seconds of processor time after which no other round of looking ahead begins
 
 
 def settled(text: str, file: str, findings_of: FindingsOf) -> tuple[str, int]:
@@ -36,7 +38,9 @@ def foreseen(text: str, file: str, found: Sequence[Finding], findings_of: Findin
     """What the later rounds of `settled` find, placed in the text as it is; `found` is its first round.
 
     That is what they mend; and other errors too, as long as all errors before were mended and none follows from them.
+    A long file of many slips costs much each round: what `LOOKING` leaves no time for is not told yet.
     """
+    end = process_time() + LOOKING
     told, later, clean = {_told(one) for one in found}, [], True
     made: list[tuple[str, list[Placed]]] = []
     for findings, placed in _rounds(text, file, findings_of, found):
@@ -47,6 +51,8 @@ def foreseen(text: str, file: str, found: Sequence[Finding], findings_of: Findin
                 later.append(back)
         clean = clean and all(one.fix for one in findings if one.severity == "error")
         made.append((_written(made[-1][0] if made else text, placed), placed))
+        if process_time() > end:
+            break
     return later
 
 

@@ -39,7 +39,7 @@ class Slot:
     module: nn.Module | None = None
     broken: bool = False
     built: int = 0
-    calls: dict[Span | None, Given] = field(default_factory=dict)
+    calls: dict[tuple[Span | None, int], Given] = field(default_factory=dict)
 
 
 class Slots(dict[str, Slot]):
@@ -65,16 +65,17 @@ class Slots(dict[str, Slot]):
         for place, argument in self.positions(node):
             if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
                 at = _place(argument, node)
-                news |= self.bind(node.use.block, place, argument.source.type, at, node.span)
+                news |= self.bind(node.use.block, place, argument.source.type, at, node)
         return news
 
-    def bind(self, name: str, place: int, known: Tensor, span: Span | None, call: Span | None = None) -> bool:
+    def bind(self, name: str, place: int, known: Tensor, span: Span | None, call: Node | None = None) -> bool:
         """Take the size of one argument of block `name`, or find that it disagrees with another use.
 
-        `span` is where the argument stands, `call` the whole of the call.
+        `span` is where the argument stands, `call` the node that gives it: in the body of a function one
+        place gives values of several sizes.
         """
         slot, declared, taken = self[name], self.blocks[name], self._taken(known)
-        slot.calls.setdefault(call or span, {})[place] = (taken, span)
+        slot.calls.setdefault((call.span, id(call)) if call else (span, 0), {})[place] = (taken, span)
         if "takes" not in declared.inferred or slot.broken:
             return False
         slot.takes += [None] * (place + 1 - len(slot.takes))
@@ -155,7 +156,7 @@ def _no_time(argument: Any) -> bool:  # noqa: ANN401  an edge, or a number
 
 
 def _odd_calls(name: str, declared: Declared, slot: Slot) -> Iterator[Finding]:
-    calls = [slot.calls[span] for span in sorted(slot.calls, key=lambda span: span or NOWHERE)]
+    calls = _told_apart(slot)
     usual = {place: _usual(calls, place) for place in {place for call in calls for place in call}}
     fixed = dict(enumerate(declared.argument_sizes()))  # by the options
     usual |= {place: size for place, size in fixed.items() if size is not None}
@@ -168,6 +169,15 @@ def _odd_calls(name: str, declared: Declared, slot: Slot) -> Iterator[Finding]:
             yield two_sizes(call[odd][1], name, call[odd][0], usual[odd], notes, swapped)
             if not like:  # no call fits the options: one cause
                 return
+
+
+def _told_apart(slot: Slot) -> list[Given]:
+    """The calls in the order of the text, those that give the same at the same place once."""
+    apart: dict[tuple[Span | None, frozenset[tuple[int, Taken]]], Given] = {}
+    for span, node in sorted(slot.calls, key=lambda at: at[0] or NOWHERE):
+        given = slot.calls[span, node]
+        apart.setdefault((span, frozenset((place, taken) for place, (taken, _) in given.items())), given)
+    return list(apart.values())
 
 
 def _usual(calls: Sequence[Given], place: int) -> Taken:

@@ -44,10 +44,14 @@ def _constants(node: Node) -> Iterator[float]:
     sums, scaled = node.operation.target in SUMS, node.operation.target in (arithmetic.negative, arithmetic.multiply)
     if not written or not (sums or scaled) or (not sums and len(node.edges) > 1):
         return
-    for argument in node.arguments:
+    for place, argument in enumerate(node.arguments):
         if isinstance(argument, Edge):
             yield from _constants(argument.source)
-        elif sums and isinstance(argument, int | float):
+        elif (
+            sums
+            and isinstance(argument, int | float)
+            and not (node.operation.target is arithmetic.subtract and place == 0 and argument in (0, 1))
+        ):  # `1 - similarity`: a product with 0 or 1 was not meant
             yield argument
 
 

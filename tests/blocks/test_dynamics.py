@@ -112,6 +112,14 @@ def test_a_recorded_chain_has_the_values_of_an_unrecorded_one(run):
     assert not plain.path.requires_grad
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_rounds_states_and_no_factors(dtype):
+    start = torch.full((64, 2), 4.0, dtype=dtype)
+    options = {"steps": 50, "step_size": 0.02, "seed": 1, "prior": True}
+    plain, recorded = (langevin(lambda v: 0 * v.sum(-1), start, differentiable=d, **options) for d in (False, True))
+    assert torch.equal(plain.state, recorded.state)
+
+
 def test_the_default_noise_scale_is_the_root_of_the_step():
     _, potential = network()
     noise = [randn(4, 2, seed=1)]

@@ -15,11 +15,15 @@ CALLS = {
     "empty": lambda: torch.empty(3, 50),
     "eye": lambda: torch.eye(30),
     "arange": lambda: torch.arange(0, 40),
+    "fine arange": lambda: torch.arange(0, 1, 1e-4),
+    "arange downwards": lambda: torch.arange(40, 0, -2),
     "linspace": lambda: torch.linspace(0, 1, 40),
     "broadcast": lambda: torch.zeros(50, 1) + torch.zeros(1, 60),
     "expanded": lambda: torch.zeros(1, 6).expand(40, 6).exp(),
     "matrix product": lambda: rows @ columns,
     "tall matrix product": lambda: torch.zeros(50, 1) @ torch.zeros(1, 60),
+    "product along an empty axis": lambda: torch.zeros(50, 0) @ torch.zeros(0, 60),
+    "affine along an empty axis": lambda: functional.linear(torch.zeros(50, 0), torch.zeros(60, 0), torch.zeros(60)),
     "affine": lambda: functional.linear(rows, columns.T, torch.zeros(7)),
     "batched product": lambda: torch.zeros(5, 6, 4) @ torch.zeros(5, 4, 7),
     "convolution": lambda: functional.conv2d(image, kernel, stride=2, padding=3),
@@ -31,6 +35,12 @@ CALLS = {
     "padding": lambda: functional.pad(image, (2, 2, 2, 2)),
     "repetition": lambda: rows.repeat(30, 2),
     "enlargement": lambda: functional.interpolate(image, size=(30, 40)),
+    "adaptive pool of a few": lambda: functional.adaptive_avg_pool2d(image, (50, 60)),
+    "diagonal": lambda: torch.diag_embed(torch.zeros(5, 40)),
+    "padded emptiness": lambda: functional.pad(torch.zeros(3, 0), (20, 20)),
+    "distances along an empty axis": lambda: torch.cdist(torch.zeros(20, 0), torch.zeros(30, 0)),
+    "singular vectors": lambda: torch.linalg.svd(torch.zeros(30, 1)),
+    "chosen of a number": lambda: torch.zeros(()).index_select(0, torch.tensor([0])),
     "chosen rows": lambda: rows[index],
     "chosen pairs": lambda: torch.zeros(6, 6, 5)[index[:, None], index[None]],
     "chosen columns": lambda: rows.index_select(1, index.repeat(20)),
@@ -109,3 +119,8 @@ def test_what_is_lifted_is_computed_at_any_size_and_may_be_read():
     allowance.left = 0
     with allowance, allowance.lift():
         assert torch.linspace(0, 1, 3).tolist() == [0, 0.5, 1]
+
+
+def test_a_pool_of_many_by_many_is_not_computed():
+    with Allowance(), torch.no_grad():
+        assert isinstance(functional.avg_pool2d(torch.zeros(1, 1, 500, 500), 101, 1, 50), FakeTensor)

@@ -164,3 +164,16 @@ def test_a_place_in_a_mended_text_is_found_in_the_text_before():
 
     (later,) = foreseen(text, "f", found(text), found)
     assert (later.span.line, later.span.column, later.span.end_column) == (3, 6, 9)
+
+
+def test_no_other_round_begins_once_looking_ahead_took_its_time(monkeypatch):
+    clock, looks = [0.0], []
+
+    def found(text):
+        clock[0] += 0.3
+        looks.append(text)
+        return [Finding("Y999", span=Span("f", 1, 1, 1, 2), message=text, fix=(Edit(Span("f", 1, 1, 1, 1), "a"),))]
+
+    monkeypatch.setattr("compose.fixes.process_time", lambda: clock[0])
+    assert len(foreseen("b", "f", found("b"), found)) == 2
+    assert looks == ["b", "ab", "aab"]
