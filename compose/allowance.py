@@ -125,10 +125,10 @@ def price(func: OpOverload, given: Iterable[Any]) -> int:
 
 
 def _shaped_by_numbers(func: OpOverload, given: list[Any]) -> bool:
-    """Whether numbers decide on the shape: of fake tensors that is an error, and so it is at every size."""
+    """Whether numbers may decide on the shape: of fake tensors that is an error, and so it is at every size."""
     if func.overloadpacket is aten.index:
         return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in given[1])
-    return Tag.dynamic_output_shape in func.tags
+    return Tag.dynamic_output_shape in func.tags or Tag.data_dependent_output in func.tags
 
 
 def _convolution(
@@ -143,7 +143,7 @@ def _convolution(
         reach = spread * (kernel - 1) + 1
         made *= (size - 1) * step + reach - 2 * pad + further if transposed else (size + 2 * pad - reach) // step + 1
     multiplied = value.numel() * weight[0].numel() if transposed else made * weight[0].numel()
-    return max(made, multiplied // MULTIPLICATIONS)
+    return max(made, multiplied // MULTIPLICATIONS, 0)
 
 
 def _index(value: Tensor, indices: list[Tensor | None]) -> int:

@@ -168,10 +168,18 @@ def _likelihoods(composition: Composition, update: UpdateGraph) -> Iterator[Find
     ]
     for block in update.trains:
         held = [(sign, part) for sign, part in parts if block in reach(part).reached]
-        if len(held) == 1 and composition.blocks[block].is_model:
-            [(sign, part)] = held
-            if sign > 0 and part.use is not None and (part.use.block, part.operation.target) == (block, "log_prob"):
-                yield minimized_likelihood(part.span, block)
+        if len(held) == 1 and held[0][0] > 0 and _is_likelihood(held[0][1], block):
+            yield minimized_likelihood(held[0][1].span, block)
+
+
+def _is_likelihood(node: Node, block: str) -> bool:
+    """Whether a node is the log-density of a flow, or of the distribution that a block makes."""
+    if node.operation.target != "log_prob":
+        return False
+    if node.use is not None:
+        return node.use.block == block
+    law = node.edges[0].source
+    return law.use is not None and law.use.block == block
 
 
 def _signed(node: Node, sign: float) -> Iterator[tuple[float, Node]]:
