@@ -128,7 +128,7 @@ def _shaped_by_numbers(func: OpOverload, given: list[Any]) -> bool:
     """Whether numbers may decide on the shape: of fake tensors that is an error, and so it is at every size."""
     if func.overloadpacket is aten.index:
         return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in given[1])
-    return Tag.dynamic_output_shape in func.tags or Tag.data_dependent_output in func.tags
+    return Tag.dynamic_output_shape in func.tags
 
 
 def _convolution(
