@@ -24,7 +24,7 @@ def check_levels(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
                     for name in (held for each in arguments for held in walk(each.value) if isinstance(held, Name)):
                         twin = name.name.swapcase()
                         if name.name in spec.params and name.name not in scope and twin in scope:
-                            yield fixed_level(name.span, name.name, spec.values.get(name.name), twin)
+                            yield fixed_level(name.span, name.name, spec.values.get(name.name), twin, block)
                 case _:
                     pass
 
@@ -43,7 +43,7 @@ def _scoped(spec: Spec) -> Iterator[tuple[Expression, set[str]]]:
 
 
 @finding("N183", "warning")
-def fixed_level(span: Span, name: str, value: object, twin: str) -> Finding:
+def fixed_level(span: Span, name: str, value: object, twin: str, chain: str) -> Finding:
     """A chain is given a param as its level where a drawn level has the same name in the other case.
 
     Wrong: `x_t: ~chain.diffuse(x, T)` beside `t: ~chain.timestep`.   Right: `x_t: ~chain.diffuse(x, t)`.
@@ -51,5 +51,5 @@ def fixed_level(span: Span, name: str, value: object, twin: str) -> Finding:
     return Finding(
         span=span,
         message=f"`{name}` is the number {value} for every sample, and `{twin}` is a level of each",
-        help=f"did you mean `{twin}`?",
+        help=f"did you mean `{twin}`? The last level of all is `~{chain}.terminal`",
     )
