@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -172,6 +172,14 @@ def whole(value: Value, name: str, span: Span | None) -> int:
     if not counts or value != int(value):  # type: ignore[arg-type]
         raise faults.not_whole(span, name, value, LARGEST_COUNT)
     return int(value)  # type: ignore[arg-type]
+
+
+def bounded(site: Evaluator, expression: Expression, name: str, wanted: str, fits: Callable[[float], bool]) -> Any:  # noqa: ANN401  a number, or what is one
+    """An operand that is in its range where it is a number, `wanted` in words; what a clock gives is not looked at."""
+    value = site.operand(expression)
+    if isinstance(value, int | float) and not fits(value):
+        raise faults.out_of_bounds(expression.span, name, wanted, value)
+    return value
 
 
 def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> Node | float | int:

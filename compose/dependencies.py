@@ -1,5 +1,7 @@
 """Which lines use which names, read off the expressions alone: nothing is evaluated.
 
+body_of(declared)   what a definition computes
+programs_of(spec)   the programs of models and samplers
 definitions(spec)   every named line of `graph`, `models` and `samplers`, with the names that it uses
 cycles(spec)        the circles among them, each as the uses that close it
 """
@@ -14,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Attribute, Call, Expression, Name, children
-from compose.spec import Function, Program, Spec
+from compose.spec import Definition, Function, Program, Spec
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Mention", "cycles", "definitions", "mentions"]
+__all__ = ["Mention", "body_of", "cycles", "definitions", "mentions", "programs_of"]
 
 WORDS = ("space", "method", "trace")  # arguments of forms that are words of the language
 CONVERSION = ("source", "target")  # the same, of a chain's method `convert`
@@ -33,7 +35,18 @@ class Mention:
     span: Span
 
 
-def mentions(declared: Expression | Program | Function) -> Iterator[Mention]:
+def body_of(declared: Definition) -> Expression | Program:
+    """What a definition computes: of a function its body, else itself."""
+    return declared.body if isinstance(declared, Function) else declared
+
+
+def programs_of(spec: Spec) -> Iterator[Program]:
+    """The programs of models and samplers, with parameters or without."""
+    bodies = map(body_of, (*spec.models.values(), *spec.samplers.values()))
+    return (body for body in bodies if isinstance(body, Program))
+
+
+def mentions(declared: Definition) -> Iterator[Mention]:
     """Every global name that a definition uses, in order; its own lines and parameters are no global names."""
     if isinstance(declared, Function):
         inside = frozenset(declared.parameters)

@@ -10,6 +10,7 @@ from typing import Any
 
 from compose.build import Composition, UpdateGraph
 from compose.checks import cost, gradient_matrix
+from compose.dependencies import body_of
 from compose.diagnostics import SpecError
 from compose.expressions import (
     Argument,
@@ -116,7 +117,7 @@ class _Painter:
         if isinstance(made, Function):
             written = [f"{one}={self.say(made.defaults[one])}" if one in made.defaults else one for one in parameters]
             yield f"{head}.parameters", ", ".join(written)
-        if isinstance(made.body if isinstance(made, Function) else made, Program):
+        if isinstance(body_of(made), Program):
             yield f"{head}.gives", list(made.lines)[-1]
         local = {*parameters, *made.lines}
         words = {name: word for name, word in self.words.items() if name not in local}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from compose.build import Composition
-from compose.dependencies import mentions
+from compose.dependencies import mentions, programs_of
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Call, Expression, Name, unparse
-from compose.spec import Function, Program
+from compose.spec import Function
 
 __all__ = ["undrawn"]
 
@@ -45,12 +45,10 @@ def _lines(
     spec = composition.spec
     for name, expression in spec.graph.items():
         yield name, expression, spec.graph, sorted(set(uses.get(name, ())))
-    for declared in (*spec.models.values(), *spec.samplers.values()):
-        body = declared.body if isinstance(declared, Function) else declared
-        if isinstance(body, Program):
-            for name, expression in body.lines.items():
-                inside = [mention for line in body.lines.values() for mention in mentions(line)]
-                yield name, expression, body.lines, [mention.span for mention in inside if mention.name == name]
+    for program in programs_of(spec):
+        inside = [mention for line in program.lines.values() for mention in mentions(line)]
+        for name, expression in program.lines.items():
+            yield name, expression, program.lines, [mention.span for mention in inside if mention.name == name]
 
 
 def _is_random(composition: Composition, expression: Expression, lines: Lines, depth: int = 0) -> bool:

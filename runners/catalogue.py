@@ -1,6 +1,6 @@
 """The catalogue: the contracts of data sets, metrics and optimizers, as the checker wants them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from blocks.registry import UnknownName
@@ -9,10 +9,10 @@ from compose.catalogue import Catalogue
 from compose.diagnostics import Finding, Span, finding
 from compose.spec import DataSource, Spec
 from runners import optimizers
-from runners.datasets import Source, contract, open_source
+from runners.datasets import BadOption, Source, contract, open_source
 from runners.metrics import METRICS
 
-__all__ = ["catalogue_of", "check_files", "check_rows", "data_fails", "open_sources"]
+__all__ = ["catalogue_of", "check_sources", "data_fails", "open_sources"]
 
 
 def catalogue_of(spec: Spec, fields: Mapping[str, Field] | None = None) -> Catalogue:
@@ -32,37 +32,36 @@ def open_sources(spec: Spec) -> dict[str, Source]:
     return {name: _opened(source, spec) for name, source in spec.data.items()}
 
 
-def check_files(spec: Spec, *, needed: bool = False) -> list[Finding]:
-    """A finding for every source whose files are not there: a warning, or an error if they are `needed`."""
-    findings = []
-    for name, declared in spec.data.items():
-        try:
-            missing = _opened(declared, spec).missing
-        except (UnknownName, ValueError):  # the checker tells that
-            continue
-        if missing is not None:
-            path = f"data.{name}.{missing.option}" if name else f"data.{missing.option}"
-            span = declared.span(missing.option if missing.option in declared.options else "source")
-            findings.append((files_missing if needed else files_not_found)(span, str(missing), path))
-    return findings
+def check_sources(spec: Spec, *, needed: bool = False) -> Iterator[Finding]:
+    """Sources whose files are not there (a warning, an error if `needed`), or whose rows fill no batch.
 
-
-def check_rows(spec: Spec) -> list[Finding]:
-    """A finding for every source that promises fewer rows than fill a batch.   Nothing is loaded."""
-    findings = []
+    Nothing is loaded.
+    """
     for name, declared in spec.data.items():
         try:
             source = _opened(declared, spec)
         except (UnknownName, ValueError):  # the checker tells that
             continue
-        first = next(iter(spec.data.values()))  # whose batch size is that of all
-        rows = source.contract.splits.get("train")
-        if rows is not None and source.missing is None and rows < first.batch_size:
-            place = first.span("batch_size" if "batch_size" in first.model_fields_set else "source")
-            of = f" of `{name}`" if name else ""
-            cause = f"`batch_size` is {first.batch_size}, and the training split{of} has {rows} rows"
-            findings.append(data_fails(place, cause, f"write a `batch_size` of at most {rows}"))
-    return findings
+        if source.missing is not None:
+            yield _absent(name, declared, source.missing, needed)
+        else:
+            yield from _too_few(spec, name, source)
+
+
+def _absent(name: str, declared: DataSource, missing: BadOption, needed: bool) -> Finding:
+    path = f"data.{name}.{missing.option}" if name else f"data.{missing.option}"
+    span = declared.span(missing.option if missing.option in declared.options else "source")
+    return (files_missing if needed else files_not_found)(span, str(missing), path)
+
+
+def _too_few(spec: Spec, name: str, source: Source) -> Iterator[Finding]:
+    first = next(iter(spec.data.values()))  # whose batch size is that of all
+    rows = source.contract.splits.get("train")
+    if rows is not None and rows < first.batch_size:
+        place = first.span("batch_size" if "batch_size" in first.model_fields_set else "source")
+        of = f" of `{name}`" if name else ""
+        cause = f"`batch_size` is {first.batch_size}, and the training split{of} has {rows} rows"
+        yield data_fails(place, cause, f"write a `batch_size` of at most {rows}")
 
 
 def _opened(source: DataSource, spec: Spec) -> Source:

@@ -22,10 +22,11 @@ from torch import Tensor
 
 from runners.state import RunFailed
 
-__all__ = ["Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "tidy", "write_atomically",
-           "write_checkpoint"]  # fmt: skip
+__all__ = ["FRESH", "Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "tidy",
+           "write_atomically", "write_checkpoint"]  # fmt: skip
 
 FORMAT = 1
+FRESH = "`--fresh` (in Python `fresh=True`)"  # how a run is started anew
 NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -134,7 +135,7 @@ def read_latest(folder: Path, report: Callable[[str], None]) -> Checkpoint | Non
         except OSError as problem:  # it may be whole, and is not to be lost
             raise RunFailed(f"{problem.filename or path} cannot be read: {problem.strerror}") from None
     if paths:
-        raise RunFailed(f"no checkpoint in {folder} is whole; start anew with `--fresh` (in Python `fresh=True`)")
+        raise RunFailed(f"no checkpoint in {folder} is whole; start anew with {FRESH}")
     return None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from compose.diagnostics import Finding, Span, finding
 from compose.spec import Optimizer, Spec, Update
-from runners.checkpoints import checkpoint_paths
+from runners.checkpoints import FRESH, checkpoint_paths
 from runners.logs import Lost
 
 __all__ = ["Standing", "lost_term", "lost_weight"]
@@ -49,7 +49,7 @@ def lost_weight(name: str, standing: Standing) -> Finding:
 def _way(update: Update, standing: Standing) -> str:
     """What to set, and where to go on from."""
     saved, settings = checkpoint_paths(standing.checkpoints), _settings(update)
-    again = "with `--fresh` (in Python `fresh=True`): another spec is another run" if saved else "in the same folder"
+    again = f"with {FRESH}: another spec is another run" if saved else "in the same folder"
     last = f"the last good checkpoint is {saved[-1]}" if saved else "no checkpoint was written yet"
     return f"lower the learning rate or clip the gradients, {' or '.join(settings)}, {again}; {last}"
 

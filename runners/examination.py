@@ -11,7 +11,7 @@ from compose.build import Composition
 from compose.checks import check
 from compose.diagnostics import Finding
 from compose.spec import Spec
-from runners.catalogue import catalogue_of, check_files, check_rows
+from runners.catalogue import catalogue_of, check_sources
 from runners.evaluate import check_evaluations
 
 __all__ = ["examine", "shortened"]
@@ -29,7 +29,7 @@ def examine(
     composition, findings = check(spec, catalogue_of(spec, fields))
     if fields is None and any(found.code in OF_SOURCES for found in findings):
         composition, findings = _of_a_run(spec) or (composition, findings)
-    absent = [] if fields is not None else [*check_files(spec, needed=to_run), *check_rows(spec)]
+    absent = [] if fields is not None else check_sources(spec, needed=to_run)
     return composition, [*findings, *absent, *check_evaluations(composition)]
 
 

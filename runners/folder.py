@@ -17,7 +17,7 @@ from compose.diagnostics import Finding, SpecError, finding
 from compose.spec import Spec, parse_spec
 from compose.spec.changes import Change, changes
 from compose.spec.writing import to_data
-from runners.checkpoints import checkpoint_paths, write_atomically
+from runners.checkpoints import FRESH, checkpoint_paths, write_atomically
 from runners.state import RunFailed
 
 __all__ = ["PICTURE", "RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
@@ -152,7 +152,7 @@ def another_spec(folder: Path, differences: list[Change]) -> Finding:
     more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return Finding(
         message=f"{folder} began with another spec{':' if lines else ''}{''.join(lines)}{more}",
-        help="`--fresh` (in Python `fresh=True`) starts another run beside it; "
+        help=f"{FRESH} starts another run beside it; "
         f"`compose run {folder}/spec.yaml --out {folder}` goes on with the old spec",
     )
 

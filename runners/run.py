@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from blocks.types import Field
-from runners.checkpoints import read_latest, tidy, write_atomically
+from runners.checkpoints import FRESH, read_latest, tidy, write_atomically
 from runners.folder import RunFolder, Status
 from runners.gallery import Gallery
 from runners.logs import Record
@@ -26,8 +26,6 @@ from runners.trained import Run
 from runners.updates import Session
 
 __all__ = ["Options", "Run", "load_run", "run"]
-
-FRESH = "`--fresh` (in Python `fresh=True`)"
 
 DTYPES: dict[str, torch.dtype] = {
     "32": torch.float32, "64": torch.float64, "bf16-mixed": torch.float32, "bf16-true": torch.bfloat16,

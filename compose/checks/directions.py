@@ -10,7 +10,7 @@ from compose.build import Composition, UpdateGraph
 from compose.catalogue import Catalogue
 from compose.checks.gradients import SUMS, summands
 from compose.checks.signs import expressions_of
-from compose.dependencies import Mention, mentions
+from compose.dependencies import mentions
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, unparse, walk
 from compose.gradients import reach
@@ -102,12 +102,9 @@ def _scores(
                 yield critics[critic], Score((str(turn), *shape), critic, unparse(inner)), part.span
             elif not any(_is_penalty(below) for below in walk(part)):
                 named = {mention.name for mention in mentions(part)}
-                named |= {m.name for each in named & set(composition.spec.graph) for m in _of_line(composition, each)}
+                lines = composition.spec.graph
+                named |= {mention.name for each in named & set(lines) for mention in mentions(lines[each])}
                 yield from ((critics[each], None, part.span) for each in named & set(critics))
-
-
-def _of_line(composition: Composition, name: str) -> Iterator[Mention]:
-    return mentions(composition.spec.graph[name])
 
 
 def _is_penalty(expression: Expression) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from compose.build import Composition
 from compose.catalogue import Catalogue
+from compose.dependencies import body_of
 from compose.diagnostics import Finding, Span, finding
 from compose.expressions import Attribute, Call, Expression, Name, walk
 from compose.spec import Function, Program, Spec
@@ -35,7 +36,7 @@ def _scoped(spec: Spec) -> Iterator[tuple[Expression, set[str]]]:
     yield from ((line, lines) for line in spec.graph.values())
     for declared in (*spec.models.values(), *spec.samplers.values()):
         own = set(declared.parameters) if isinstance(declared, Function) else set()
-        body = declared.body if isinstance(declared, Function) else declared
+        body = body_of(declared)
         if isinstance(body, Program):
             yield from ((line, own | set(body.lines)) for line in body.lines.values())
         else:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from compose.build import Composition
 from compose.catalogue import Catalogue
 from compose.checks.names import updates
+from compose.dependencies import body_of
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.expressions import Binary, Expression, Negative, unparse, walk
 from compose.fixes import text_at
-from compose.spec import Function, Program, Spec
+from compose.spec import Program, Spec
 from compose.spec.numbers import evaluate_constant, is_constant
 
 __all__ = ["check_signs", "expressions_of"]
@@ -45,7 +46,7 @@ def expressions_of(spec: Spec) -> Iterator[Expression]:
     """Every expression of a spec, line by line."""
     for section in (spec.graph, spec.models, spec.samplers, spec.evaluate):
         for declared in section.values():
-            body = declared.body if isinstance(declared, Function) else declared
+            body = body_of(declared)
             yield from body.lines.values() if isinstance(body, Program) else (body,)
     for stage in spec.stages:
         for part in updates(stage):

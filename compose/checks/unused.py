@@ -10,7 +10,7 @@ from compose.build import Composition
 from compose.catalogue import Catalogue
 from compose.checks.names import updates
 from compose.checks.signs import expressions_of
-from compose.dependencies import Mention, mentions
+from compose.dependencies import Mention, mentions, programs_of
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Attribute, Call, Expression, walk
 from compose.spec import Function, Program, Spec
@@ -45,24 +45,16 @@ def _extended(spec: Spec, noun: str, span: Span) -> list[str]:
 def lines_of_programs(spec: Spec) -> Iterator[tuple[str, Span, bool]]:
     """(name, place, whether it is the last) of the lines of models and samplers that no other expression names."""
     words = set(_words(spec.document.data if spec.document is not None else spec.to_data()))
-    for program in _programs(spec):
+    for program in programs_of(spec):
         for name in program.lines:
             if name not in words:
                 yield name, program.line_span(name, key=True), name == list(program.lines)[-1]
 
 
-def _programs(spec: Spec) -> Iterator[Program]:
-    """The programs of models and samplers."""
-    for declared in (*spec.models.values(), *spec.samplers.values()):
-        body = declared.body if isinstance(declared, Function) else declared
-        if isinstance(body, Program):
-            yield body
-
-
 def _dead_lines(spec: Spec) -> Iterator[tuple[Program, list[str]]]:
     """The lines before the last of each program that neither another line of it uses, nor anything as `s.line`."""
     outside = {word for each in expressions_of(spec) for part in walk(each) for word in _fields(part)}
-    for program in _programs(spec):
+    for program in programs_of(spec):
         used = outside | _inside(program)
         yield program, [name for name in list(program.lines)[:-1] if name not in used]
 

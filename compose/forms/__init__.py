@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compose import faults
-from compose.binding import whole
+from compose.binding import bounded, whole
 from compose.expressions import Boolean, Call, Expression, Name
 from compose.models import ProgramModel, Start
 from compose.values import BlockValue, Function, Value
@@ -105,20 +105,6 @@ def _whole(site: Evaluator, expression: Expression, name: str) -> int:
     return whole(site(expression), name, expression.span)
 
 
-def _positive(site: Evaluator, expression: Expression, name: str) -> Any:  # noqa: ANN401  a number, or what is one
-    value = site.operand(expression)
-    if isinstance(value, int | float) and not value > 0:
-        raise faults.out_of_bounds(expression.span, name, "larger than 0", value)
-    return value
-
-
-def _not_negative(site: Evaluator, expression: Expression, name: str) -> Any:  # noqa: ANN401  a number, or what is one
-    value = site.operand(expression)
-    if isinstance(value, int | float) and not value >= 0:
-        raise faults.out_of_bounds(expression.span, name, "0 or larger", value)
-    return value
-
-
 def _flag(site: Evaluator, expression: Expression, name: str) -> bool:
     if not isinstance(expression, Boolean):
         word = expression.name if isinstance(expression, Name) else "this"
@@ -144,8 +130,8 @@ CONVERT: dict[str, Callable[[Evaluator, Expression, str], Any]] = {
     "Value": lambda site, expression, name: site(expression),
     "Node": lambda site, expression, name: site.tensor(expression),
     "Operand": lambda site, expression, name: site.operand(expression),
-    "Positive": _positive,
-    "NotNegative": _not_negative,
+    "Positive": lambda site, expression, name: bounded(site, expression, name, "larger than 0", lambda v: v > 0),
+    "NotNegative": lambda site, expression, name: bounded(site, expression, name, "0 or larger", lambda v: v >= 0),
     "Model": lambda site, expression, name: site.model(expression),
     "BlockValue": _block,
     "Chain": _chain,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from compose import faults
+from compose.binding import bounded
 from compose.diagnostics import Span
 from compose.graph import BlockUse, LeafLaw, Node
 from compose.models.basic import StandardModel
@@ -15,7 +16,7 @@ from compose.values import BlockValue, Drawn, Model, Noise, Value
 
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
-    from compose.expressions import Call, Expression
+    from compose.expressions import Call
 
 __all__ = ["MemoryModel"]
 
@@ -36,7 +37,8 @@ class MemoryModel(Model):
                 raise faults.too_many_arguments(wrong.span, f"{block.name}.read", 0)
             place = wrong.name_span or wrong.span
             raise faults.unknown_argument(place, wrong.name, f"{block.name}.read", ["probability", "fresh"])
-        probability = _share(site, given["probability"]) if "probability" in given else 0.95
+        share = given.get("probability")
+        probability = bounded(site, share, "probability", "from 0 to 1", lambda v: 0 <= v <= 1) if share else 0.95
         fresh = site.model(given["fresh"]) if "fresh" in given else StandardModel("normal")
         return cls(block, probability, fresh)
 
@@ -71,10 +73,3 @@ class MemoryModel(Model):
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """Refused: what a memory holds has no density."""
         raise faults.no_density(span, self.name, "what a memory holds has no density")
-
-
-def _share(site: Evaluator, expression: Expression) -> Any:  # noqa: ANN401  a number, or what is one
-    value = site.operand(expression)
-    if isinstance(value, int | float) and not 0 <= value <= 1:
-        raise faults.out_of_bounds(expression.span, "probability", "from 0 to 1", value)
-    return value
