@@ -27,6 +27,7 @@ from runners.examination import examine, shortened
 from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, data_of, handed_fields
 from runners.loop import Intervals
+from runners.processes import World, chosen_device, follows, world_of
 from runners.progress import Progress
 from runners.rows import POINTS
 from runners.run import Options, Run, load_run, run
@@ -73,8 +74,9 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     Raises SpecError if the folder is taken or began with another spec, or if the data cannot be had or divided into
     such batches; RunFailed, Interrupted.
     """
-    folder = _folder(spec, order)
-    check_folder(folder, spec)
+    folder, options = _folder(spec, order), _options(spec, order)
+    if not follows(options.world):
+        check_folder(folder, spec)
     sources = {} if loader is not None else open_sources(spec)
     batches = loader if loader is not None else batches_of(spec, sources)
     executable = assemble(composition, spec.run.seed)
@@ -86,7 +88,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     if loader is not None:
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
-    said = Progress(quiet=order.quiet).say
+    said = Progress(quiet=options.quiet).say
     tested = bool(sources) and all("test" in source.contract.splits for source in sources.values())
     if spec.evaluate and not tested:
         said(
@@ -106,7 +108,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
 
     return run(
         executable, batches, folder,
-        spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
+        spec_text=dump_yaml(spec), options=options, fields=composition.fields, picture=order.picture,
         reference=_shown_beside(sources) if spec.samplers else None,
         evaluate=measure if spec.evaluate and tested else None, about=about,
     )  # fmt: skip
@@ -172,17 +174,24 @@ def _folder(spec: Spec, order: Order) -> Path:
 
 def _options(spec: Spec, order: Order) -> Options:
     asked = spec.run
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if asked.device == "auto" else asked.device
+    device = chosen_device() if asked.device == "auto" else asked.device
     if device in ("gpu", "cuda") and not torch.cuda.is_available():
         raise SpecError([no_device(asked.span("device"), device)], spec.sources)
+    world = World() if order.trial else world_of(asked.devices, asked.nodes)
+    first = next(iter(spec.data.values()), None)
+    if first is not None and first.batch_size % world.count:
+        raise SpecError([uneven_rows(first.span("batch_size"), first.batch_size, world.count)], spec.sources)
+    if device in ("gpu", "cuda") and world.devices > torch.cuda.device_count():
+        raise SpecError([too_few_devices(asked.span("devices"), world.devices)], spec.sources)
     intervals = Intervals(log=asked.log_every, checkpoint=asked.checkpoint_every, sample=asked.sample_every or 0)
     return Options(
         seed=asked.seed,
         precision=asked.precision,
         device=device,
+        world=world,
         threads=asked.threads,
         intervals=intervals,
-        quiet=order.quiet,
+        quiet=order.quiet or follows(world),
     )
 
 
@@ -204,3 +213,29 @@ def no_device(span: Span, device: str) -> Finding:
     return Finding(
         span=span, message=f"there is no `{device}` in this machine", help="write `device: auto`, or `device: cpu`"
     )
+
+
+@finding("R242", "error")
+def uneven_rows(span: Span, rows: int, processes: int) -> Finding:
+    """A batch is shared by the processes, each computing as many rows; it cannot be divided by their number.
+
+    Wrong: `batch_size: 100` with `devices: 8`.   Right: `batch_size: 96`.
+    """
+    near = max(rows // processes, 1) * processes
+    return Finding(
+        span=span, message=f"{processes} processes cannot share a batch of {rows} rows evenly",
+        help=f"write `batch_size: {near}`: it counts the rows of all processes",
+    )  # fmt: skip
+
+
+@finding("R243", "error")
+def too_few_devices(span: Span, wanted: int) -> Finding:
+    """More devices are asked for than this machine has.
+
+    Wrong: `run: {devices: 8}` on a machine with 4.   Right: `run: {devices: 4}`.
+    """
+    there = torch.cuda.device_count()
+    return Finding(
+        span=span, message=f"{wanted} devices are asked for, and this machine has {there}",
+        help=f"write `devices: {there}`, or `device: cpu` for processes without GPUs",
+    )  # fmt: skip

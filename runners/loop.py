@@ -6,7 +6,7 @@ Between two logged steps nothing is read back from the device.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from runners.checkpoints import Checkpoint, write_checkpoint
 from runners.diverging import Standing, lost_term, lost_weight
 from runners.folder import RunFolder
-from runners.logs import Record, fold
+from runners.logs import fold
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
@@ -35,6 +35,18 @@ class Intervals:
     keep: int = 2
 
 
+class Written(Protocol):
+    """Where logged steps go."""
+
+    def line(self, run_step: int, stage: str, entry: Mapping[str, Any]) -> None:
+        """Write one logged step."""
+        ...
+
+    def flush(self) -> None:
+        """Force what was written to the disk.   Raises OSError."""
+        ...
+
+
 @dataclass
 class Loop:
     """Trains a session to its end.   `sample(run_step)` draws pictures, `evaluate()` gives metrics at a stage's end.
@@ -44,7 +56,7 @@ class Loop:
 
     session: Session
     folder: RunFolder
-    record: Record
+    record: Written
     progress: Progress
     signals: Signals
     intervals: Intervals
@@ -89,7 +101,11 @@ class Loop:
         run_step = state.run_step + 1
         logged = run_step % intervals.log == 0 or state.step + 1 == plan.steps
         norms: dict[str, Tensor] | None = {} if logged else None
-        stage.step(norms)
+        if self.session.processes is None:
+            stage.step(norms)
+        else:
+            with self.session.processes.step():
+                stage.step(norms)
         if norms is not None:
             self._log(stage, norms)
         self.progress.step(state.step)
@@ -149,7 +165,8 @@ class Loop:
 
     def _read(self) -> None:
         """Read what is pending.   Raises Diverged on a term that is not finite."""
-        lost = fold(self.session.pending, self.session.state.window)
+        processes = self.session.processes
+        lost = fold(self.session.pending, self.session.state.window, processes.mean if processes else None)
         if lost is not None:
             raise Diverged([lost_term(lost, self._standing())], self.session.executable.spec.sources)
 
@@ -166,11 +183,16 @@ class Loop:
 
     def _is_due(self, run_step: int, logged: bool) -> bool:
         every, seconds = self.intervals.checkpoint, self.intervals.checkpoint_seconds
-        return bool(every and run_step % every == 0) or (logged and time.monotonic() - self._saved_at > seconds)
+        if every and run_step % every == 0:
+            return True
+        late, processes = time.monotonic() - self._saved_at > seconds, self.session.processes
+        return logged and (late if processes is None else bool(processes.most(int(late))))
 
     def _leave_if_asked(self) -> None:
-        if self.signals.status:
-            raise Interrupted(self.signals.status, saved=self._try_to_save())
+        processes = self.session.processes
+        status = self.signals.status if processes is None else processes.most(self.signals.status)
+        if status:
+            raise Interrupted(status, saved=self._try_to_save())
 
     def _try_to_save(self) -> bool:
         """Save; a disk that refuses is told to the user, and the checkpoint before stays what it was."""
@@ -178,6 +200,14 @@ class Loop:
         if self._saved == (state.stage, state.run_step):
             return True
         self._settle()
+        processes = self.session.processes
+        saved = self._write() if processes is None else processes.told(self._write, False)
+        if saved:
+            self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
+        return saved
+
+    def _write(self) -> bool:
+        state = self.session.state
         made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)
         try:
             self.record.flush()
@@ -187,5 +217,4 @@ class Loop:
             then = "the last checkpoint is untouched, and saving is tried again"
             self.progress.say(f"could not save step {state.run_step}: {cause}; {then}")
             return False
-        self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
         return True

@@ -14,11 +14,14 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from blocks.types import Field
+from runners.batches import LoaderBatches
 from runners.checkpoints import FRESH, read_latest, tidy, write_atomically
 from runners.folder import RunFolder, Status
 from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
+from runners.following import follow
+from runners.processes import FirstsBatches, Processes, World, follows, heard, join, place
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, RunFailed, RunState
@@ -41,6 +44,7 @@ class Options:
     seed: int = 0
     precision: str = "32"
     device: str = "cpu"
+    world: World = field(default_factory=World)
     threads: int | None = None
     intervals: Intervals = field(default_factory=Intervals)
     quiet: bool = False
@@ -69,6 +73,8 @@ def run(
     """
     options = options or Options()
     home = RunFolder(folder)
+    if follows(options.world):
+        return follow(_prepare(executable, batches, options), home, options.intervals)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
         progress = Progress(quiet=options.quiet)
@@ -80,7 +86,10 @@ def run(
         prepared = _prepare(executable, batches, options)
         restored = _restore(home, prepared.state, progress)
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
-        if done.finished and prepared.state.stage == len(executable.spec.stages):
+        finished = done.finished and prepared.state.stage == len(executable.spec.stages)
+        if prepared.processes is not None:
+            prepared.processes.agree(prepared.state, restored, finished)
+        if finished:
             progress.say(f"{home.path} is finished; {FRESH} starts the next run")
             for cause in done.refused.values():
                 progress.say(cause)
@@ -126,6 +135,8 @@ def _prepare(executable: Executable, batches: Batches, options: Options) -> Sess
     precision = _canonical(options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.world.count > 1:
+        return _prepare_one_of_many(executable, batches, options)
     fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]
     if len(executable.blocks):
         fabric.setup_module(executable.blocks)
@@ -134,6 +145,18 @@ def _prepare(executable: Executable, batches: Batches, options: Options) -> Sess
     return Session(
         executable, batches, fabric, RunState(executable.blocks, executable.averages), options.seed,
         DTYPES[precision], _numbers(executable), precision.endswith("mixed"),
+    )  # fmt: skip
+
+
+def _prepare_one_of_many(executable: Executable, batches: Batches, options: Options) -> Session:
+    precision = _canonical(options.precision)
+    fabric = join(options.world, options.device, options.precision)
+    place(executable, fabric, DTYPES[precision])
+    processes = Processes(fabric)
+    return Session(
+        executable, FirstsBatches(batches, processes) if isinstance(batches, LoaderBatches) else batches, fabric,
+        RunState(executable.blocks, executable.averages), options.seed, DTYPES[precision], _numbers(executable),
+        precision.endswith("mixed"), processes=processes,
     )  # fmt: skip
 
 
@@ -177,10 +200,11 @@ def _train(
             gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
             if shown.picture is not None:
                 gallery.compose(shown.picture)
-            Loop(
-                session, home, record, progress, signals, options.intervals, facts, gallery.draw,
-                lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
-            ).run()  # fmt: skip
+            with heard():
+                Loop(
+                    session, home, record, progress, signals, options.intervals, facts, gallery.draw,
+                    lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
+                ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
             status = "interrupted"

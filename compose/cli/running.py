@@ -12,6 +12,7 @@ from compose.cli.commands import Command, Settings
 
 if TYPE_CHECKING:
     from compose.build import Composition
+    from compose.spec import Spec
     from runners.launch import Order
     from runners.run import Run
 
@@ -23,6 +24,8 @@ __all__ = ["run"]
 @settings
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The run folder.  [runs/NAME/seed-S]")
 @click.option("--fresh", is_flag=True, help="Start the next run instead of going on with the last one.")
+@click.option("--devices", type=click.IntRange(min=1), help="Processes, a device each; as `--set run.devices=N`.")
+@click.option("--strategy", help="How they work together; as `--set run.strategy=WORD`.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, as `--set run.seed=N`.")
 @with_plugins
 @click.option("--quiet", is_flag=True, help="Say nothing while training.")
@@ -32,8 +35,8 @@ __all__ = ["run"]
     help="One step of every update, one draw of every sampler, saved and loaded; nothing is kept.",
 )
 def run(
-    spec_file: Path, settings: Settings, out: Path | None, fresh: bool, seed: int | None, plugins: tuple[Path, ...],
-    quiet: bool, smoke: bool,
+    spec_file: Path, settings: Settings, out: Path | None, fresh: bool, devices: int | None, strategy: str | None,
+    seed: int | None, plugins: tuple[Path, ...], quiet: bool, smoke: bool,
 ) -> int:  # fmt: skip
     """\b
     compose run specs/tutorial/glf_digits.yaml              train; the same command goes on after a stop
@@ -49,10 +52,14 @@ def run(
     from compose.spec import load_spec
 
     load_plugins(plugins)
-    asked = (*settings, *([] if seed is None else [f"run.seed={seed}"]))
+    short = {"seed": seed, "devices": devices, "strategy": strategy}
+    asked = (*settings, *(f"run.{key}={value}" for key, value in short.items() if value is not None))
     spec = load_spec(spec_file, asked)
     from runners.examination import examine, shortened
+    from runners.processes import follows, world_of
 
+    if not smoke and follows(world_of(spec.run.devices, spec.run.nodes)):
+        return _follow(spec, out, plugins)
     composition, findings = examine(shortened(spec) if smoke else spec, to_run=True)
     complain(findings, spec.sources)
     if errors := count_errors(findings):
@@ -74,6 +81,19 @@ def run(
         if not quiet:
             click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in commands_next(done, spec_file, asked, plugins)))
     return status
+
+
+def _follow(spec: "Spec", out: Path | None, plugins: tuple[Path, ...]) -> int:
+    """Train along with the first process, which says what there is to say."""
+    from runners.examination import examine
+    from runners.launch import Order, train
+    from runners.state import RunFailed
+
+    try:
+        train(spec, examine(spec, to_run=True)[0], Order(out, quiet=True, plugins=plugins))
+    except RunFailed:
+        return 1
+    return 0
 
 
 def _smoke(composition: "Composition") -> int:
