@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["SHARE", "Share", "SharedBatchNorm", "mean_of_rows", "share_statistics", "sharing"]
+__all__ = ["SHARE", "Share", "SharedBatchNorm", "Unheard", "heard", "mean_of_rows", "share_statistics", "sharing"]
 
 
 class Share(NamedTuple):
@@ -47,15 +47,29 @@ def sharing(share: Share) -> Iterator[None]:
         SHARE.reset(before)
 
 
+class Unheard(RuntimeError):
+    """Another process is gone, or does not answer."""
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Around a message between processes, whose failure is that of another one.   Raises Unheard."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise Unheard(str(error).strip().split("\n")[0]) from error
+
+
 class _AllSum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: object, value: Tensor) -> Tensor:
+    def forward(_context: object, value: Tensor) -> Tensor:
         total = value.clone(memory_format=torch.contiguous_format)
-        torch.distributed.all_reduce(total)
+        with heard():
+            torch.distributed.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+    def backward(_context: object, *gradients: Tensor) -> Tensor:
         return all_sum(gradients[0])
 
 
@@ -93,6 +107,7 @@ class SharedBatchNorm(_BatchNorm):
         self.training = like.training
 
     def forward(self, input: Tensor) -> Tensor:  # b c *size -> b c *size
+        """x to y; the running statistics move in train mode."""
         share = SHARE.get()
         if share is None or not self.training:
             return super().forward(input)

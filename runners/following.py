@@ -6,7 +6,7 @@ from typing import Any
 
 from runners.folder import RunFolder
 from runners.loop import Intervals, Loop
-from runners.processes import heard
+from runners.processes import joined
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.state import Diverged, Interrupted
@@ -37,6 +37,6 @@ def follow(session: Session, home: RunFolder, intervals: Intervals) -> Run:
     done = Run(home.path, session.executable, session.state, session.seed, {})
     if finished:
         return done
-    with Signals() as signals, suppress(Interrupted, Diverged), heard():
+    with Signals() as signals, suppress(Interrupted, Diverged), joined():
         Loop(session, home, Unwritten(), Progress(quiet=True), signals, intervals, {}, restored=restored or {}).run()
     return done

@@ -175,20 +175,20 @@ def _folder(spec: Spec, order: Order) -> Path:
 def _options(spec: Spec, order: Order) -> Options:
     asked = spec.run
     device = chosen_device() if asked.device == "auto" else asked.device
-    if device in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise SpecError([no_device(asked.span("device"), device)], spec.sources)
-    world = World() if order.trial else world_of(asked.devices, asked.nodes)
-    first = next(iter(spec.data.values()), None)
-    if first is not None and first.batch_size % world.count:
-        raise SpecError([uneven_rows(first.span("batch_size"), first.batch_size, world.count)], spec.sources)
-    if device in ("gpu", "cuda") and world.devices > torch.cuda.device_count():
-        raise SpecError([too_few_devices(asked.span("devices"), world.devices)], spec.sources)
+    if device in ("gpu", "cuda") and torch.cuda.device_count() < asked.devices:
+        there = torch.cuda.device_count()
+        place = asked.span("devices" if there else "device")
+        raise SpecError([no_device(place, device, asked.devices, there)], spec.sources)
+    world = world_of(asked.devices, asked.nodes)
+    uneven = [one for one in spec.data.values() if one.batch_size % world.count]
+    if uneven:
+        raise SpecError([uneven_rows(uneven[0].span("batch_size"), uneven[0].batch_size, world.count)], spec.sources)
     intervals = Intervals(log=asked.log_every, checkpoint=asked.checkpoint_every, sample=asked.sample_every or 0)
     return Options(
         seed=asked.seed,
         precision=asked.precision,
         device=device,
-        world=world,
+        world=World() if order.trial else world,
         threads=asked.threads,
         intervals=intervals,
         quiet=order.quiet or follows(world),
@@ -205,11 +205,14 @@ def no_data(span: Span) -> Finding:
 
 
 @finding("R102", "error")
-def no_device(span: Span, device: str) -> Finding:
-    """The device that `run` asks for is not in this machine.
+def no_device(span: Span, device: str, wanted: int = 1, there: int = 0) -> Finding:
+    """The device that `run` asks for, or as many of them, is not in this machine.
 
     Wrong: `run: {device: cuda}` on a machine without a GPU.   Right: `run: {device: auto}`.
     """
+    if there:
+        message = f"{wanted} devices are asked for, and this machine has {there}"
+        return Finding(span=span, message=message, help=f"write `devices: {there}`")
     return Finding(
         span=span, message=f"there is no `{device}` in this machine", help="write `device: auto`, or `device: cpu`"
     )
@@ -225,17 +228,4 @@ def uneven_rows(span: Span, rows: int, processes: int) -> Finding:
     return Finding(
         span=span, message=f"{processes} processes cannot share a batch of {rows} rows evenly",
         help=f"write `batch_size: {near}`: it counts the rows of all processes",
-    )  # fmt: skip
-
-
-@finding("R243", "error")
-def too_few_devices(span: Span, wanted: int) -> Finding:
-    """More devices are asked for than this machine has.
-
-    Wrong: `run: {devices: 8}` on a machine with 4.   Right: `run: {devices: 4}`.
-    """
-    there = torch.cuda.device_count()
-    return Finding(
-        span=span, message=f"{wanted} devices are asked for, and this machine has {there}",
-        help=f"write `devices: {there}`, or `device: cpu` for processes without GPUs",
     )  # fmt: skip

@@ -6,15 +6,16 @@ are averaged here, once an update, between the backward pass and clipping:
     g = 1/R sum_r g_r,    g_r the gradient of the mean of rank r's n rows, so g is that of the mean of all n R rows
 
 That is what DistributedDataParallel computes, without its wrapper. Its hooks expect one forward and one backward over
-all parameters. Here updates alternate and each trains a few blocks, a penalty goes through a gradient, a block is called
-in chains through views that share its tensors, and lazy terms come and go. `find_unused_parameters` would walk the graph
-at every step and still break at several backward passes between two steps; a wrapper per update is worse. The price is
-that communication does not overlap with the backward pass.
+all parameters. Here updates alternate and each trains a few blocks, a penalty goes through a gradient, a block is
+called in chains through views that share its tensors, and lazy terms come and go: `find_unused_parameters` would walk
+the graph at every step and still break where a shared value is gone back through, and wrappers of several updates would
+hook the same parameters. The price is that communication does not overlap with the backward pass.
 
-What else is one for all: noise and batch statistics (blocks.shares), the rows that memories keep, logged values, signals.
+What else is one for all: noise and batch statistics (blocks.shares), the rows of memories, logged values, signals.
 Rank 0 alone holds the folder; the others get their state from it.
 """
 
+import atexit
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,18 +28,16 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, distributed
 
-from blocks.shares import Share, share_statistics, sharing
+from blocks.shares import Share, Unheard, heard, share_statistics, sharing
 from runners.state import Batches, Executable, RunFailed, RunState
 
-__all__ = ["Processes", "World", "chosen_device", "follows", "join", "world_of"]
+__all__ = ["FirstsBatches", "Processes", "World", "chosen_device", "follows", "join", "joined", "place",
+           "world_of"]  # fmt: skip
 
 T = TypeVar("T")
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others: rank 0 draws and measures meanwhile."""
-
-LOST = ("Connection closed", "Connection reset", "Broken pipe", "timed out", "Timed out", "Socket", "NCCL", "gloo")
-"""What PyTorch's errors say when another process is gone."""
 
 
 @dataclass(frozen=True)
@@ -84,21 +83,25 @@ def join(world: World, device: str, precision: str) -> Fabric:
         accelerator=device, devices=world.devices, num_nodes=world.nodes, strategy=strategy,
         precision=precision,  # type: ignore[arg-type]
     )  # fmt: skip
-    with heard():
+    with joined(), heard():
         fabric.launch()
+    atexit.register(_leave)  # not where a run ends: the same processes make a script's next run
     return fabric
 
 
+def _leave() -> None:
+    """Close the connections: left to the interpreter's end, their threads may abort the process."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 @contextmanager
-def heard() -> Iterator[None]:
+def joined() -> Iterator[None]:
     """Within, another process that is gone, or does not answer, is the failure of the run."""
     try:
         yield
-    except RuntimeError as error:
-        if not any(word in str(error) for word in LOST):
-            raise
-        cause = str(error).strip().splitlines()[0]
-        raise RunFailed(f"another process of this run ended, or does not answer ({cause})") from error
+    except Unheard as error:
+        raise RunFailed(f"another process of this run ended, or does not answer ({error})") from error
 
 
 class Processes:
@@ -122,7 +125,9 @@ class Processes:
     def _part(self, name: str, values: Tensor) -> Tensor:
         each, left = divmod(len(values), self.share.count)
         if left:
-            raise RunFailed(f"a batch has {len(values)} rows of `{name}`, which {self.share.count} processes cannot share")
+            raise RunFailed(
+                f"a batch has {len(values)} rows of `{name}`, which {self.share.count} processes cannot share"
+            )
         return values[self.share.rank * each : (self.share.rank + 1) * each]
 
     def average(self, parameters: Sequence[Tensor]) -> None:
@@ -141,25 +146,30 @@ class Processes:
     def mean(self, values: Tensor) -> Tensor:
         """The mean over all processes."""
         total = values.clone()
-        distributed.all_reduce(total)
+        with heard():
+            distributed.all_reduce(total)
         return total.div_(self.share.count)
 
     def gather(self, rows: Tensor) -> Tensor:  # b *event -> (r b) *event
         """The rows of all processes, in their order."""
         rows = rows.contiguous()
         parts = [torch.empty_like(rows) for _ in range(self.share.count)]
-        distributed.all_gather(parts, rows)
+        with heard():
+            distributed.all_gather(parts, rows)
         return torch.cat(parts)
 
     def most(self, number: int) -> int:
         """The largest of the processes' numbers."""
         told = torch.tensor(number, device=self.fabric.device)
-        distributed.all_reduce(told, distributed.ReduceOp.MAX)
+        with heard():
+            distributed.all_reduce(told, distributed.ReduceOp.MAX)
         return int(told)
 
     def told(self, make: Callable[[], T], otherwise: T) -> T:
         """What the first process makes, on all of them.   `otherwise` has its type, and is never seen."""
-        return self.fabric.broadcast(make() if self.leads else otherwise)
+        made = make() if self.leads else otherwise
+        with heard():
+            return self.fabric.broadcast(made)
 
     def agree(
         self, state: RunState, restored: Mapping[str, Tensor] | None = None, finished: bool = False
@@ -167,7 +177,8 @@ class Processes:
         """The first process's state on every one; the optimizers' tensors of its checkpoint; whether all is done."""
         tensors = {part: {name: value.cpu() for name, value in held.items()} for part, held in state.tensors().items()}
         told = (state.numbers(), tensors, restored, finished)
-        numbers, tensors, restored, finished = self.fabric.broadcast(told)
+        with joined(), heard():
+            numbers, tensors, restored, finished = self.fabric.broadcast(told)
         if not self.leads:
             state.restore_numbers(numbers)
             state.restore_blocks(tensors)

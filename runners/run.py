@@ -17,11 +17,11 @@ from blocks.types import Field
 from runners.batches import LoaderBatches
 from runners.checkpoints import FRESH, read_latest, tidy, write_atomically
 from runners.folder import RunFolder, Status
+from runners.following import follow
 from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
-from runners.following import follow
-from runners.processes import FirstsBatches, Processes, World, follows, heard, join, place
+from runners.processes import FirstsBatches, Processes, World, follows, join, joined, place
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, RunFailed, RunState
@@ -200,7 +200,7 @@ def _train(
             gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
             if shown.picture is not None:
                 gallery.compose(shown.picture)
-            with heard():
+            with joined():
                 Loop(
                     session, home, record, progress, signals, options.intervals, facts, gallery.draw,
                     lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},

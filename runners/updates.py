@@ -26,7 +26,8 @@ __all__ = ["Session", "UpdateStep"]
 class Session:
     """What all parts of a run share.
 
-    `processes`: those that share every batch, where there are several. `names`: the spec's numbers; `mixed`: programs run under autocast; `pending`: losses that are not read yet.
+    `names`: the spec's numbers; `mixed`: programs run under autocast; `pending`: losses that are not read yet;
+    `processes`: those that share every batch, where there are several.
     """
 
     executable: Executable
