@@ -21,15 +21,15 @@ __all__ = ["SHARE", "Share", "SharedBatchNorm", "Unheard", "heard", "mean_of_row
 
 
 class Share(NamedTuple):
-    """Which part of a batch is here: that of process `rank` of `count`, in order."""
+    """Which part of a batch is here: that of process `rank` of `processes`, in order."""
 
     rank: int
-    count: int
+    processes: int
 
     def of(self, make: Callable[[tuple[int, ...]], Tensor], shape: tuple[int, ...]) -> Tensor:
         """What `make` gives for the rows of all processes, and of that the rows of this one, of `shape`."""
         rows = shape[0]
-        whole = make((rows * self.count, *shape[1:]))
+        whole = make((rows * self.processes, *shape[1:]))
         return whole[self.rank * rows : (self.rank + 1) * rows]
 
 
@@ -62,14 +62,14 @@ def heard() -> Iterator[None]:
 
 class _AllSum(torch.autograd.Function):
     @staticmethod
-    def forward(_context: object, value: Tensor) -> Tensor:
+    def forward(ctx: object, value: Tensor) -> Tensor:
         total = value.clone(memory_format=torch.contiguous_format)
         with heard():
             torch.distributed.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(_context: object, *gradients: Tensor) -> Tensor:
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
         return all_sum(gradients[0])
 
 
@@ -83,7 +83,7 @@ def all_sum(value: Tensor) -> Tensor:
 def mean_of_rows(v: Tensor) -> Tensor:  # b *event -> *event
     """The mean over the rows of the batch, those of other processes included."""
     share = SHARE.get()
-    return v.mean(0) if share is None else all_sum(v.mean(0)) / share.count
+    return v.mean(0) if share is None else all_sum(v.mean(0)) / share.processes
 
 
 class SharedBatchNorm(_BatchNorm):
@@ -113,11 +113,11 @@ class SharedBatchNorm(_BatchNorm):
             return super().forward(input)
         axes = [0, *range(2, input.dim())]
         wide = [1, -1] + [1] * (input.dim() - 2)
-        mean = all_sum(input.mean(axes)) / share.count
+        mean = all_sum(input.mean(axes)) / share.processes
         centred = input - mean.view(wide)
-        variance = all_sum(centred.square().mean(axes)) / share.count
+        variance = all_sum(centred.square().mean(axes)) / share.processes
         if self.track_running_stats:
-            self._keep(mean.detach(), variance.detach(), share.count * input.numel() // input.shape[1])
+            self._keep(mean.detach(), variance.detach(), share.processes * input.numel() // input.shape[1])
         made = centred * (variance + self.eps).rsqrt().view(wide)
         return made if self.weight is None else made * self.weight.view(wide) + self.bias.view(wide)
 

@@ -16,6 +16,7 @@ Rank 0 alone holds the folder; the others get their state from it.
 """
 
 import atexit
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,6 +79,7 @@ def chosen_device() -> str:
 
 def join(world: World, device: str, precision: str) -> Fabric:
     """Start the other processes, if nobody has, and meet them.   Raises RunFailed if they do not come."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # each process would introduce itself
     strategy = DDPStrategy(timeout=PATIENCE)
     fabric = Fabric(
         accelerator=device, devices=world.devices, num_nodes=world.nodes, strategy=strategy,
@@ -123,10 +125,10 @@ class Processes:
         return {name: self._part(name, values) for name, values in batch.items()}
 
     def _part(self, name: str, values: Tensor) -> Tensor:
-        each, left = divmod(len(values), self.share.count)
+        each, left = divmod(len(values), self.share.processes)
         if left:
             raise RunFailed(
-                f"a batch has {len(values)} rows of `{name}`, which {self.share.count} processes cannot share"
+                f"a batch has {len(values)} rows of `{name}`, which {self.share.processes} processes cannot share"
             )
         return values[self.share.rank * each : (self.share.rank + 1) * each]
 
@@ -148,12 +150,12 @@ class Processes:
         total = values.clone()
         with heard():
             distributed.all_reduce(total)
-        return total.div_(self.share.count)
+        return total.div_(self.share.processes)
 
     def gather(self, rows: Tensor) -> Tensor:  # b *event -> (r b) *event
         """The rows of all processes, in their order."""
         rows = rows.contiguous()
-        parts = [torch.empty_like(rows) for _ in range(self.share.count)]
+        parts = [torch.empty_like(rows) for _ in range(self.share.processes)]
         with heard():
             distributed.all_gather(parts, rows)
         return torch.cat(parts)

@@ -190,7 +190,8 @@ def _train(
     status: Status = "failed"
     with Signals() as signals:
         went_on = f"going on with {home.path} after step {state.run_step:,}"
-        progress.say(went_on if restored is not None else f"training into {home.path}")
+        several = f", in {options.world.count} processes" if options.world.count > 1 else ""
+        progress.say((went_on if restored is not None else f"training into {home.path}") + several)
         with _written(home):
             record = Record(home.path, state.run_step, progress.say)
             home.say("running", facts)

@@ -11,13 +11,52 @@ from pathlib import Path
 import pytest
 import torch
 
+import compose
+from compose.spec import parse_spec
 from runners.checkpoints import checkpoint_paths, read_checkpoint
 from tests.end_to_end.systems import DDGAN, GLF, VAEBM
 
 # Adam divides a gradient by its own size. Before a batch norm a bias has the gradient 0, and in single precision its
 # rounding is as large as the default eps, 1e-8: then two orders of a sum train two networks, on one process too.
 STEADY = ("stages.0.optimizer.eps=1e-3",)
-SYSTEMS = {"glf": (GLF, STEADY), "vaebm": (VAEBM, ()), "ddgan": (DDGAN, ())}
+PENALTY = """
+compose: 1
+name: penalty
+data: {source: toy.gaussians25, batch_size: 32, size: 200, test_size: 50}
+blocks:
+  generator: {kind: generator.mlp, latent: 2, hidden: [16], norm: batch}
+  critic: {kind: discriminator.mlp, hidden: [16], norm: batch}
+  encoder: {kind: encoder.mlp, latent: 2, hidden: [16], output: normal}
+models:
+  gan:
+    z: ~normal
+    x: generator(z)
+graph:
+  fake: ~gan
+  many: repeat(x, 3)
+  q: encoder(many)
+  z: ~q
+  centre: batch_mean(x)
+  drift: batch_mean(fake)
+stages:
+  - steps: 10
+    updates:
+      - train: [critic]
+        minimize:
+          real: softplus(-critic(x))
+          fake: softplus(critic(fake))
+          r1: {value: "square_norm(grad(critic(x), x))", every: 2}
+      - train: [generator, encoder]
+        minimize:
+          adversarial: softplus(-critic(fake))
+          matched: square_norm(drift - centre)
+          spread: logmeanexp(group(q.log_prob(z), 3))
+samplers:
+  default: ~gan
+"""
+"""A penalty on a gradient through batch normalization, folded copies, terms that are functions of a batch's means."""
+
+SYSTEMS = {"glf": (GLF, STEADY), "vaebm": (VAEBM, ()), "ddgan": (DDGAN, ()), "penalty": (PENALTY, ())}
 LONG = ("stages.0.steps=1000000", "run.log_every=1", "run.checkpoint_every=1000000")
 PATIENCE = 90
 
@@ -68,9 +107,9 @@ def logged(folder):
 def test_two_processes_compute_what_one_does(system, precision, most, tmp_path):
     text, settings = SYSTEMS[system]
     asked = (*settings, f"run.precision={precision}", "run.log_every=4")
-    for processes in (1, 2):
-        status, said = finish(command(text, tmp_path, *asked, processes=processes, name=str(processes)))
-        assert status == 0, said
+    compose.run(parse_spec(text, "spec.yaml", asked), tmp_path / "1", quiet=True)
+    status, said = finish(command(text, tmp_path, *asked, name="2"))
+    assert status == 0, said
     one, two = saved(tmp_path / "1"), saved(tmp_path / "2")
     assert one.numbers == two.numbers
     assert distance(one, two) < most
@@ -108,6 +147,28 @@ def test_a_run_goes_on_with_another_number_of_processes(first, second, tmp_path)
     assert distance(saved(tmp_path / "whole"), saved(tmp_path / "run")) < 1e-10
 
 
+def test_a_batch_that_cannot_be_shared_is_found_before_any_process_starts(tmp_path):
+    status, said = finish(command(VAEBM, tmp_path, "data.batch_size=33"))
+    assert status == 2
+    assert "error[R242]" in said
+    assert "write `batch_size: 32`" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_says_so_and_ends(tmp_path):
+    for _ in range(2):
+        status, said = finish(command(VAEBM, tmp_path))
+        assert status == 0, said
+    assert "is finished" in said
+
+
+def test_a_run_that_diverges_ends_in_all_processes_and_is_told_once(tmp_path):
+    status, said = finish(command(VAEBM, tmp_path, "stages.0.optimizer.lr=1e30"))
+    assert status == 1, said
+    assert said.count("error[R181]") == 1
+    assert "Traceback" not in said
+
+
 def test_torchrun_starts_the_processes(tmp_path):
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "compose")
     for processes, given in ((1, {}), (0, {"launcher": launcher, "name": "two"})):
@@ -116,8 +177,9 @@ def test_torchrun_starts_the_processes(tmp_path):
     assert distance(saved(tmp_path / "run"), saved(tmp_path / "two")) < 1e-10
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("of", ["first", "second", "both"])
+@pytest.mark.parametrize(
+    ("of", "number"), [("first", signal.SIGTERM), ("second", signal.SIGTERM), ("both", signal.SIGINT)]
+)
 def test_a_signal_to_any_process_stops_all_and_saves(of, number, tmp_path):
     process, second = training(tmp_path)
     for target in {"first": [process.pid], "second": [second], "both": [second, process.pid]}[of]:
