@@ -77,6 +77,8 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     folder, options = _folder(spec, order), _options(spec, order)
     if not follows(options.world):
         check_folder(folder, spec)
+    if loader is None:  # which has batches of its own size
+        _check_rows(spec)
     sources = {} if loader is not None else open_sources(spec)
     batches = loader if loader is not None else batches_of(spec, sources)
     executable = assemble(composition, spec.run.seed)
@@ -172,6 +174,18 @@ def _folder(spec: Spec, order: Order) -> Path:
     return folder
 
 
+def _check_rows(spec: Spec) -> None:
+    """Raise SpecError unless the processes that are asked for can share every batch."""
+    count = world_of(spec.run.devices, spec.run.nodes).count
+    uneven = [
+        uneven_rows(source.span("batch_size"), source.batch_size, count)
+        for source in spec.data.values()
+        if source.batch_size % count
+    ]
+    if uneven:
+        raise SpecError(uneven, spec.sources)
+
+
 def _options(spec: Spec, order: Order) -> Options:
     asked = spec.run
     device = chosen_device() if asked.device == "auto" else asked.device
@@ -180,9 +194,6 @@ def _options(spec: Spec, order: Order) -> Options:
         place = asked.span("devices" if there else "device")
         raise SpecError([no_device(place, device, asked.devices, there)], spec.sources)
     world = world_of(asked.devices, asked.nodes)
-    uneven = [one for one in spec.data.values() if one.batch_size % world.count]
-    if uneven:
-        raise SpecError([uneven_rows(uneven[0].span("batch_size"), uneven[0].batch_size, world.count)], spec.sources)
     intervals = Intervals(log=asked.log_every, checkpoint=asked.checkpoint_every, sample=asked.sample_every or 0)
     return Options(
         seed=asked.seed,

@@ -96,6 +96,8 @@ def run(
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
+        if reference is None and executable.spec.samplers:
+            reference = batches.batch(0)  # the loader's own: no other process asks for it
         _train(prepared, home, progress, options, facts, restored, _Shown(fields or {}, picture, reference, evaluate))
         done.about = home.about()
         return done
@@ -198,7 +200,7 @@ def _train(
             if restored is not None:  # a kill within the last save may have left what no further save would remove
                 tidy(home.checkpoints, state.run_step, options.intervals.keep)
         try:
-            gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
+            gallery = Gallery(session, home, record, progress, shown.fields, shown.reference or {})
             if shown.picture is not None:
                 gallery.compose(shown.picture)
             with joined():
@@ -235,12 +237,6 @@ def _written(home: RunFolder) -> Iterator[None]:
         yield
     except OSError as problem:
         raise RunFailed(f"{problem.filename or home.path} cannot be written: {problem.strerror}") from problem
-
-
-def _reference(session: Session, shown: _Shown) -> Mapping[str, Tensor]:
-    if shown.reference is None and session.executable.spec.samplers:
-        return session.batches.batch(0)
-    return shown.reference or {}
 
 
 def _facts(executable: Executable, spec_text: str, options: Options) -> dict[str, Any]:
