@@ -112,6 +112,7 @@ class GraphBuilder:
         self.blocks, self.findings = declare_blocks(spec)
         circles, caught = cycles(spec)
         self.findings += circles if unread else [*circles, *unknown_likes(spec, fields)]
+        self.told = {_place(one) for one in self.findings}
         self.faulty = (set(spec.blocks) - set(self.blocks)) | caught | unread
         batch = next((source.batch_size for source in spec.data.values()), 16)
         self.sizes = Sizes(self.blocks, fields, min(batch, 64))
@@ -146,8 +147,8 @@ class GraphBuilder:
 
     def add(self, found: Iterable[Finding]) -> None:
         """Keep what is wrong, each fault at one place once."""
-        known = {_place(finding) for finding in self.findings}
-        fresh = {_place(finding): finding for finding in reversed(list(found)) if _place(finding) not in known}
+        fresh = {place: one for one in reversed(list(found)) if (place := _place(one)) not in self.told}
+        self.told |= fresh.keys()
         self.findings += reversed(fresh.values())
 
     def stage(self, stage: Stage, index: int) -> StageGraphs:

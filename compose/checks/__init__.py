@@ -46,7 +46,7 @@ def check(spec: Spec, catalogue: Catalogue) -> tuple[Composition, list[Finding]]
     findings += found
     resolve_training(composition)
     for one in CHECKS:
-        findings += [found for found in one(composition, catalogue) if found not in findings]
+        findings = list(dict.fromkeys([*findings, *one(composition, catalogue)]))
     named = uses(spec)
     unused = {name: span for _, name, span in unused_names(spec)}
     unused |= {name: span for name, span, _ in lines_of_programs(spec) if name not in fields}
@@ -67,11 +67,12 @@ def _order(found: Finding) -> tuple[bool, Span, str, str]:
 def _told_once(findings: list[Finding]) -> list[Finding]:
     """The findings, sorted, in which a name that is wrong in many places is one cause."""
     kept: dict[tuple, Finding] = {}
+    further: dict[tuple, list[Note]] = {}
     for found in findings:
         key = (found.code, found.message) if found.code in TOLD_ONCE else (found.code, found.message, found.span)
         first = kept.get(key)
         if first is None:
             kept[key] = found
         elif found.span is not None and found.span != first.span:
-            kept[key] = replace(first, notes=(*first.notes, Note(found.span, "and here")))
-    return list(kept.values())
+            further.setdefault(key, []).append(Note(found.span, "and here"))
+    return [replace(one, notes=(*one.notes, *further[key])) if key in further else one for key, one in kept.items()]
