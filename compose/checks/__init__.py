@@ -26,6 +26,7 @@ from compose.checks.unused import check_unused, lines_of_programs, unused_names,
 from compose.checks.widths import check_widths
 from compose.diagnostics import NOWHERE, Finding, Note, Span
 from compose.misnamed import misnamed
+from compose.outputs import without_output
 from compose.spec import Spec
 from compose.undrawn import undrawn
 
@@ -52,7 +53,7 @@ def check(spec: Spec, catalogue: Catalogue) -> tuple[Composition, list[Finding]]
     unused |= {name: span for name, span, _ in lines_of_programs(spec) if name not in fields}
     unused |= {name: spec.span("samplers", name, key=True) for name in spec.samplers if name not in named}
     findings = misnamed(sorted(findings, key=_order), named, unused, spec.sources, _own(spec))
-    findings = undrawn(findings, composition, named)
+    findings = undrawn(without_output(findings, composition), composition, named)
     return composition, _told_once(sorted(blamed_on_layer(findings, spec), key=_order))
 
 

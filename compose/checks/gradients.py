@@ -66,7 +66,7 @@ def _update(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
     yield from _stale(stage, update)
     idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains)}
     for name, seen in idle.items():
-        yield idle_term(written[name].value.span, name, update.trains, seen)
+        yield idle_term(written[name].value.span, name, update.trains if explicit else (), seen)
     for name in found:
         if name not in idle:
             yield from _summands(update, written[name], update.terms[name])
