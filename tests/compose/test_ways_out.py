@@ -41,3 +41,9 @@ def test_a_stopped_term_names_the_stop_and_its_place():
     found, lines = told("G103_stopped_reconstruction", "G103")
     assert "`sg` stops the gradient" in found.message
     assert lines == [found.span.line]
+
+
+def test_an_inverted_contrast_names_the_dynamics_and_the_other_side():
+    spec = load_spec(FINDINGS / "G289_inverted_contrast.yaml")
+    notes = [note.span.line for f in check(spec, CATALOGUE)[1] if f.code == "G289" for note in f.notes]
+    assert notes == [18, 22, 17, 30, 19, 37, 21, 41, 20, 45]
