@@ -19,6 +19,7 @@ from compose.checks.layered import blamed_on_layer
 from compose.checks.levels import check_levels
 from compose.checks.memories import check_memories
 from compose.checks.names import check_blocks, check_clashes
+from compose.checks.noising import check_noising
 from compose.checks.optimizers import check_optimizers
 from compose.checks.signs import check_signs
 from compose.checks.training import resolve_training
@@ -36,7 +37,7 @@ __all__ = ["CHECKS", "Catalogue", "check", "cost", "gradient_matrix"]
 CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
     check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
-    check_formulas, check_directions, check_contrasts, check_levels, check_memories, check_widths,
+    check_formulas, check_directions, check_contrasts, check_levels, check_noising, check_memories, check_widths,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 
