@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
-from compose.build import Composition, UpdateGraph
+from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.catalogue import Catalogue
 from compose.checks.signs import expressions_of
 from compose.checks.sums import parts
@@ -24,11 +25,15 @@ MONOTONE = ("softplus", "relu", "sigmoid", "tanh", "exp")  # what is between a c
 
 
 class Score(NamedTuple):
-    """A part of a term that is a monotone function of a score: its signs and functions, what scores, the whole text."""
+    """A part of a term that is a monotone function of a score: its signs and functions, what scores, the whole text.
+
+    `value`: the text without `sg`, which changes no value.
+    """
 
     shape: tuple[str, ...]
     critic: str
     text: str
+    value: str
 
 
 def check_directions(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
@@ -39,6 +44,7 @@ def check_directions(composition: Composition, catalogue: Catalogue) -> Iterator
         for update in stage.updates:
             yield from _likelihoods(composition, update)
             yield from _pushes(composition, update, critics, seen)
+        yield from _quarrels(composition, stage, critics)
     for expression in expressions_of(composition.spec):
         for part in walk(expression):
             if isinstance(part, Binary) and part.operator in "*/" and _of_scores(part, critics):
@@ -78,6 +84,17 @@ def _pushes(
             yield same_direction(held[1][1], block, held[0][1])
 
 
+def _quarrels(composition: Composition, stage: StageGraphs, critics: Mapping[str, str]) -> Iterator[Finding]:
+    """Scores of one value that terms of a stage push both ways, where each of them trains the critic."""
+    pushed: dict[tuple[str, str], tuple[int, Span]] = {}
+    for update in stage.updates:
+        for block, score, span in _scores(composition, update, critics):
+            if score is not None and block in update.trains:
+                way, place = pushed.setdefault((block, score.value), (_direction(score), span))
+                if way != _direction(score):
+                    yield quarrel(span, block, place)
+
+
 def _direction(score: Score) -> int:
     """1 if minimizing makes the score small, -1 if it makes it large."""
     return int(score.shape[0]) * (-1) ** score.shape.count("-")
@@ -108,12 +125,23 @@ def _score(
     shape, inner = _peeled(part)
     if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
         critic = inner.function.name
-        yield critics[critic], Score((str(turn), *shape), critic, unparse(inner)), part.span
+        yield critics[critic], Score((str(turn), *shape), critic, unparse(inner), _value(inner)), part.span
     elif not any(_is_penalty(below) for below in walk(part)):
         named = {mention.name for mention in mentions(part)}
         lines = composition.spec.graph
         named |= {mention.name for each in named & set(lines) for mention in mentions(lines[each])}
         yield from ((critics[each], None, part.span) for each in named & set(critics))
+
+
+def _value(call: Call) -> str:
+    """The text of a call, its arguments without `sg` around them."""
+    bare = [
+        replace(each, value=each.value.positional[0])
+        if isinstance(each.value, Call) and each.value.function == Name("sg") and each.value.positional
+        else each
+        for each in call.arguments
+    ]
+    return unparse(replace(call, arguments=tuple(bare)))
 
 
 def _is_penalty(expression: Expression) -> bool:
@@ -198,6 +226,20 @@ def shared_goal(span: Span, critic: str, other: Span) -> Finding:
         message=f"an update that does not train `{critic}` minimizes what the update of `{critic}` minimizes",
         help="one of the two needs the other sign",
         notes=(Note(other, "the same term"),),
+    )
+
+
+@finding("G290", "warning")
+def quarrel(span: Span, critic: str, other: Span) -> Finding:
+    """Two terms push the score of one value both ways, and both train the critic: mostly a `freeze` was forgotten.
+
+    Wrong: `-energy(sg(gen))` and `energy(gen)`.   Right: `-energy(sg(gen))` and `freeze(energy)(gen)`.
+    """
+    return Finding(
+        span=span,
+        message=f"this trains `{critic}` against another term, which pushes the same score the other way",
+        help=f"write freeze({critic})(..) where only the value is to change, or take `{critic}` out of its `train`",
+        notes=(Note(other, "the other way"),),
     )
 
 
