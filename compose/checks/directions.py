@@ -113,7 +113,7 @@ def _scores(
             if isinstance(part, Binary) and part.operator == "-" and isinstance(part.right, Negative):
                 lines.pop(part.right.operand.span, None)  # told as a double sign
         for place, turn, node in parts(update.terms[name], term.value.span, sign):
-            part = lines.get(place)
+            part = lines.get(place) if place is not None else None
             if part is not None and reach(node).reached & set(update.trains):
                 yield from _score(composition, part, turn, critics)
 

@@ -64,11 +64,10 @@ def _call(node: Node, chain: str, scanned: Mapping[int, Node]) -> Iterator[Findi
     at = _time(given.get("t"))
     for name, less in TAKES[method].items():
         argument = given.get(name)
-        level = _level(argument.source, scanned) if isinstance(argument, Edge) else None
-        if at is None or level is None:
+        if at is None or not isinstance(argument, Edge):
             continue
-        wanted = DATA if less is None else at._replace(more=at.more + less)
-        if level == wanted or (level.time != wanted.time and DATA not in (level, wanted)):
+        level, wanted = _level(argument.source, scanned), DATA if less is None else at._replace(more=at.more + less)
+        if level is None or level == wanted or (level.time != wanted.time and DATA not in (level, wanted)):
             continue
         if method == "posterior" and less is None and level == at:
             yield swapped(argument.span, chain, level)
