@@ -126,13 +126,8 @@ class World:
         if name in self.blocks:
             return self._block(name, span)
         if name in self.spec.data:
-            return Record(
-                {
-                    f.split(".", 1)[1]: self.tracer.given("data", f, span)
-                    for f in self.fields
-                    if f.startswith(f"{name}.")
-                }
-            )
+            own = [each for each in self.fields if each.startswith(f"{name}.")]
+            return Record({each.split(".", 1)[1]: self.tracer.given("data", each, span) for each in own})
         if name in self.spec.values:
             return self.spec.values[name]
         if name in CLOCK:
@@ -213,7 +208,10 @@ class Evaluator:
         """The value of `expression`.   Raises SpecError with the place of what is wrong."""
         if id(expression) in self.closed:
             return self.closed[id(expression)]
-        return EVALUATE[type(expression)](self, expression)
+        value = EVALUATE[type(expression)](self, expression)
+        if isinstance(value, Model) and value.span is None:
+            value.span = expression.span
+        return value
 
     # what a place expects ---------------------------------------------------------------------------------------------
 
