@@ -38,6 +38,7 @@ from compose.expressions import (
 from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
+from compose.idioms import of_library
 from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
 from compose.scope import line_of, visible
 from compose.sharing import shared_value
@@ -150,6 +151,12 @@ class World:
         if self.guessing and not called and sole(name, fit) is None:  # a field of data that could not be read, perhaps
             raise Poisoned(name)
         raise faults.unknown_name(span, name, fit, unfit, sure=not self.guessing)
+
+    def has(self, name: str) -> bool:
+        """Whether the spec or its data have something of that name."""
+        spec = self.spec
+        held = (self.fields, self.blocks, spec.data, spec.values, spec.graph, spec.models, self.samplers)
+        return any(name in names for names in held)
 
     def evaluator(self, line: str) -> Evaluator:
         """An evaluator for a line of its own, whose draws are named by it."""
@@ -360,12 +367,17 @@ class Evaluator:
         ):
             return self.function(expression)
         called = expression.function
+        foreign = of_library(expression, lambda name: name in self.locals or self.world.has(name))
+        if foreign is not None:
+            raise faults.foreign_call(expression.span, expression, foreign)
         if isinstance(called, Name) and called.name not in self.locals:
             if called.name in FORMS:
                 return FORMS[called.name](self, expression)
             if called.name in OPERATORS.names():
                 return call_operator(self, called.name, expression)
             value: Value = self.world.name(called.name, called.span, self.locals, called=True)
+        elif isinstance(called, Attribute):
+            value = attribute_of(self, self(called.value), called, expression)
         else:
             value = self(called)
         if callable(value):  # a view such as `m.log_prob`, waiting for its arguments

@@ -112,15 +112,19 @@ def line_without_density(span: Span | None, model: str, line: str) -> Finding:
 
 
 @fault("T225")
-def no_closed_form(span: Span | None, first: str, second: str) -> Finding:
+def no_closed_form(span: Span | None, first: str, second: str, swapped: bool = False) -> Finding:
     """The divergence of two distributions has no closed form here.
 
-    Wrong: `kl(q, flow)`.   Right: `kl(q, flow, at=z)`.
+    `swapped`: that of the second from the first has one.
+
+    Wrong: `kl(q, flow)`, `kl(normal, q)`.   Right: `kl(q, flow, at=z)`, `kl(q, normal)`.
     """
     return Finding(
         span=span,
         message=f"kl({first}, {second}) has no closed form",
-        help=f"estimate it at a draw z of {first}: kl({first}, {second}, at=z)",
+        help=f"the other order has one: write kl({second}, {first})"
+        if swapped
+        else f"estimate it at a draw z of {first}: kl({first}, {second}, at=z)",
     )
 
 
