@@ -57,12 +57,17 @@ def not_noise(span: Span | None, model: str) -> Finding:
 
 
 @fault("T216")
-def wrong_noise(span: Span | None, model: str, lines: Iterable[str]) -> Finding:
-    """The noise given to a model has other leaves than the model.
+def wrong_noise(span: Span | None, model: str, lines: Iterable[str], tensor: str = "") -> Finding:
+    """The noise given to a model has other leaves than the model; or is one `tensor`, such as what a memory reads.
 
     Wrong: `vae.at(record(w=e))`.   Right: `vae.at(record(z=e, x=f))`.
     """
-    wanted = ", ".join(lines) or "one leaf"
+    first, *others = names = list(lines) or ["one leaf"]
+    wanted = ", ".join(names)
+    if tensor and others:
+        record = ", ".join([f"{first}={tensor}", *(f"{each}=~normal" for each in others)])
+        message = f"the noise of `{model}` has the leaves {wanted}, and `{tensor}` is one tensor"
+        return Finding(span=span, message=message, help=f"write init=record({record})")
     return Finding(
         span=span,
         message=f"the noise given to `{model}` does not fit: its leaves are {wanted}",

@@ -78,3 +78,23 @@ def test_a_metric_that_lacks_the_data_is_shown_with_them():
 def test_a_block_that_has_the_name_of_a_library_is_a_block():
     text = SPEC.replace("  critic: ", "  F: ").replace("critic(x)", "F(x)").replace("METRIC", "frechet(default, x)")
     assert not _errors(text.replace("TERM", "F(x_hat)"))
+
+
+MEMORY = """
+compose: 1
+extends: specs/thesis/vaebm_swiss_roll.yaml
+blocks:
+  memory: {kind: memory.replay, size: 100}
+graph:
+  start: ~memory.read(probability=0.5)
+  neg: ~langevin(vaebm, INIT, steps=chain, step_size=eta, clip=clip)
+stages: {energy: {write: {memory: neg.state.z}}}
+"""
+
+
+def test_a_memory_of_one_leaf_of_a_tilted_vae_is_told_how_to_be_a_start():
+    (found,) = _errors(MEMORY.replace("INIT", "start"))
+    assert found.code == "T216"
+    written = found.help.removeprefix("write ")
+    assert written == "init=record(z=start, x=~normal)"
+    assert not _errors(MEMORY.replace("INIT", written))
