@@ -13,7 +13,8 @@ from compose import faults
 from compose.declarations import Declared, declare_blocks, unknown_likes
 from compose.dependencies import cycles
 from compose.diagnostics import Finding, Span, SpecError
-from compose.elaborate import Evaluator, FreshDraws, Poisoned, World
+from compose.draws import FreshDraws
+from compose.elaborate import Evaluator, Poisoned, World
 from compose.evaluations import EvaluationGraph, build_evaluation
 from compose.expressions import Expression
 from compose.graph import Graph, Node

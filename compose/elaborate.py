@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from blocks.operators import arithmetic
 from blocks.registry import OPERATORS
@@ -18,6 +18,7 @@ from compose.attributes import attribute_of
 from compose.binding import call_block, call_block_at, call_operator, placed
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
+from compose.draws import Draws, FreshDraws
 from compose.expressions import (
     Attribute,
     Binary,
@@ -48,9 +49,9 @@ from compose.spec import Spec
 from compose.spec.numbers import arithmetic as arithmetic_of_numbers
 from compose.spelling import sole
 from compose.tracer import Tracer
-from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value, is_seed
+from compose.values import Bijection, BlockValue, Function, Model, Record, Value, is_seed
 
-__all__ = ["CLOCK", "Draws", "Evaluator", "FreshDraws", "Poisoned", "World"]
+__all__ = ["CLOCK", "Evaluator", "Poisoned", "World"]
 
 CLOCK = ("step", "epoch", "progress", "run_step")
 STANDARD_MODELS = ("normal", "uniform")
@@ -63,31 +64,6 @@ ARITHMETIC = {
 
 class Poisoned(Exception):
     """A name whose own line is faulty is used: the fault is told there, once."""
-
-
-class Draws(Protocol):
-    """Where the draws of a line get their noise from.   `weights`: whether a weighted model may be drawn here."""
-
-    weights: bool
-
-    def draw(self, tracer: Tracer, model: Model, span: Span | None) -> Drawn:
-        """One draw of `model`."""
-        ...
-
-
-class FreshDraws:
-    """Draws with new leaves, named by the line they stand in: the first `line`, the others `line~1`, `line~2`, ..."""
-
-    weights = False
-
-    def __init__(self, line: str) -> None:
-        self.line, self.count = line, 0
-
-    def draw(self, tracer: Tracer, model: Model, span: Span | None) -> Drawn:
-        """One fresh draw of `model`."""
-        path = self.line if not self.count else f"{self.line}~{self.count}"
-        self.count += 1
-        return model.draw(tracer, path, span)
 
 
 @dataclass(eq=False)
