@@ -13,7 +13,8 @@ from compose import faults
 from compose.declarations import Declared, declare_blocks, unknown_likes
 from compose.dependencies import cycles
 from compose.diagnostics import Finding, Span, SpecError
-from compose.elaborate import Evaluator, FreshDraws, Poisoned, World
+from compose.draws import FreshDraws
+from compose.elaborate import Evaluator, Poisoned, World
 from compose.evaluations import EvaluationGraph, build_evaluation
 from compose.expressions import Expression
 from compose.graph import Graph, Node
@@ -174,6 +175,8 @@ class GraphBuilder:
                 world.tracer.graph.outputs[name] = value
                 drawn = world.tracer.drawn(value)
                 fields |= {k: v for _, one in drawn for k, v in fields_to_share(name, one.fields)}
+            elif isinstance(value, Record):
+                fields |= dict(fields_to_share(name, value.fields))
         self.used |= world.used
         return world.tracer.graph, fields
 
@@ -181,7 +184,7 @@ class GraphBuilder:
         if name not in self.spec.graph:
             raise faults.unknown_name(span, name, self.spec.graph)
         value = world.name(name, span)
-        if not is_shareable(value):
+        if not is_shareable(value) and not (isinstance(value, Record) and dict(fields_to_share(name, value.fields))):
             raise faults.not_shareable(span, name, value)
         return value
 
