@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face library `datasets`, from where they were saved on this disk.   Nothing is downloaded."""
+"""Data sets of Hugging Face's library `datasets`, from where they were saved on disk.   Nothing is downloaded."""
 
 import importlib
 import importlib.util

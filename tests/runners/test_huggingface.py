@@ -16,7 +16,7 @@ with_library = pytest.mark.skipif(importlib.util.find_spec("datasets") is None, 
 
 
 def test_without_the_library_the_command_is_named(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("runners.datasets.huggingface.LIBRARY", "no_such_library")
     with pytest.raises(BadOption, match="run `pip install datasets`"):
         contract("huggingface", {"root": "anywhere"})
 
