@@ -83,13 +83,16 @@ def run(
     return train(spec, composition, order, loader)
 
 
-def load_run(folder: str | Path, *, blocks: Blocks | None = None) -> Run:
-    """A run from its folder, ready to be drawn from.   `blocks`: those it was trained with.   Raises RunFailed."""
+def load_run(folder: str | Path, *, checkpoint: str | int = "latest", blocks: Blocks | None = None) -> Run:
+    """A run from its folder, ready to be drawn from: as of its `latest` checkpoint, the `best`, or that of a step.
+
+    `blocks`: those it was trained with.   Raises RunFailed.
+    """
     from runners.given import register
     from runners.launch import reopen
 
     register(blocks or {})
-    return reopen(Path(folder)).run
+    return reopen(Path(folder), checkpoint=checkpoint).run
 
 
 def _loaded(spec: Given) -> Spec:

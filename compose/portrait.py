@@ -129,7 +129,7 @@ class _Painter:
             yield self.name(name), self.say(line)
 
     def evaluate(self) -> Iterator[tuple[str, str]]:
-        for name, line in self.spec.evaluate.items():
+        for name, line in self.spec.evaluate.lines.items():
             yield name, self.say(line)
 
     def run(self) -> Iterator[tuple[str, str]]:

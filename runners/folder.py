@@ -1,6 +1,6 @@
 """The run folder: runs/NAME/seed-S, its lock, its spec, and `run.json`, which says how the run stands.
 
-spec.yaml  run.json  metrics.jsonl  tensorboard/  checkpoints/  samples/  composition.png
+spec.yaml  run.json  metrics.jsonl  tensorboard/  checkpoints/  best/  samples/  composition.png
 """
 
 import fcntl
@@ -46,6 +46,7 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
         self.samples = self.path / "samples"
         self.spec = self.path / "spec.yaml"
 

@@ -6,6 +6,7 @@ Between two logged steps nothing is read back from the device.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
 from runners.state import Diverged, Interrupted, Measured, RunFailed
 from runners.updates import Session
+from runners.validation import Validation
 
 __all__ = ["Intervals", "Loop"]
 
@@ -52,6 +54,7 @@ class Loop:
     sample: Callable[[int], None] = lambda _run_step: None
     evaluate: Callable[[], Measured] = Measured
     restored: Mapping[str, Tensor] = field(default_factory=dict)
+    validation: Validation | None = None
     _saved: tuple[int, int] | None = None
     _saved_at: float = field(default_factory=time.monotonic)
     _logged_at: tuple[float, int] = (0.0, 0)
@@ -78,7 +81,7 @@ class Loop:
         self.progress.start(turn, state.step, plan.steps)
         self._logged_at = (time.monotonic(), state.run_step)
         try:
-            while state.step < plan.steps:
+            while state.step < plan.steps and not self._waited_enough():
                 self._step(stage)
         finally:
             self.progress.stop(state.step)
@@ -93,6 +96,8 @@ class Loop:
         if norms is not None:
             self._log(stage, norms)
         self.progress.step(state.step)
+        if self.validation is not None and self.validation.is_due(plan, state.step):
+            self._validate(stage, self.validation)
         if state.step < plan.steps:  # the end of a stage saves and samples by itself
             if intervals.sample and run_step % intervals.sample == 0:
                 self._sample()
@@ -105,7 +110,7 @@ class Loop:
         state = self.session.state
         self._settle()
         state.optimizers, state.names = {}, {}
-        state.stage, state.step = state.stage + 1, 0
+        state.stage, state.step, state.leading = state.stage + 1, 0, state.leading.next_stage()
         saved = self._try_to_save()
         self._show(stage.name)
         if not saved and state.stage == len(self.session.executable.spec.stages):
@@ -123,6 +128,27 @@ class Loop:
         state.metrics = {name: value for name, value in state.metrics.items() if name not in state.refused} | metrics
         if metrics:
             self.record.line(state.run_step, stage, {"metrics": metrics})
+
+    def _waited_enough(self) -> bool:
+        return self.validation is not None and self.validation.is_over(self.session.state.leading)
+
+    def _validate(self, stage: StageRun, validation: Validation) -> None:
+        """Measure, before anything is saved at this step, and keep the weights if they are the best so far."""
+        self._settle()
+        state, measured = self.session.state, validation.measure()
+        self.record.line(state.run_step, stage.name, {"step": state.step, "validation": dict(measured.values)})
+        for cause in measured.refused.values():
+            self.progress.say(cause)
+        before, state.leading = state.leading, validation.note(state.leading, measured.values, state.run_step)
+        figures = "  ".join(f"{name} {value:.5g}" for name, value in measured.values.items())
+        improved = state.leading.step != before.step
+        self.progress.say(f"step {state.run_step:,}: {figures}{'  (the best so far)' if improved else ''}")
+        if improved:
+            self._write(self.folder.best, keep=1)
+        if validation.is_over(state.leading):
+            self._log(stage, {})  # else the next stage would log the rest of this one
+            waited = f"{state.leading.waited} evaluations in a row were no better"
+            self.progress.say(f"{stage.name} stops after {state.step:,} of {stage.plan.steps:,} steps: {waited}")
 
     def _sample(self) -> None:
         self._settle()
@@ -178,14 +204,20 @@ class Loop:
         if self._saved == (state.stage, state.run_step):
             return True
         self._settle()
+        if not self._write(self.folder.checkpoints, self.intervals.keep):
+            return False
+        self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
+        return True
+
+    def _write(self, folder: Path, keep: int) -> bool:
+        state = self.session.state
         made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)
         try:
             self.record.flush()
-            write_checkpoint(self.folder.checkpoints, made, self.intervals.keep)
+            write_checkpoint(folder, made, keep)
         except OSError as error:
-            cause = f"{error.strerror}: {error.filename or self.folder.checkpoints}"
+            cause = f"{error.strerror}: {error.filename or folder}"
             then = "the last checkpoint is untouched, and saving is tried again"
             self.progress.say(f"could not save step {state.run_step}: {cause}; {then}")
             return False
-        self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
         return True

@@ -102,7 +102,7 @@ class Run:
         handed over here.
         """
         for name in only or ():
-            self._known("line of `evaluate`", name, self.spec.evaluate)
+            self._known("line of `evaluate`", name, self.spec.evaluate.lines)
         sources, fields = data_of(self.spec, self.about, data)
         if not sources:
             names = [name for name in fields if name != "index"]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "sample"]
 
+of_checkpoint = click.option(
+    "--checkpoint", metavar="latest|best|STEP", default="latest", show_default=True, help="The weights of which step."
+)
 RUN = click.Path(path_type=Path)
 ARRAYS = (".npy", ".npz")
 
@@ -34,19 +37,21 @@ ARRAYS = (".npy", ".npz")
     "split", "--data", metavar="SPLIT|FILE", default="test", show_default=True,
     help="What a conditional sampler reads: a split of the run's data, or a .npy or .npz file.",
 )  # fmt: skip
+@of_checkpoint
 @with_plugins
 def sample(
     folder: Path, sampler: str | None, count: int | None, seed: int | None, out: Path | None, options: tuple[str, ...],
-    split: str, plugins: tuple[Path, ...],
+    split: str, checkpoint: str, plugins: tuple[Path, ...],
 ) -> int:  # fmt: skip
     """\b
     compose sample runs/glf_digits/seed-0                          the first sampler of the spec
     compose sample runs/glf_digits/seed-0 interpolation --count 4
     compose sample runs/glf_digits/seed-0 --out samples.npy        numbers instead of a picture
+    compose sample runs/glf_digits/seed-0 --checkpoint best        of the weights that `evaluate: keep:` kept
     """
     from compose.cli.messages import bad_request, unknown_sampler
 
-    split, opened = _opened(folder, plugins, split)
+    split, opened = _opened(folder, plugins, split, checkpoint)
     run, names = opened.run, list(opened.run.spec.samplers)
     name = sampler or next(iter(names), "default")
     if name not in names:
@@ -68,12 +73,21 @@ def sample(
         raise SpecError([bad_request(str(error), "name data that hold what the sampler reads, by `--data`")]) from None
     chosen = seed if seed is not None else run.seed
     count = min(count, *map(len, rows.values())) if rows else count
-    made = out or folder / "samples" / f"{name}-seed{chosen}-{count}"
+    made = out or folder / "samples" / f"{name}-seed{chosen}-{count}{_suffix(checkpoint)}"
     here = opened.sources and all(source.missing is None for source in opened.sources.values())
     beneath = rows or (rows_of(opened.sources, split, DATA) if here else {})
     for path in _write(name, values, made, opened, beneath):
         click.echo(path)
     return 0
+
+
+def _suffix(checkpoint: str) -> str:
+    """What the name of a picture says of the checkpoint, if it is not the latest."""
+    return "" if checkpoint == "latest" else f"-{checkpoint}"
+
+
+def _named(checkpoint: str) -> dict[str, str]:
+    return {} if checkpoint == "latest" else {"checkpoint": checkpoint}
 
 
 DATA = 2000
@@ -88,19 +102,23 @@ DATA = 2000
     help="What to measure on: a split of the run's data, or a .npy or .npz file.",
 )  # fmt: skip
 @click.option("as_json", "--json", is_flag=True, help='{"NAME": {"value": ..., "error": ...}}')
+@of_checkpoint
 @with_plugins
-def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins: tuple[Path, ...]) -> int:
+def evaluate(
+    folder: Path, seed: int | None, split: str, as_json: bool, checkpoint: str, plugins: tuple[Path, ...]
+) -> int:
     """\b
     compose eval runs/glf_digits/seed-0
     compose eval runs/glf_digits/seed-0 --data train --json
+    compose eval runs/glf_digits/seed-0 --checkpoint best
 
     Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json.
     """
     from compose.cli.messages import bad_request, tell
 
     rows = Path(split) if split.endswith(ARRAYS) else None
-    run = _opened(folder, plugins, split)[1].run
-    if not run.spec.evaluate:
+    run = _opened(folder, plugins, split, checkpoint)[1].run
+    if not run.spec.evaluate.lines:
         way = "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)"
         raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
     from runners.checkpoints import write_atomically
@@ -117,7 +135,7 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
     for refusal in refused:
         tell(str(refusal))
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
-    kept = json.dumps({"data": split, "metrics": plain}, indent=1) + "\n"
+    kept = json.dumps({"data": split, **_named(checkpoint), "metrics": plain}, indent=1) + "\n"
     write_atomically(folder / "evaluation.json", kept.encode())
     click.echo(json.dumps(plain, indent=1) if as_json else _table(plain))
     return 1 if refused else 0
@@ -129,15 +147,15 @@ def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(f"{name:<{width}}  {one['value']:>12.6g}{errors[name]}" for name, one in found.items())
 
 
-def _opened(folder: Path, plugins: tuple[Path, ...], data: str) -> "tuple[str, Reopened]":
+def _opened(folder: Path, plugins: tuple[Path, ...], data: str, checkpoint: str = "latest") -> "tuple[str, Reopened]":
     """The run in a folder, and the split to read.   What hinders is told as a mistake of the command line."""
-    from compose.cli.messages import no_run
+    from compose.cli.messages import bad_request, no_run
     from compose.cli.plugins import load_plugins
 
     load_plugins(plugins)
     from runners.folder import read_about
     from runners.launch import reopen
-    from runners.state import RunFailed
+    from runners.state import NoCheckpoint, RunFailed
 
     rows = Path(data) if data.endswith(ARRAYS) else None
     try:
@@ -145,7 +163,9 @@ def _opened(folder: Path, plugins: tuple[Path, ...], data: str) -> "tuple[str, R
         if missing:
             cause = f"{folder} was trained with plugins: add --plugin {' --plugin '.join(sorted(missing))}"
             raise SpecError([no_run(str(folder), cause)])
-        return "train" if rows else data, reopen(folder, rows)
+        return "train" if rows else data, reopen(folder, rows, int(checkpoint) if checkpoint.isdigit() else checkpoint)
+    except NoCheckpoint as failure:
+        raise SpecError([bad_request(str(failure), "name one of them by `--checkpoint`")]) from None
     except RunFailed as failure:
         there = next(each for each in (folder, *folder.parents) if each.is_dir())
         inside, beside = ((), runs_in(there)) if there != folder else (sorted(runs_in(there)), ())
