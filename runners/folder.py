@@ -20,7 +20,16 @@ from compose.spec.writing import to_data
 from runners.checkpoints import FRESH, checkpoint_paths, write_atomically
 from runners.state import RunFailed
 
-__all__ = ["PICTURE", "RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
+__all__ = [
+    "PICTURE",
+    "RunFolder",
+    "Status",
+    "check_folder",
+    "choose_folder",
+    "differences_from",
+    "identity",
+    "read_about",
+]
 
 BEFORE_A_RUN = {"lock", "spec.yaml"}
 """What a folder may hold that is no run yet: a process ended between the lock and the first `run.json`."""
@@ -113,6 +122,11 @@ def check_folder(folder: Path, spec: Spec) -> None:
     before = home.about().get("spec_sha256")
     if before is not None and before != identity(spec) and not home.came_to_nothing():
         raise SpecError([another_spec(folder, _changes(folder, spec))])
+
+
+def differences_from(folder: Path, spec: Spec) -> list[Change]:
+    """What differs from the spec that lies in the folder, whether or not a run has begun there."""
+    return _changes(folder, spec) if RunFolder(folder).spec.exists() else []
 
 
 def _lasting(spec: Spec) -> dict[str, Any]:
