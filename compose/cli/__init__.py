@@ -17,6 +17,7 @@ from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
 from compose.cli.listing import listing, version
 from compose.cli.running import run
+from compose.cli.runs import runs
 from compose.cli.showing import show
 from compose.cli.stopping import unwinding_on_sigterm
 from compose.diagnostics import SpecError
@@ -38,7 +39,7 @@ def commands() -> None:
     """
 
 
-for command in (new, run, check, explain, show, diff, sample, evaluate, listing, schema, completion, version):
+for command in (new, run, check, explain, show, diff, sample, evaluate, runs, listing, schema, completion, version):
     commands.add_command(command)
 
 

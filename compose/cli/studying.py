@@ -11,6 +11,7 @@ from compose.cli.commands import Settings
 from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
+    from compose.spec import Spec
     from runners.study import Member, Row
 
 __all__ = ["Study", "carry_out", "read_seeds", "read_sweeps"]
@@ -85,7 +86,7 @@ def carry_out(study: Study) -> int:
     from compose.spec import load_spec
     from runners.state import RunFailed
 
-    def load(settings: Sequence[str]):  # noqa: ANN202  Spec, imported on use
+    def load(settings: Sequence[str]) -> "Spec":
         return load_spec(study.spec_file, (*study.settings, *settings))
 
     from runners.study import freeze, members
