@@ -4,7 +4,7 @@ examine(spec) -> composition, findings        assemble(composition) -> executabl
 train(spec, composition, ...) -> Run          reopen(folder) -> Run
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -131,8 +131,15 @@ class Reopened:
     fields: Mapping[str, Field]
 
 
-def reopen(folder: Path, rows: Path | None = None, checkpoint: str | int = "latest") -> Reopened:
+def reopen(
+    folder: Path,
+    rows: Path | None = None,
+    checkpoint: str | int = "latest",
+    also: Callable[[Spec], str] | None = None,
+) -> Reopened:
     """A run from its folder as of a checkpoint, and its data, or the `rows` of a file in their place.
+
+    `also` gives a setting that its spec gets beside what it says, such as another sampler.
 
     Raises RunFailed, or SpecError if its spec no longer fits, or what was handed over from Python is missing.
     """
@@ -141,6 +148,8 @@ def reopen(folder: Path, rows: Path | None = None, checkpoint: str | int = "late
 
     def build(text: str) -> Executable:
         spec = parse_spec(text, str(folder / "spec.yaml"))
+        if also is not None:
+            spec = parse_spec(text, str(folder / "spec.yaml"), [also(spec)])
         check_handed_over(spec, folder)
         composition, findings = examine(spec, fields)
         errors = [found for found in findings if found.severity == "error"]

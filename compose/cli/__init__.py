@@ -16,6 +16,7 @@ from compose.cli.creating import new, schema
 from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
 from compose.cli.listing import listing, version
+from compose.cli.probing import probe
 from compose.cli.running import run
 from compose.cli.runs import runs
 from compose.cli.showing import show
@@ -39,7 +40,22 @@ def commands() -> None:
     """
 
 
-for command in (new, run, check, explain, show, diff, sample, evaluate, runs, listing, schema, completion, version):
+for command in (
+    new,
+    run,
+    check,
+    explain,
+    show,
+    diff,
+    sample,
+    evaluate,
+    probe,
+    runs,
+    listing,
+    schema,
+    completion,
+    version,
+):
     commands.add_command(command)
 
 

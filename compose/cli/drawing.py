@@ -1,7 +1,7 @@
 """`compose sample` and `compose eval`: what a run has learned."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ from compose.diagnostics import SpecError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from compose.spec import Spec
     from runners.launch import Reopened
 
-__all__ = ["evaluate", "sample"]
+__all__ = ["evaluate", "of_checkpoint", "opened", "sample"]
 
 of_checkpoint = click.option(
     "--checkpoint", metavar="latest|best|STEP", default="latest", show_default=True, help="The weights of which step."
@@ -51,8 +52,8 @@ def sample(
     """
     from compose.cli.messages import bad_request, unknown_sampler
 
-    split, opened = _opened(folder, plugins, split, checkpoint)
-    run, names = opened.run, list(opened.run.spec.samplers)
+    split, held = opened(folder, plugins, split, checkpoint)
+    run, names = held.run, list(held.run.spec.samplers)
     name = sampler or next(iter(names), "default")
     if name not in names:
         raise SpecError([unknown_sampler(name, names)])
@@ -61,11 +62,11 @@ def sample(
     from runners.given import handed_data
     from runners.sampling import default_count
 
-    if run.reads(name) and not opened.sources:
+    if run.reads(name) and not held.sources:
         raise SpecError([handed_data(folder, f"`{name}`", "sample(.., batch", run.reads(name))])
     count = count or default_count(run.executable, name, run.averaged)
     try:
-        rows = rows_of(opened.sources, split) if run.reads(name) else None
+        rows = rows_of(held.sources, split) if run.reads(name) else None
         values = run.sample(name, count, seed=seed, batch=rows, options=_numbers(options))
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
@@ -74,9 +75,9 @@ def sample(
     chosen = seed if seed is not None else run.seed
     count = min(count, *map(len, rows.values())) if rows else count
     made = out or folder / "samples" / f"{name}-seed{chosen}-{count}{_suffix(checkpoint)}"
-    here = opened.sources and all(source.missing is None for source in opened.sources.values())
-    beneath = rows or (rows_of(opened.sources, split, DATA) if here else {})
-    for path in _write(name, values, made, opened, beneath):
+    here = held.sources and all(source.missing is None for source in held.sources.values())
+    beneath = rows or (rows_of(held.sources, split, DATA) if here else {})
+    for path in _write(name, values, made, held, beneath):
         click.echo(path)
     return 0
 
@@ -117,7 +118,7 @@ def evaluate(
     from compose.cli.messages import bad_request, tell
 
     rows = Path(split) if split.endswith(ARRAYS) else None
-    run = _opened(folder, plugins, split, checkpoint)[1].run
+    run = opened(folder, plugins, split, checkpoint)[1].run
     if not run.spec.evaluate.lines:
         way = "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)"
         raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
@@ -147,8 +148,11 @@ def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(f"{name:<{width}}  {one['value']:>12.6g}{errors[name]}" for name, one in found.items())
 
 
-def _opened(folder: Path, plugins: tuple[Path, ...], data: str, checkpoint: str = "latest") -> "tuple[str, Reopened]":
-    """The run in a folder, and the split to read.   What hinders is told as a mistake of the command line."""
+def opened(
+    folder: Path, plugins: tuple[Path, ...], data: str, checkpoint: str = "latest",
+    also: "Callable[[Spec], str] | None" = None,
+) -> "tuple[str, Reopened]":  # fmt: skip
+    """The run in a folder, and the split to read; `also` as for `reopen`.   What hinders is told as a mistake."""
     from compose.cli.messages import bad_request, no_run
     from compose.cli.plugins import load_plugins
 
@@ -163,7 +167,9 @@ def _opened(folder: Path, plugins: tuple[Path, ...], data: str, checkpoint: str 
         if missing:
             cause = f"{folder} was trained with plugins: add --plugin {' --plugin '.join(sorted(missing))}"
             raise SpecError([no_run(str(folder), cause)])
-        return "train" if rows else data, reopen(folder, rows, int(checkpoint) if checkpoint.isdigit() else checkpoint)
+        return "train" if rows else data, reopen(
+            folder, rows, int(checkpoint) if checkpoint.isdigit() else checkpoint, also
+        )
     except NoCheckpoint as failure:
         raise SpecError([bad_request(str(failure), "name one of them by `--checkpoint`")]) from None
     except RunFailed as failure:
