@@ -16,7 +16,7 @@ __all__ = ["Entry", "entry_of", "is_run", "ledger", "remove"]
 
 OURS = (
     "run.json", "metrics.jsonl", "evaluation.json", "composition.png", "tensorboard", "checkpoints", "best", "samples",
-    "probe", "spec.yaml", "lock",
+    "probe", "export", "spec.yaml", "lock",
 )  # fmt: skip
 """What a run writes into its folder, what makes it a run first; nothing else there is ever removed."""
 

@@ -15,6 +15,7 @@ from compose.cli.completing import completion
 from compose.cli.creating import new, schema
 from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
+from compose.cli.exporting import export
 from compose.cli.listing import listing, version
 from compose.cli.probing import probe
 from compose.cli.running import run
@@ -50,6 +51,7 @@ for command in (
     sample,
     evaluate,
     probe,
+    export,
     runs,
     listing,
     schema,
