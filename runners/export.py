@@ -20,9 +20,10 @@ from torch import nn
 import blocks
 from blocks.types import Field
 from compose.compiler import Executable
-from compose.diagnostics import Finding, SpecError, finding
+from compose.diagnostics import SpecError
 from compose.printer import namespace
 from compose.program import CompiledSampler, Input
+from runners.given import not_exportable
 from runners.sampling import place_of
 from runners.trained import Run
 
@@ -197,15 +198,3 @@ def _refuse_foreign(executable: Executable, used: Iterable[str], modules: Iterab
     foreign = [name for name in foreign if name in spec.blocks]
     if foreign:
         raise SpecError([not_exportable(name, spec.blocks[name].kind) for name in foreign], spec.sources)
-
-
-@finding("L233", "error")
-def not_exportable(name: str, kind: str) -> Finding:
-    """A run is exported whose samplers call a block of the user's own; an export holds the library's sources only.
-
-    Wrong: `compose export runs/mine/seed-0` over `kind: mine.encoder`.   Right: a run of the library's blocks.
-    """
-    return Finding(
-        message=f"`{name}` is a `{kind}`, which is not of the library: its source is not known to need torch alone",
-        help="export a run of the library's blocks; yours draws with `compose sample RUN --plugin FILE`",
-    )

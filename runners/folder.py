@@ -24,6 +24,7 @@ __all__ = [
     "PICTURE",
     "RunFolder",
     "Status",
+    "another_study",
     "check_folder",
     "choose_folder",
     "differences_from",
@@ -169,6 +170,20 @@ def another_spec(folder: Path, differences: list[Change]) -> Finding:
         message=f"{folder} began with another spec{':' if lines else ''}{''.join(lines)}{more}",
         help=f"{FRESH} starts another run beside it; "
         f"`compose run {folder}/spec.yaml --out {folder}` goes on with the old spec",
+    )
+
+
+@finding("L232", "error")
+def another_study(folder: Path, differences: list[Change]) -> Finding:
+    """A study is to go on with another spec than it froze in the folders of its runs: its table would mix two things.
+
+    Wrong: `compose run spec.yaml --seeds 0,1 --set stages.0.steps=200` over runs of 100.   Right: with `--out runs/b`.
+    """
+    lines = "".join(f"\n    {change}" for change in differences[:SHOWN])
+    more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    return Finding(
+        message=f"{folder} belongs to a study of another spec:{lines}{more}",
+        help="another study is one with another folder: `--out runs/second`",
     )
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from blocks.types import Field
 from runners.folder import RunFolder
 from runners.logs import Record
+from runners.origin import stamp, stamped
 from runners.pictures import field_like, picture_of, png_size, save_picture
 from runners.progress import Progress
 from runners.sampling import default_count, folds_of, sample
@@ -19,7 +21,8 @@ __all__ = ["Gallery"]
 
 @dataclass(frozen=True)
 class Gallery:
-    """Draws every sampler of a session.   `fields` tells the data's range, `reference` is data to show beside.
+    """Draws every sampler of a session.   `fields` tells the data's range, `reference` is data to show beside;
+    `about` is what the run says of itself, for the pictures to carry.
 
     A sampler's noise is the same each time, so that its pictures show what training changed.
     """
@@ -30,10 +33,11 @@ class Gallery:
     progress: Progress
     fields: Mapping[str, Field]
     reference: Mapping[str, Tensor]
+    about: Mapping[str, Any]
 
     def compose(self, png: bytes) -> None:
         """Show the composition itself, drawn."""
-        self._save(self.home.path / "composition.png", png)
+        self._save(self.home.path / "composition.png", png, "composition")
         self.record.picture(self.session.state.run_step, "composition", png, png_size(png))
 
     def draw(self, step: int) -> None:
@@ -52,12 +56,12 @@ class Gallery:
         png = picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None, fold)
         if png is None:
             return
-        self._save(self.home.samples / f"{label}-{step:08d}.png", png)
+        self._save(self.home.samples / f"{label}-{step:08d}.png", png, label)
         self.record.picture(step, f"samples/{label}", png, png_size(png))
 
-    def _save(self, path: Path, png: bytes) -> None:
+    def _save(self, path: Path, png: bytes, shown: str) -> None:
         """Save a picture; a disk that refuses is told to the user."""
         try:
-            save_picture(path, png)
+            save_picture(path, stamped(png, stamp(self.about, self.session.state.run_step, shown)))
         except OSError as problem:
             self.progress.say(f"could not save {path}: {problem.strerror}")

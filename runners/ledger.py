@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Entry", "entry_of", "is_run", "ledger", "remove"]
+__all__ = ["Entry", "about_of", "entry_of", "folders", "is_run", "ledger", "remove"]
 
 OURS = (
     "run.json", "metrics.jsonl", "evaluation.json", "composition.png", "tensorboard", "checkpoints", "best", "samples",
@@ -47,10 +47,11 @@ def is_run(folder: Path) -> bool:
 
 def ledger(home: Path) -> list[Entry]:
     """The runs in `home` and below, by folder; those that a study has prepared too."""
-    return [entry_of(folder) for folder in sorted(_runs(home))]
+    return [entry_of(folder) for folder in sorted(folders(home))]
 
 
-def _runs(home: Path) -> Iterator[Path]:
+def folders(home: Path) -> Iterator[Path]:
+    """The folders of runs, of those that wait too."""
     for folder, inside, files in os.walk(home):
         if "run.json" in files or ("spec.yaml" in files and Path(folder).name.startswith("seed-")):
             inside.clear()  # nothing within a run is one
@@ -60,7 +61,7 @@ def _runs(home: Path) -> Iterator[Path]:
 
 def entry_of(folder: Path) -> Entry:
     """What the folder of a run tells."""
-    about = _json(folder / "run.json")
+    about = about_of(folder)
     last = _last_line(folder / "metrics.jsonl")
     pid = _holder(folder / "lock")
     said = about.get("status", "waiting")
@@ -73,9 +74,10 @@ def entry_of(folder: Path) -> Entry:
     return Entry(str(folder), state, step, size, age, about.get("metrics", {}), about.get("best"), pid)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def about_of(folder: Path) -> dict[str, Any]:
+    """What `run.json` says; nothing if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 

@@ -7,6 +7,7 @@ are in eval mode and averages are read where they exist.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -58,6 +59,7 @@ def probe(
     fields: Mapping[str, Field],
     seed: int,
     picture: Path | None,
+    origin: Mapping[str, Any] | None = None,
 ) -> dict[str, Probed]:
     """The value on these rows, and its parts by name if it is a record ("" of a lone one); pictures at `picture`."""
     sampler = executable.sampler(PROBE, averaged)
@@ -68,16 +70,21 @@ def probe(
     found = {}
     for part, value in parts.items():
         path = picture and (picture.with_name(f"{picture.stem}.{part}.png") if part else picture)
-        found[part] = _described(value, _drawn(path, value, fields, rows, folds.get(part or "value", 1)))
+        found[part] = _described(value, _drawn(path, value, fields, rows, folds.get(part or "value", 1), origin))
     return found
 
 
 def _drawn(
-    path: Path | None, value: Tensor, fields: Mapping[str, Field], rows: Mapping[str, Tensor], fold: int
+    path: Path | None,
+    value: Tensor,
+    fields: Mapping[str, Field],
+    rows: Mapping[str, Tensor],
+    fold: int,
+    origin: Mapping[str, Any] | None,
 ) -> str | None:
     """Save the picture of a value; None for one that has none."""
     try:
-        return str(save_values(path, value, fields, rows, fold)) if path is not None else None
+        return str(save_values(path, value, fields, rows, fold, origin)) if path is not None else None
     except ValueError:
         return None
 

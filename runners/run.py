@@ -212,7 +212,7 @@ def _train(
             if restored is not None:  # a kill within the last save may have left what no further save would remove
                 tidy(home.checkpoints, state.run_step, options.intervals.keep)
         try:
-            gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown))
+            gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown), facts)
             if shown.picture is not None:
                 gallery.compose(shown.picture)
             Loop(

@@ -71,16 +71,18 @@ def _inputs(
     sampler: Sampler, rows: int, seed: int, chunk: int, batch: Mapping[str, Tensor], options: Mapping[str, Any],
     dtype: torch.dtype,
 ) -> list[Any]:  # fmt: skip
-    values: list[Any] = []
-    for given in sampler.inputs:
-        own = leaf_seed(seed, sampler.name, "", 0, 0, chunk, given.name)
-        values.append(
-            batch[given.name] if given.kind == "data"
-            else options.get(given.name, given.default) if given.kind == "option"
-            else own if given.law == "seed"
-            else draw(given.law, (rows * given.copies, *given.event), own, dtype, "cpu", given.high)
-        )  # fmt: skip
-    return values
+    read: Mapping[str, Callable[[Given], Any]] = {
+        "data": lambda given: batch[given.name],
+        "option": lambda given: options.get(given.name, given.default),
+        "noise": lambda given: _noise(given, rows, leaf_seed(seed, sampler.name, "", 0, 0, chunk, given.name), dtype),
+    }
+    return [read[given.kind](given) for given in sampler.inputs]
+
+
+def _noise(leaf: Given, rows: int, seed: int, dtype: torch.dtype) -> Tensor | int:
+    if leaf.law == "seed":
+        return seed
+    return draw(leaf.law, (rows * leaf.copies, *leaf.event), seed, dtype, "cpu", leaf.high)
 
 
 def _as(value: Tensor, dtype: torch.dtype) -> Tensor:

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from compose.diagnostics import Finding, SpecError, finding
+from compose.diagnostics import SpecError
 from compose.spec import Spec, dump_yaml
-from compose.spec.changes import Change
 from runners.checkpoints import write_atomically
-from runners.folder import RunFolder, check_folder, differences_from, identity
+from runners.folder import RunFolder, another_study, check_folder, differences_from, identity
 from runners.state import RunFailed
 
 __all__ = ["Member", "Row", "carry_out", "freeze", "members", "rows", "write_table"]
@@ -163,20 +162,3 @@ def write_table(path: Path, table: Sequence[Row]) -> None:
             cells = [part for name in names for part in row.figures.get(name, (None, None, 0))]
             writer.writerow([*row.settings.values(), *("" if cell is None else cell for cell in cells)])
     beside.replace(path)
-
-
-@finding("L232", "error")
-def another_study(folder: Path, differences: Sequence[Change]) -> Finding:
-    """A study is to go on with another spec than it froze in the folders of its runs: its table would mix two things.
-
-    Wrong: `compose run spec.yaml --seeds 0,1 --set stages.0.steps=200` over runs of 100.   Right: with `--out runs/b`.
-    """
-    lines = "".join(f"\n    {change}" for change in differences[:SHOWN])
-    more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
-    return Finding(
-        message=f"{folder} belongs to a study of another spec:{lines}{more}",
-        help="another study is one with another folder: `--out runs/second`",
-    )
-
-
-SHOWN = 8  # differences that are shown

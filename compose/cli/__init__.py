@@ -22,6 +22,7 @@ from compose.cli.running import run
 from compose.cli.runs import runs
 from compose.cli.showing import show
 from compose.cli.stopping import unwinding_on_sigterm
+from compose.cli.tracing import whence
 from compose.diagnostics import SpecError
 
 __all__ = ["main"]
@@ -53,6 +54,7 @@ for command in (
     probe,
     export,
     runs,
+    whence,
     listing,
     schema,
     completion,

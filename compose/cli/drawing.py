@@ -77,7 +77,7 @@ def sample(
     made = out or folder / "samples" / f"{name}-seed{chosen}-{count}{_suffix(checkpoint)}"
     here = held.sources and all(source.missing is None for source in held.sources.values())
     beneath = rows or (rows_of(held.sources, split, DATA) if here else {})
-    for path in _write(name, values, made, held, beneath):
+    for path in _write(name, values, made, held, beneath, chosen):
         click.echo(path)
     return 0
 
@@ -198,20 +198,35 @@ def _no_number(option: str) -> SpecError:
 
 
 def _write(
-    name: str, values: "Tensor | dict[str, Tensor]", out: Path, opened: "Reopened", rows: "Mapping[str, Tensor]"
+    name: str,
+    values: "Tensor | dict[str, Tensor]",
+    out: Path,
+    opened: "Reopened",
+    rows: "Mapping[str, Tensor]",
+    seed: int,
 ) -> list[Path]:
     """Each value into a file of its own, as a picture where it has one and the file's name asks for no other form."""
     from compose.cli.messages import bad_request
     from runners.files import save_values
+    from runners.origin import stamp
     from runners.sampling import folds_of
 
     folds = folds_of(opened.run.executable, name, opened.run.averaged)
     parts = values if isinstance(values, Mapping) else {"": values}
-    written = []
+    written, run = [], opened.run
     for part, value in parts.items():
         path = out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
         try:
-            written.append(save_values(path, value, opened.fields, rows, folds.get(part or "value", 1)))
+            written.append(
+                save_values(
+                    path,
+                    value,
+                    opened.fields,
+                    rows,
+                    folds.get(part or "value", 1),
+                    stamp(run.about, run.state.run_step, name, seed),
+                )
+            )
         except (ValueError, OSError) as error:
             raise SpecError(
                 [bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]

@@ -104,6 +104,7 @@ def _of_run(
     from compose.cli.messages import bad_request
     from runners.evaluate import rows_of
     from runners.goals import split_of
+    from runners.origin import stamp
     from runners.probe import asked_for, probe
 
     _, found = opened(folder, plugins, "train", checkpoint, lambda spec: asked_for(spec, node))
@@ -112,4 +113,12 @@ def _of_run(
         raise SpecError([bad_request("the data of this run came from Python", "probe the spec of a run with a source")])
     first = next(iter(run.spec.data.values()))
     rows = rows_of(found.sources, split_of(found.sources.values()) or "train", first.batch_size)
-    return probe(run.executable, run.averaged, rows, found.fields, run.seed, _picture(folder, node, out))
+    return probe(
+        run.executable,
+        run.averaged,
+        rows,
+        found.fields,
+        run.seed,
+        _picture(folder, node, out),
+        stamp(run.about, run.state.run_step, node),
+    )
