@@ -1,19 +1,20 @@
 """The gallery: what a run shows of itself, in `samples/` and on TensorBoard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from blocks.types import Field
+from blocks.types import Field, Size
 from runners.folder import RunFolder
 from runners.logs import Record
 from runners.origin import stamp, stamped
 from runners.pictures import field_like, picture_of, png_size, save_picture
 from runners.progress import Progress
-from runners.sampling import default_count, folds_of, sample
+from runners.sampling import default_count, evaluating, folds_of, place_of, sample
 from runners.updates import Session
 
 __all__ = ["Gallery"]
@@ -34,6 +35,7 @@ class Gallery:
     fields: Mapping[str, Field]
     reference: Mapping[str, Tensor]
     about: Mapping[str, Any]
+    energies: Mapping[str, Size] = field(default_factory=dict)
 
     def compose(self, png: bytes) -> None:
         """Show the composition itself, drawn."""
@@ -43,6 +45,8 @@ class Gallery:
     def draw(self, step: int) -> None:
         """Every sampler's picture as `samples/NAME-STEP.png`; a value that has no picture is left out."""
         session, averaged = self.session, frozenset(self.session.state.averaged)
+        for name, rows in self.reference.items():
+            self._weigh(f"data.{name}", rows, step)
         for name in session.executable.spec.samplers:
             count = default_count(session.executable, name, averaged)
             values = sample(session.executable, name, count, session.seed, averaged=averaged, batch=self.reference)
@@ -50,6 +54,19 @@ class Gallery:
             for part, value in (values if isinstance(values, Mapping) else {"value": values}).items():
                 label = name if isinstance(values, Tensor) else f"{name}.{part}"
                 self._show(label, value, step, folds.get(part, 1))
+                self._weigh(label, value, step)
+
+    def _weigh(self, label: str, values: Tensor, step: int) -> None:
+        """A histogram of every energy on these values, if it takes such."""
+        session = self.session
+        for name, event in self.energies.items():
+            averaged = name in session.state.averaged
+            block = (session.executable.averages if averaged else session.executable.blocks)[name]
+            if tuple(values.shape[1:]) == event:
+                with torch.no_grad(), evaluating(block):
+                    dtype, device = place_of(block)
+                    found = block(values.to(device, dtype))
+                self.record.histogram(step, f"energies/{name}/{label}", found.flatten().tolist())
 
     def _show(self, label: str, value: Tensor, step: int, fold: int) -> None:
         like = field_like(value, self.fields)

@@ -22,9 +22,10 @@ def better_of(asked: Evaluation) -> Side | None:
         return None
     word, line = asked.goal
     made = asked.lines.get(line)
-    metric = made.function.name if isinstance(made, Call) and isinstance(made.function, Name) else None
+    metric: str | None = made.function.name if isinstance(made, Call) and isinstance(made.function, Name) else None
     known = better_side(metric) if metric is not None and metric in METRICS.names() else None
-    return SIDES.get(word, known)
+    said: Side | None = SIDES.get(word)
+    return said or known
 
 
 def split_of(sources: Collection[Source]) -> str | None:

@@ -21,6 +21,7 @@ from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
+from runners.card import card_of
 from runners.catalogue import data_fails, open_sources
 from runners.datasets import Source
 from runners.evaluate import Refusal, evaluate, rows_of
@@ -107,12 +108,13 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         told = {refusal.line: str(refusal) for refusal in refused if not (order.trial and refusal.passing)}
         return Measured({name: estimate.value for name, estimate in found.items()}, told)
 
+    card = card_of(composition, executable, next(iter(spec.data.values())).batch_size)
     return run(
         executable, batches, folder,
         spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
         reference=_shown_beside(sources) if spec.samplers else None,
         evaluate=measure if spec.evaluate.lines and tested else None,
-        validate=partial(measure, split=held_out) if spec.evaluate.lines and held_out else None, about=about,
+        validate=partial(measure, split=held_out) if spec.evaluate.lines and held_out else None, about=about, card=card,
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def entry_of(folder: Path) -> Entry:
     about = about_of(folder)
     last = _last_line(folder / "metrics.jsonl")
     pid = _holder(folder / "lock")
-    said = about.get("status", "waiting")
+    said: str = about.get("status", "waiting")
     status = STOPPED.get(said, said)
     files = [path for path in folder.rglob("*") if path.is_file()]
     written = max((path.stat().st_mtime for path in files), default=time.time())
@@ -99,9 +99,11 @@ def _last_line(path: Path) -> dict[str, Any]:
 
 def _holder(lock: Path) -> int | None:
     """The process that holds a run, if it lives.   The lock itself is left alone: a run may be about to take it."""
+    pid = 0
     try:
         pid = int(lock.read_text() or 0)
-        os.kill(pid, 0) if pid > 0 else None
+        if pid > 0:
+            os.kill(pid, 0)
     except PermissionError:  # it lives, and is somebody else's
         return pid
     except (OSError, ValueError):

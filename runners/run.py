@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from blocks.types import Field
+from runners.card import Card
 from runners.checkpoints import (
     FRESH,
     Checkpoint,
@@ -72,15 +73,16 @@ def run(
     evaluate: Measure | None = None,
     validate: Measure | None = None,
     about: Mapping[str, Any] | None = None,
+    card: Card | None = None,
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
 
     A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume (by the
-    `spec_sha256` of `about`, if it has one);
-    `fields` tells pictures the data's range, `reference` is the data beside them (default: the first batch); `picture`
-    is the composition drawn, a PNG; `evaluate(executable, averaged)` gives metrics where a stage ends, `validate`
-    where the spec asks for them while training. Raises RunFailed (a value that is not finite, a folder in use, another
-    spec), and Interrupted after a signal, once all is saved.
+    `spec_sha256` of `about`, if it has one); `fields` tells pictures the data's range, `reference` is the data beside
+    them (default: the first batch); `picture` is the composition drawn, a PNG, `card` what is known beforehand;
+    `evaluate(executable, averaged)` gives metrics where a stage ends, `validate` where the spec asks for them while
+    training. Raises RunFailed (a value that is not finite, a folder in use, another spec), and Interrupted after a
+    signal, once all is saved.
     """
     options = options or Options()
     home = RunFolder(folder)
@@ -109,7 +111,7 @@ def run(
             options,
             facts,
             restored,
-            _Shown(fields or {}, picture, reference, evaluate, validate),
+            _Shown(fields or {}, picture, reference, evaluate, validate, card or Card()),
         )
         done.about = home.about()
         return done
@@ -144,6 +146,7 @@ class _Shown:
     reference: Mapping[str, Tensor] | None
     evaluate: Measure | None
     validate: Measure | None
+    card: Card
 
 
 def _prepare(executable: Executable, batches: Batches, options: Options) -> Session:
@@ -212,7 +215,13 @@ def _train(
             if restored is not None:  # a kill within the last save may have left what no further save would remove
                 tidy(home.checkpoints, state.run_step, options.intervals.keep)
         try:
-            gallery = Gallery(session, home, record, progress, shown.fields, _reference(session, shown), facts)
+            gallery = Gallery(
+                session, home, record, progress, shown.fields, _reference(session, shown), facts, shown.card.energies
+            )
+            if restored is None:
+                record.card(shown.card)
+                for line in shown.card.lines:
+                    progress.say(line)
             if shown.picture is not None:
                 gallery.compose(shown.picture)
             Loop(

@@ -29,9 +29,9 @@ BETTER = ("best", "lowest", "highest")
 
 
 class Interval(NamedTuple):
-    """How often: every `count` steps or epochs of a stage."""
+    """How often: every `length` steps or epochs of a stage."""
 
-    count: int
+    length: int
     epochs: bool
 
 
