@@ -14,6 +14,7 @@ from torch import Tensor
 
 from runners.checkpoints import Checkpoint, write_checkpoint
 from runners.diverging import Standing, lost_term, lost_weight
+from runners.exhausted import EXHAUSTED, Exhausted, exhausted
 from runners.folder import RunFolder
 from runners.logs import Record, fold
 from runners.progress import Progress
@@ -60,7 +61,14 @@ class Loop:
     _logged_at: tuple[float, int] = (0.0, 0)
 
     def run(self) -> None:
-        """Train what is left of every stage."""
+        """Train what is left of every stage.   Raises Exhausted, naming the value, where there is no memory left."""
+        try:
+            self._stages()
+        except EXHAUSTED as error:
+            spec = self.session.executable.spec
+            raise Exhausted([exhausted(spec, self.session.state.stage, error)], spec.sources) from error
+
+    def _stages(self) -> None:
         state, spec = self.session.state, self.session.executable.spec
         plans = plan_stages(spec.stages, self.session.batches.steps_per_epoch)
         if state.run_step:

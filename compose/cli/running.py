@@ -130,12 +130,13 @@ def _without_figures(done: "Run | None", quiet: bool) -> int:
 def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None]":
     from compose.cli.messages import tell
     from compose.picture import draw
+    from runners.exhausted import Exhausted
     from runners.launch import train
     from runners.state import Diverged, Interrupted, RunFailed
 
     try:
         return 0, train(composition.spec, composition, replace(order, picture=draw(composition)))
-    except Diverged:
+    except (Diverged, Exhausted):
         raise  # a finding, shown as any other
     except RunFailed as failure:
         tell(f"the run failed: {failure}")
