@@ -9,21 +9,28 @@ import torch
 from torch import Tensor
 
 from blocks.types import Field, Size
+from compose.graph import Tensor as TensorType
+from compose.program import CompiledSampler
 from runners.folder import RunFolder
 from runners.logs import Record
 from runners.origin import stamp, stamped
 from runners.pictures import field_like, picture_of, png_size, save_picture
 from runners.progress import Progress
-from runners.sampling import default_count, evaluating, folds_of, place_of, sample
+from runners.rows import rows_of_picture
+from runners.sampling import default_count, draw_rows, evaluating, folds_of, place_of, sample
 from runners.updates import Session
 
 __all__ = ["Gallery"]
 
+ROWS = 8  # of a chain that are shown
+
 
 @dataclass(frozen=True)
 class Gallery:
-    """Draws every sampler of a session.   `fields` tells the data's range, `reference` is data to show beside;
-    `about` is what the run says of itself, for the pictures to carry.
+    """Draws every sampler of a session.   `fields` tells the data's range, `reference` is data to show beside.
+
+    `about` is what the run says of itself, for the pictures to carry; `energies` are blocks and the event each takes;
+    `paths` holds the compiled ways of chains, once they were drawn.
 
     A sampler's noise is the same each time, so that its pictures show what training changed.
     """
@@ -36,6 +43,7 @@ class Gallery:
     reference: Mapping[str, Tensor]
     about: Mapping[str, Any]
     energies: Mapping[str, Size] = field(default_factory=dict)
+    paths: dict[tuple[str, frozenset[str]], list[CompiledSampler]] = field(default_factory=dict)
 
     def compose(self, png: bytes) -> None:
         """Show the composition itself, drawn."""
@@ -49,6 +57,7 @@ class Gallery:
             self._weigh(f"data.{name}", rows, step)
         for name in session.executable.spec.samplers:
             count = default_count(session.executable, name, averaged)
+            self._follow(name, averaged, step)
             values = sample(session.executable, name, count, session.seed, averaged=averaged, batch=self.reference)
             folds = folds_of(session.executable, name, averaged)
             for part, value in (values if isinstance(values, Mapping) else {"value": values}).items():
@@ -68,9 +77,30 @@ class Gallery:
                     found = block(values.to(device, dtype))
                 self.record.histogram(step, f"energies/{name}/{label}", found.flatten().tolist())
 
-    def _show(self, label: str, value: Tensor, step: int, fold: int) -> None:
+    def _follow(self, name: str, averaged: frozenset[str], step: int) -> None:
+        """The samples along the steps of a sampler's chain, on TensorBoard."""
+        executable, paths = self.session.executable, self.paths
+        if (name, averaged) not in paths:
+            paths[name, averaged] = executable.path(name, averaged)
+        found, rows = [], self.reference
+        for way in paths[name, averaged]:
+            kind = way.gives.get("value")
+            count = rows_of_picture(kind.event, kind.rows) if isinstance(kind, TensorType) else None
+            values = draw_rows(executable, way, min(count, ROWS), self.session.seed, batch=rows) if count else None
+            if isinstance(values, Tensor):
+                found.append(values)
+        if not found:
+            return
+        png = self._drawn(torch.stack(found, 1) if len(found) > 1 else found[0])
+        if png is not None:
+            self.record.picture(step, f"chains/{name}", png, png_size(png))
+
+    def _drawn(self, value: Tensor, fold: int = 1) -> bytes | None:
         like = field_like(value, self.fields)
-        png = picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None, fold)
+        return picture_of(value, like[1] if like else None, self.reference.get(like[0]) if like else None, fold)
+
+    def _show(self, label: str, value: Tensor, step: int, fold: int) -> None:
+        png = self._drawn(value, fold)
         if png is None:
             return
         self._save(self.home.samples / f"{label}-{step:08d}.png", png, label)

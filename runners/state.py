@@ -45,6 +45,10 @@ class Executable(Protocol):
         """The sampler `name` with other values of its options."""
         ...
 
+    def path(self, name: str, averaged: frozenset[str]) -> list[CompiledSampler]:
+        """Samplers whose values, side by side, are the way of the chain that `name` runs; none if it runs none."""
+        ...
+
     def evaluation(self, name: str, averaged: frozenset[str]) -> CompiledEvaluation:
         """The line `name` of `evaluate`, its blocks read from their averages where `averaged` names them."""
         ...

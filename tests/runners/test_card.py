@@ -10,11 +10,14 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from torch import nn
 
 import compose
+from compose.expressions import unparse
+from compose.paths import ways
 from compose.spec import parse_spec
 from runners import progress
 from runners.card import card_of, kept_by, size_of
 from runners.launch import assemble, examine
 from runners.progress import Progress
+from runners.sampling import draw_rows
 
 SPEC = """
 compose: 1
@@ -114,6 +117,42 @@ def test_energies_of_data_and_samples_are_histograms(run):
     assert last.histogram_value.min == pytest.approx(values.min().item(), rel=1e-5)
     assert last.histogram_value.sum == pytest.approx(values.double().sum().item(), rel=1e-4)
     assert sum(last.histogram_value.bucket) == len(values)
+
+
+def test_the_way_of_a_chain_is_a_picture_and_ends_where_its_samples_are(run):
+    pictures = events(run.folder).Images("chains/default")
+    assert [picture.step for picture in pictures] == [2, 4, 6, 8]
+    assert pictures[-1].encoded_image_string.startswith(b"\x89PNG")
+    along = [draw_rows(run.executable, way, 9, run.seed) for way in run.executable.path("default", run.averaged)]
+    assert len(along) == 5
+    assert torch.equal(along[-1], run.sample("default", 9))
+
+
+def test_a_chain_that_is_cut_short_is_the_beginning_of_the_longer_one():
+    text = (
+        SPEC.replace("langevin(tilted, steps=5, step_size=0.05)\nrun", "{}\nrun").replace("{", "{{").replace("}", "}}")
+    )
+    text = text.replace("{{}}\nrun", "{}\nrun").replace("default: ~{}", "default: {}")
+    chain = "langevin(energy, init=~normal(like=x), steps=16, step_size=0.05"
+    plain, kept = (parse_spec(text.format(body)) for body in (f"~{chain})", f"(~{chain}, keep=2)).path"))
+    made = [assemble(examine(spec)[0], 0) for spec in (plain, kept)]
+    along = torch.stack([draw_rows(made[0], way, 7, 3) for way in made[0].path("default")], 1)
+    path = draw_rows(made[1], made[1].sampler("default"), 7, 3)
+    assert torch.equal(along, path[:, -8:])
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("~flow", []),
+        ("(~langevin(tilted, steps=5, step_size=0.1, keep=1)).path", []),
+        ("~way", ["~langevin(tilted, steps=1, step_size=0.1)", "~langevin(tilted, steps=2, step_size=0.1)"]),
+        ("~reverse(flow, _)", ["(~reverse(flow, _, keep=1)).path"]),
+    ],
+)
+def test_what_is_shown_of_a_chain(body, shown):
+    models = f'models: {{tilted: "tilt(flow, energy)", way: "langevin(tilted, steps=2, step_size=0.1)"}}\nsamplers: {{a: "{body}"}}'
+    assert [unparse(way) for way in ways(parse_spec(f"compose: 1\n{models}"), "a")] == shown
 
 
 @pytest.mark.parametrize("at", [3, 5])
