@@ -80,7 +80,8 @@ def size_of(tensor: Tensor) -> int:
 def _kept(composition: Composition, block: nn.Module, name: str, batch_size: int) -> int:
     """What one evaluation of a block keeps; a chain without gradient holds one at a time, whatever its steps."""
     takes = composition.sizes.slots[name].takes
-    return kept_by(block, tuple(takes), batch_size) if takes else 0
+    known = [size for size in takes or () if size is not None]
+    return kept_by(block, known, batch_size) if known else 0
 
 
 def kept_by(block: nn.Module, takes: Sequence[Taken], batch_size: int) -> int:

@@ -129,12 +129,10 @@ def test_the_way_of_a_chain_is_a_picture_and_ends_where_its_samples_are(run):
 
 
 def test_a_chain_that_is_cut_short_is_the_beginning_of_the_longer_one():
-    text = (
-        SPEC.replace("langevin(tilted, steps=5, step_size=0.05)\nrun", "{}\nrun").replace("{", "{{").replace("}", "}}")
-    )
-    text = text.replace("{{}}\nrun", "{}\nrun").replace("default: ~{}", "default: {}")
+    own = "default: ~langevin(tilted, steps=5, step_size=0.05)"
     chain = "langevin(energy, init=~normal(like=x), steps=16, step_size=0.05"
-    plain, kept = (parse_spec(text.format(body)) for body in (f"~{chain})", f"(~{chain}, keep=2)).path"))
+    bodies = (f"~{chain})", f"(~{chain}, keep=2)).path")
+    plain, kept = (parse_spec(SPEC.replace(own, f"default: {body}")) for body in bodies)
     made = [assemble(examine(spec)[0], 0) for spec in (plain, kept)]
     along = torch.stack([draw_rows(made[0], way, 7, 3) for way in made[0].path("default")], 1)
     path = draw_rows(made[1], made[1].sampler("default"), 7, 3)
@@ -151,8 +149,9 @@ def test_a_chain_that_is_cut_short_is_the_beginning_of_the_longer_one():
     ],
 )
 def test_what_is_shown_of_a_chain(body, shown):
-    models = f'models: {{tilted: "tilt(flow, energy)", way: "langevin(tilted, steps=2, step_size=0.1)"}}\nsamplers: {{a: "{body}"}}'
-    assert [unparse(way) for way in ways(parse_spec(f"compose: 1\n{models}"), "a")] == shown
+    models = 'models: {tilted: "tilt(flow, energy)", way: "langevin(tilted, steps=2, step_size=0.1)"}'
+    spec = parse_spec(f'compose: 1\n{models}\nsamplers: {{a: "{body}"}}')
+    assert [unparse(way) for way in ways(spec, "a")] == shown
 
 
 @pytest.mark.parametrize("at", [3, 5])
