@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from compose.spec import parse_spec
+from compose.spec import dump_json, dump_yaml, parse_spec
 from runners.checkpoints import checkpoint_paths
 from runners.goals import better_of
 from runners.launch import Order, examine, train
@@ -191,3 +191,12 @@ def test_validation_reads_the_validation_split_where_there_is_one(tmp_path):
     last = max(figures)
     assert done.evaluate("validation")["nats"].value == pytest.approx(figures[last], rel=1e-6)
     assert "metrics" not in done.about or done.about["metrics"] == {}
+
+
+def test_the_words_of_the_section_survive_every_door():
+    spec = parse_spec(SPEC)
+    written = {}
+    exec(spec.to_python(), written)
+    assert written["draft"].spec().evaluate == spec.evaluate
+    assert parse_spec(dump_yaml(spec)) == parse_spec(dump_json(spec, structured=True)) == spec
+    assert parse_spec(SPEC, "set", ["evaluate.every=2  epochs"]).evaluate.every == "2 epochs"
