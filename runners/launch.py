@@ -108,13 +108,14 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         told = {refusal.line: str(refusal) for refusal in refused if not (order.trial and refusal.passing)}
         return Measured({name: estimate.value for name, estimate in found.items()}, told)
 
+    validate = measure if held_out == TEST else partial(measure, split=held_out or TEST)
     card = card_of(composition, executable, next(iter(spec.data.values())).batch_size)
     return run(
         executable, batches, folder,
         spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
         reference=_shown_beside(sources) if spec.samplers else None,
         evaluate=measure if spec.evaluate.lines and tested else None,
-        validate=partial(measure, split=held_out) if spec.evaluate.lines and held_out else None, about=about, card=card,
+        validate=validate if spec.evaluate.lines and held_out else None, about=about, card=card,
     )  # fmt: skip
 
 

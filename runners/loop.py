@@ -56,6 +56,8 @@ class Loop:
     evaluate: Callable[[], Measured] = Measured
     restored: Mapping[str, Tensor] = field(default_factory=dict)
     validation: Validation | None = None
+    same_rows: bool = False  # validation measures what the end of a stage does
+    _measured: tuple[int, Measured] = (-1, Measured())  # the step of the last validation, and what it gave
     _saved: tuple[int, int] | None = None
     _saved_at: float = field(default_factory=time.monotonic)
     _logged_at: tuple[float, int] = (0.0, 0)
@@ -129,7 +131,9 @@ class Loop:
         self._leave_if_asked()
         self.sample(state.run_step)
         self._leave_if_asked()
-        measured = self.evaluate()
+        at, measured = self._measured
+        if at != state.run_step or not self.same_rows:
+            measured = self.evaluate()
         metrics, state.refused = dict(measured.values), dict(measured.refused)
         for cause in state.refused.values():
             self.progress.say(cause)
@@ -144,6 +148,7 @@ class Loop:
         """Measure, before anything is saved at this step, and keep the weights if they are the best so far."""
         self._settle()
         state, measured = self.session.state, validation.measure()
+        self._measured = state.run_step, measured
         self.record.line(state.run_step, stage.name, {"step": state.step, "validation": dict(measured.values)})
         for cause in measured.refused.values():
             self.progress.say(cause)

@@ -229,6 +229,7 @@ def _train(
                 lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
                 validation_of(executable.spec, lambda: validate(executable, frozenset(state.averaged)))
                 if validate else None,
+                same_rows=validate is evaluate,
             ).run()  # fmt: skip
             status = "finished"
         except Interrupted:

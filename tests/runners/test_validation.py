@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from compose.spec import dump_json, dump_yaml, parse_spec
+from runners import launch
 from runners.checkpoints import checkpoint_paths
 from runners.goals import better_of
 from runners.launch import Order, examine, train
@@ -178,6 +179,23 @@ def test_a_run_that_was_stopped_finds_the_same_best_and_waits_as_long(at, whole,
     assert all(torch.equal(mine[name], other[name]) for name in other)
     names = [path.name for path in checkpoint_paths(folder / "best")]
     assert names == [path.name for path in checkpoint_paths(whole.folder / "best")]
+
+
+def test_at_the_end_of_a_stage_the_same_rows_are_not_measured_twice(tmp_path, monkeypatch):
+    calls = []
+
+    def counted(*given, measured=launch.evaluate, **options):
+        calls.append(options["split"])
+        return measured(*given, **options)
+
+    monkeypatch.setattr(launch, "evaluate", counted)
+    done = trained(tmp_path / "run")
+    figures = [line for line in record(done.folder) if "validation" in line or "metrics" in line]
+    assert len(calls) == len([line for line in figures if "validation" in line]) == len(figures) - 2
+
+
+def test_so_many_rows_of_the_first_sampler_are_drawn_by_their_number(whole):
+    assert torch.equal(whole.sample(5), whole.sample("default", 5))
 
 
 def test_validation_reads_the_validation_split_where_there_is_one(tmp_path):
