@@ -316,7 +316,7 @@ def build(
     builder = GraphBuilder(spec, fields, metrics, unread)
     stages = [builder.stage(stage, index) for index, stage in enumerate(spec.stages)]
     samplers = {name: builder.sampler(name, declared, "samplers") for name, declared in spec.samplers.items()}
-    evaluations = {name: build_evaluation(builder, name, expression) for name, expression in spec.evaluate.items()}
+    evaluations = {name: build_evaluation(builder, name, line) for name, line in spec.evaluate.lines.items()}
     rest = builder.rest()
     composition = Composition(
         spec, fields, builder.blocks, stages,

@@ -24,6 +24,7 @@ from runners.arguments import misfits
 from runners.catalogue import open_sources
 from runners.datasets import BadOption, Source, UnknownOption
 from runners.datasets.options import bind
+from runners.goals import check_goals
 from runners.inputs import Inputs
 from runners.metrics import METRICS, Estimate, NoFigure, arguments, measure
 from runners.metrics.likelihood import mean_estimate
@@ -64,7 +65,7 @@ def evaluate(
     """
     rows = rows_of(sources, split, most)
     found = {}
-    for name in (name for name in executable.spec.evaluate if only is None or name in only):
+    for name in (name for name in executable.spec.evaluate.lines if only is None or name in only):
         line = executable.evaluation(name, averaged)
         try:
             found[name] = _measured(executable, line, sources, rows, seed, most)
@@ -151,7 +152,8 @@ def check_evaluations(composition: Composition) -> list[Finding]:
         sources = open_sources(composition.spec)
     except (UnknownName, ValueError):  # which is told
         sources = {}
-    return [found for line in composition.evaluations.values() for found in _check(line, sources)]
+    lines = composition.evaluations.values()
+    return [*(found for line in lines for found in _check(line, sources)), *check_goals(composition, sources)]
 
 
 def _check(line: EvaluationGraph, sources: Mapping[str, Source]) -> Iterator[Finding]:

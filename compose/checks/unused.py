@@ -132,7 +132,7 @@ def uses(spec: Spec) -> dict[str, list[Span]]:
 
 
 def _in_expressions(spec: Spec) -> Iterator[Mention]:
-    for section in (spec.graph, spec.models, spec.samplers, spec.evaluate):
+    for section in (spec.graph, spec.models, spec.samplers, spec.evaluate.lines):
         for name, declared in section.items():
             yield from (mention for mention in mentions(declared) if section is spec.samplers or mention.name != name)
     for stage in spec.stages:

@@ -13,6 +13,7 @@ from compose.expressions.structured import FLAGS, HEADS
 from compose.schema.hints import Schema, of_field, options_of, required_of
 from compose.schema.prose import MEANING
 from compose.spec import BlockDeclaration, DataSource, Optimizer, Record, RunOptions, Spec
+from compose.spec.measuring import GOAL, INTERVAL
 from compose.spec.parts import DEVICES, PRECISIONS
 
 __all__ = ["Kinds", "schema"]
@@ -36,6 +37,10 @@ def schema(blocks: Kinds, sources: Kinds, optimizers: Kinds) -> Schema:
     definitions["BlockDeclaration"] = _by_kind(BlockDeclaration, "kind", blocks)
     definitions["DataSource"] = _by_kind(DataSource, "source", sources)
     definitions["Optimizer"] = _by_kind(Optimizer, "kind", optimizers, default="adam")
+    lines = {"anyOf": [{"$ref": "#/definitions/expression"}, {"type": "null"}]}
+    definitions["Evaluation"] |= {"additionalProperties": lines, "propertyNames": {"pattern": NAME}}
+    for word, pattern in (("every", INTERVAL), ("keep", GOAL)):
+        definitions["Evaluation"]["properties"][word]["pattern"] = f"^{pattern.pattern}$"
     definitions["Stage"]["not"] = {"required": ["epochs", "steps"]}
     for keys in (definitions["Stage"]["properties"], definitions["Update"]["properties"]):
         for terms in ("minimize", "maximize"):
@@ -86,7 +91,7 @@ def _sections(keys: dict[str, Schema]) -> None:
             "additionalProperties": {"anyOf": [{"$ref": "#/definitions/expression"}, nothing]}}, nothing]}  # fmt: skip
     for section in ("models", "samplers"):
         keys[section] |= {"type": "object", "additionalProperties": body, "propertyNames": {"pattern": HEAD}}
-    for section in ("graph", "evaluate", "blocks"):
+    for section in ("graph", "blocks"):
         keys[section] |= {**_removable(keys[section]), **names}
     source = {"$ref": "#/definitions/DataSource"}
     keys["data"] = {

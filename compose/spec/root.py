@@ -13,6 +13,7 @@ from compose.positions import Document, Path
 from compose.spec import findings as say
 from compose.spec.dashes import not_a_list
 from compose.spec.fields import Formula, Slug, Tabular, Word, bad_names, is_name, read_formula, refuse_again
+from compose.spec.measuring import Evaluation
 from compose.spec.numbers import Constant, Param, as_param, partly_resolved, resolve_params
 from compose.spec.parts import BlockDeclaration, DataSource, Function, Program, RunOptions
 from compose.spec.records import Items, Place, Reading, Record, Refused, Scalar, Table, describe, plain, refuse
@@ -156,7 +157,7 @@ class Spec(Record):
     samplers: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("sampler", named=False)] = Field(
         default_factory=dict
     )
-    evaluate: Annotated[dict[str, Formula], Tabular("value")] = Field(default_factory=dict)
+    evaluate: Evaluation = Evaluation()
     run: RunOptions = RunOptions()
     _values: dict[str, Constant] = PrivateAttr(default_factory=dict)
 
