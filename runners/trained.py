@@ -81,7 +81,7 @@ class Run:
         Raises ValueError for an unknown sampler or option, and for rows that are missing.
         """
         if isinstance(name, int):
-            name, count = next(iter(self.spec.samplers), "default"), name
+            return self.sample(next(iter(self.spec.samplers), "default"), name, seed=seed, batch=batch, options=options)
         self._known("sampler", name, self.spec.samplers)
         if count is not None and count < 1:
             raise ValueError(f"cannot draw `{name}`: {count} is no count")
