@@ -17,6 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from blocks.shares import SHARE
+
 __all__ = ["Potential", "Scalar", "State", "Trace", "descend", "langevin"]
 
 State = Tensor | dict[str, Tensor]
@@ -218,6 +220,14 @@ def _drawn(like: Parts, seed: int | None, *, lasting: bool) -> Iterator[Parts]:
     """Standard normal noise for one step after another, without end; each in the last one's memory unless `lasting`."""
     assert seed is not None
     generator = torch.Generator(like[0].device).manual_seed(seed)
+    share = SHARE.get()
+    if share is not None:  # in new memory, and of each draw for all rows those of this process
+
+        def drawn(shape: tuple[int, ...], v: Tensor) -> Tensor:
+            return torch.empty(shape, dtype=v.dtype, device=v.device).normal_(generator=generator)
+
+        while True:
+            yield [share.of(partial(drawn, v=v), tuple(v.shape)) for v in like]
     noise = [torch.empty(v.shape, dtype=v.dtype, device=v.device) for v in like]
     while True:
         for part in noise:

@@ -9,6 +9,8 @@ import hashlib
 import torch
 from torch import Tensor
 
+from blocks.shares import SHARE
+
 __all__ = ["LAWS", "draw", "leaf_seed"]
 
 LAWS = ("normal", "uniform", "integers", "rademacher")
@@ -39,8 +41,9 @@ def draw(
     """Numbers of a law, of `shape`, from a fresh generator seeded with `seed` on `device`.
 
     "normal": N(0, 1).   "uniform": [0, 1).   "integers": 1 .. `high`, int64 (`dtype` is not used).   "rademacher": -1
-    or 1, equally likely.   The same seed gives the same numbers on the same kind of device.   Raises ValueError for any
-    other law, or for integers without a `high`.
+    or 1, equally likely.   The same seed gives the same numbers on the same kind of device.   In a share the rows (the
+    first axis) are those of this process of all that were drawn.   Raises ValueError for any other law, or for integers
+    without a `high`.
 
     PyTorch's CPU generator reads the low 32 bits of a seed only, so that of N leaves N^2 / 2^33 pairs agree: half a
     pair of 65,000 draws, 116 of a million. That repeats the noise of an unrelated step, where batch and parameters are
@@ -48,6 +51,15 @@ def draw(
     meet; there it happens once in 10^8 steps. Mixing the other half into the generator's 624 words (get_state, xor,
     set_state) was measured at 5 us a draw, more than the 4 us of seeding, and is not worth it.
     """
+    share = SHARE.get()
+    if share is not None:
+        return share.of(lambda whole: _drawn(law, whole, seed, dtype, device, high), shape)
+    return _drawn(law, shape, seed, dtype, device, high)
+
+
+def _drawn(
+    law: str, shape: tuple[int, ...], seed: int, dtype: torch.dtype | None, device: torch.device | str, high: int
+) -> Tensor:
     generator = torch.Generator(device).manual_seed(seed)
     if law == "normal":
         return torch.randn(shape, generator=generator, dtype=dtype, device=device)

@@ -15,7 +15,10 @@ from compose.portrait import SECTIONS, Portrait, portrait
 __all__ = ["Change", "Difference", "difference", "report"]
 
 RENAMED = ("blocks", "models", "graph")  # sections whose names are the writer's choice
-IMMATERIAL = ("run.out", "run.log_every", "run.checkpoint_every", "run.sample_every", "run.threads", "name")
+IMMATERIAL = (
+    "run.out", "run.log_every", "run.checkpoint_every", "run.sample_every", "run.threads", "run.devices", "run.nodes",
+    "run.strategy", "name",
+)  # fmt: skip
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 

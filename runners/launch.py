@@ -30,6 +30,7 @@ from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, data_of, handed_fields
 from runners.goals import TEST, split_of
 from runners.loop import Intervals
+from runners.processes import World, chosen_device, follows, world_of
 from runners.progress import Progress
 from runners.rows import POINTS
 from runners.run import Options, Run, load_run, run
@@ -76,8 +77,9 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     Raises SpecError if the folder is taken or began with another spec, or if the data cannot be had or divided into
     such batches; RunFailed, Interrupted.
     """
-    folder = _folder(spec, order)
-    check_folder(folder, spec)
+    folder, options = _folder(spec, order), _options(spec, order)
+    if not follows(options.world):
+        check_folder(folder, spec)
     sources = {} if loader is not None else open_sources(spec)
     batches = loader if loader is not None else batches_of(spec, sources)
     executable = assemble(composition, spec.run.seed)
@@ -90,7 +92,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
     held_out = split_of(sources.values())
-    said = Progress(quiet=order.quiet).say
+    said = Progress(quiet=options.quiet).say
     tested = bool(sources) and all("test" in source.contract.splits for source in sources.values())
     if spec.evaluate.lines and not tested:
         said(
@@ -112,7 +114,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     card = card_of(composition, executable, next(iter(spec.data.values())).batch_size)
     return run(
         executable, batches, folder,
-        spec_text=dump_yaml(spec), options=_options(spec, order), fields=composition.fields, picture=order.picture,
+        spec_text=dump_yaml(spec), options=options, fields=composition.fields, picture=order.picture,
         reference=_shown_beside(sources) if spec.samplers else None,
         evaluate=measure if spec.evaluate.lines and tested else None,
         validate=validate if spec.evaluate.lines and held_out else None, about=about, card=card,
@@ -188,17 +190,24 @@ def _folder(spec: Spec, order: Order) -> Path:
 
 def _options(spec: Spec, order: Order) -> Options:
     asked = spec.run
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if asked.device == "auto" else asked.device
-    if device in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise SpecError([no_device(asked.span("device"), device)], spec.sources)
+    device = chosen_device() if asked.device == "auto" else asked.device
+    if device in ("gpu", "cuda") and torch.cuda.device_count() < asked.devices:
+        there = torch.cuda.device_count()
+        place = asked.span("devices" if there else "device")
+        raise SpecError([no_device(place, device, asked.devices, there)], spec.sources)
+    world = world_of(asked.devices, asked.nodes)
+    uneven = [one for one in spec.data.values() if one.batch_size % world.count]
+    if uneven:
+        raise SpecError([uneven_rows(uneven[0].span("batch_size"), uneven[0].batch_size, world.count)], spec.sources)
     intervals = Intervals(log=asked.log_every, checkpoint=asked.checkpoint_every, sample=asked.sample_every or 0)
     return Options(
         seed=asked.seed,
         precision=asked.precision,
         device=device,
+        world=World() if order.trial else world,
         threads=asked.threads,
         intervals=intervals,
-        quiet=order.quiet,
+        quiet=order.quiet or follows(world),
     )
 
 
@@ -212,11 +221,27 @@ def no_data(span: Span) -> Finding:
 
 
 @finding("R102", "error")
-def no_device(span: Span, device: str) -> Finding:
-    """The device that `run` asks for is not in this machine.
+def no_device(span: Span, device: str, wanted: int = 1, there: int = 0) -> Finding:
+    """The device that `run` asks for, or as many of them, is not in this machine.
 
     Wrong: `run: {device: cuda}` on a machine without a GPU.   Right: `run: {device: auto}`.
     """
+    if there:
+        message = f"{wanted} devices are asked for, and this machine has {there}"
+        return Finding(span=span, message=message, help=f"write `devices: {there}`")
     return Finding(
         span=span, message=f"there is no `{device}` in this machine", help="write `device: auto`, or `device: cpu`"
     )
+
+
+@finding("R242", "error")
+def uneven_rows(span: Span, rows: int, processes: int) -> Finding:
+    """A batch is shared by the processes, each computing as many rows; it cannot be divided by their number.
+
+    Wrong: `batch_size: 100` with `devices: 8`.   Right: `batch_size: 96`.
+    """
+    near = max(rows // processes, 1) * processes
+    return Finding(
+        span=span, message=f"{processes} processes cannot share a batch of {rows} rows evenly",
+        help=f"write `batch_size: {near}`: it counts the rows of all processes",
+    )  # fmt: skip

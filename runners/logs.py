@@ -6,7 +6,7 @@ save, they are read at once, tested for being finite, and folded into the window
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,15 +39,18 @@ class Lost(NamedTuple):
     value: float
 
 
-def fold(pending: list[Pending], window: dict[str, list[float]]) -> Lost | None:
-    """Read all pending values into `window` (tag -> [sum, count]) and empty the list.
+def fold(
+    pending: list[Pending], window: dict[str, list[float]], mean: Callable[[Tensor], Tensor] | None = None
+) -> Lost | None:
+    """Read all pending values into `window` (tag -> [sum, count]) and empty the list.   `mean`: over the processes.
 
     Returns the first term that is not finite, where it ends; a monitored value may be.
     """
     values = [value for one in pending for group in (one.terms, one.monitor) for value in group.values()]
-    read = iter(
-        torch.stack([v if isinstance(v, Tensor) else torch.tensor(float(v)) for v in values]).tolist() if values else []
-    )
+    read: Iterator[float] = iter(())
+    if values:
+        stacked = torch.stack([v if isinstance(v, Tensor) else torch.tensor(float(v)) for v in values])
+        read = iter((stacked if mean is None else mean(stacked)).tolist())
     for one in pending:
         for kind, group in (("terms", one.terms), ("monitor", one.monitor)):
             for name in group:

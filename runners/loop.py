@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from runners.checkpoints import Checkpoint, write_checkpoint
 from runners.diverging import Standing, lost_term, lost_weight
 from runners.exhausted import EXHAUSTED, Exhausted, exhausted
 from runners.folder import RunFolder
-from runners.logs import Record, fold
+from runners.logs import fold
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
@@ -25,6 +25,8 @@ from runners.updates import Session
 from runners.validation import Validation
 
 __all__ = ["Intervals", "Loop"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,18 @@ class Intervals:
     keep: int = 2
 
 
+class Written(Protocol):
+    """Where logged steps go."""
+
+    def line(self, run_step: int, stage: str, entry: Mapping[str, Any]) -> None:
+        """Write one logged step."""
+        ...
+
+    def flush(self) -> None:
+        """Force what was written to the disk.   Raises OSError."""
+        ...
+
+
 @dataclass
 class Loop:
     """Trains a session to its end.   `sample(run_step)` draws pictures, `evaluate()` gives metrics at a stage's end.
@@ -47,7 +61,7 @@ class Loop:
 
     session: Session
     folder: RunFolder
-    record: Record
+    record: Written
     progress: Progress
     signals: Signals
     intervals: Intervals
@@ -102,7 +116,11 @@ class Loop:
         run_step = state.run_step + 1
         logged = run_step % intervals.log == 0 or state.step + 1 == plan.steps
         norms: dict[str, Tensor] | None = {} if logged else None
-        stage.step(norms)
+        if self.session.processes is None:
+            stage.step(norms)
+        else:
+            with self.session.processes.step():
+                stage.step(norms)
         if norms is not None:
             self._log(stage, norms)
         self.progress.step(state.step)
@@ -147,7 +165,7 @@ class Loop:
     def _validate(self, stage: StageRun, validation: Validation) -> None:
         """Measure, before anything is saved at this step, and keep the weights if they are the best so far."""
         self._settle()
-        state, measured = self.session.state, validation.measure()
+        state, measured = self.session.state, self._told(validation.measure, Measured())
         self._measured = state.run_step, measured
         self.record.line(state.run_step, stage.name, {"step": state.step, "validation": dict(measured.values)})
         for cause in measured.refused.values():
@@ -157,7 +175,7 @@ class Loop:
         improved = state.leading.step != before.step
         self.progress.say(f"step {state.run_step:,}: {figures}{'  (the best so far)' if improved else ''}")
         if improved:
-            self._write(self.folder.best, keep=1)
+            self._told(lambda: self._write(self.folder.best, keep=1), False)
         if validation.is_over(state.leading):
             self._log(stage, {})  # else the next stage would log the rest of this one
             waited = f"{state.leading.waited} evaluations in a row were no better"
@@ -188,7 +206,8 @@ class Loop:
 
     def _read(self) -> None:
         """Read what is pending.   Raises Diverged on a term that is not finite."""
-        lost = fold(self.session.pending, self.session.state.window)
+        processes = self.session.processes
+        lost = fold(self.session.pending, self.session.state.window, processes.mean if processes else None)
         if lost is not None:
             raise Diverged([lost_term(lost, self._standing())], self.session.executable.spec.sources)
 
@@ -205,11 +224,16 @@ class Loop:
 
     def _is_due(self, run_step: int, logged: bool) -> bool:
         every, seconds = self.intervals.checkpoint, self.intervals.checkpoint_seconds
-        return bool(every and run_step % every == 0) or (logged and time.monotonic() - self._saved_at > seconds)
+        if every and run_step % every == 0:
+            return True
+        late, processes = time.monotonic() - self._saved_at > seconds, self.session.processes
+        return logged and (late if processes is None else bool(processes.most(int(late))))
 
     def _leave_if_asked(self) -> None:
-        if self.signals.status:
-            raise Interrupted(self.signals.status, saved=self._try_to_save())
+        processes = self.session.processes
+        status = self.signals.status if processes is None else processes.most(self.signals.status)
+        if status:
+            raise Interrupted(status, saved=self._try_to_save())
 
     def _try_to_save(self) -> bool:
         """Save; a disk that refuses is told to the user, and the checkpoint before stays what it was."""
@@ -217,10 +241,15 @@ class Loop:
         if self._saved == (state.stage, state.run_step):
             return True
         self._settle()
-        if not self._write(self.folder.checkpoints, self.intervals.keep):
+        if not self._told(lambda: self._write(self.folder.checkpoints, self.intervals.keep), False):
             return False
         self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
         return True
+
+    def _told(self, make: Callable[[], T], otherwise: T) -> T:
+        """What is made once, by the first of several processes, and known to all of them."""
+        processes = self.session.processes
+        return make() if processes is None else processes.told(make, otherwise)
 
     def _write(self, folder: Path, keep: int) -> bool:
         state = self.session.state

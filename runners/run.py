@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from blocks.types import Field
+from runners.batches import LoaderBatches
 from runners.card import Card
 from runners.checkpoints import (
     FRESH,
@@ -26,9 +27,11 @@ from runners.checkpoints import (
     write_atomically,
 )
 from runners.folder import RunFolder, Status
+from runners.following import follow
 from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
+from runners.processes import FirstsBatches, Processes, World, follows, join, joined, place
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, NoCheckpoint, RunFailed, RunState
@@ -55,6 +58,7 @@ class Options:
     seed: int = 0
     precision: str = "32"
     device: str = "cpu"
+    world: World = field(default_factory=World)
     threads: int | None = None
     intervals: Intervals = field(default_factory=Intervals)
     quiet: bool = False
@@ -86,6 +90,9 @@ def run(
     """
     options = options or Options()
     home = RunFolder(folder)
+    if follows(options.world):
+        measured = validation_of(executable.spec, Measured) if validate else None
+        return follow(_prepare(executable, batches, options), home, options.intervals, measured)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
         progress = Progress(quiet=options.quiet)
@@ -97,7 +104,10 @@ def run(
         prepared = _prepare(executable, batches, options)
         restored = _restore(home, prepared.state, progress)
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
-        if done.finished and prepared.state.stage == len(executable.spec.stages):
+        finished = done.finished and prepared.state.stage == len(executable.spec.stages)
+        if prepared.processes is not None:
+            prepared.processes.agree(prepared.state, restored, finished)
+        if finished:
             progress.say(f"{home.path} is finished; {FRESH} starts the next run")
             for cause in done.refused.values():
                 progress.say(cause)
@@ -153,6 +163,8 @@ def _prepare(executable: Executable, batches: Batches, options: Options) -> Sess
     precision = _canonical(options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.world.count > 1:
+        return _prepare_one_of_many(executable, batches, options)
     fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]
     if len(executable.blocks):
         fabric.setup_module(executable.blocks)
@@ -161,6 +173,18 @@ def _prepare(executable: Executable, batches: Batches, options: Options) -> Sess
     return Session(
         executable, batches, fabric, RunState(executable.blocks, executable.averages), options.seed,
         DTYPES[precision], _numbers(executable), precision.endswith("mixed"),
+    )  # fmt: skip
+
+
+def _prepare_one_of_many(executable: Executable, batches: Batches, options: Options) -> Session:
+    precision = _canonical(options.precision)
+    fabric = join(options.world, options.device, options.precision)
+    place(executable, fabric, DTYPES[precision])
+    processes = Processes(fabric)
+    return Session(
+        executable, FirstsBatches(batches, processes) if isinstance(batches, LoaderBatches) else batches, fabric,
+        RunState(executable.blocks, executable.averages), options.seed, DTYPES[precision], _numbers(executable),
+        precision.endswith("mixed"), processes=processes,
     )  # fmt: skip
 
 
@@ -208,7 +232,8 @@ def _train(
     status: Status = "failed"
     with Signals() as signals:
         went_on = f"going on with {home.path} after step {state.run_step:,}"
-        progress.say(went_on if restored is not None else f"training into {home.path}")
+        several = f", in {options.world.count} processes" if options.world.count > 1 else ""
+        progress.say((went_on if restored is not None else f"training into {home.path}") + several)
         with _written(home):
             record = Record(home.path, state.run_step, progress.say)
             home.say("running", facts)
@@ -224,13 +249,14 @@ def _train(
                     progress.say(line)
             if shown.picture is not None:
                 gallery.compose(shown.picture)
-            Loop(
-                session, home, record, progress, signals, options.intervals, facts, gallery.draw,
-                lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
-                validation_of(executable.spec, lambda: validate(executable, frozenset(state.averaged)))
-                if validate else None,
-                same_rows=validate is evaluate,
-            ).run()  # fmt: skip
+            with joined():
+                Loop(
+                    session, home, record, progress, signals, options.intervals, facts, gallery.draw,
+                    lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
+                    validation_of(executable.spec, lambda: validate(executable, frozenset(state.averaged)))
+                    if validate else None,
+                    same_rows=validate is evaluate,
+                ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
             status = "interrupted"

@@ -121,6 +121,10 @@ class StageRun:
         return {name: rate for update in self.updates for name, rate in update.rates().items()}
 
     def _batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
+        batch = self._whole_batch(clock, offset)
+        return batch if self.session.processes is None else self.session.processes.rows(batch)
+
+    def _whole_batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
         batch = self.session.batches.batch(self.plan.batch(int(clock.step), offset))
         return batch if self._as_it_is else moved(batch, self.session.dtype, self.session.fabric.device)
 
@@ -165,7 +169,7 @@ class StageRun:
         others = {name: block for name, block in blocks.items() if name not in waiting}
         kept = {name: {k: v.clone() for k, v in block.state_dict().items()} for name, block in others.items()}
         clock = self.plan.clock(0, state.run_step)
-        batch = self._batch(clock, 0)
+        batch = self._whole_batch(clock, 0)  # every process sees all of it
         rows = len(next(iter(batch.values())))
         shared = None
         if self.compiled.shared is not None:

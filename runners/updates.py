@@ -14,6 +14,7 @@ from runners.ema import Average
 from runners.inputs import Inputs
 from runners.logs import Pending
 from runners.optimizers import CLIPS, UpdateOptimizer
+from runners.processes import Processes
 from runners.projections import projections_of
 from runners.schedules import scheduled
 from runners.state import Batches, Clock, Executable, RunState
@@ -25,7 +26,8 @@ __all__ = ["Session", "UpdateStep"]
 class Session:
     """What all parts of a run share.
 
-    `names`: the spec's numbers; `mixed`: programs run under autocast; `pending`: losses that are not read yet.
+    `names`: the spec's numbers; `mixed`: programs run under autocast; `pending`: losses that are not read yet;
+    `processes`: those that share every batch, where there are several.
     """
 
     executable: Executable
@@ -37,6 +39,7 @@ class Session:
     names: Mapping[str, float] = field(default_factory=dict)
     mixed: bool = False
     pending: list[Pending] = field(default_factory=list)
+    processes: Processes | None = None
 
     def inputs(self, program: Program, scope: str, update: str) -> Inputs:
         """The inputs of a program of this run."""
@@ -120,9 +123,11 @@ class UpdateStep:
             self._move(block, average, decay)
         for name, kept in made["write"].items():
             memory: Any = session.executable.blocks[name]
-            memory.write(kept.detach())
+            memory.write(kept.detach() if session.processes is None else session.processes.gather(kept.detach()))
 
     def _descend(self, optimizer: UpdateOptimizer, clock: Clock, norms: dict[str, Tensor] | None) -> None:
+        if self.session.processes is not None:
+            self.session.processes.average(optimizer.parameters)
         if norms is not None:
             norms |= {f"{self.name}/{block}": norm for block, norm in optimizer.gradient_norms().items()}
         for clip, limit in self._clips:

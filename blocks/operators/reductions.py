@@ -8,6 +8,7 @@ from torch import Tensor
 from blocks.events import event_axes, mean_event, sum_event
 from blocks.operators.rules import rule
 from blocks.registry import operator
+from blocks.shares import mean_of_rows
 
 __all__ = ["batch_mean", "event_mean", "event_sum", "logmeanexp", "logsumexp", "norm", "square_norm"]
 
@@ -58,4 +59,4 @@ def norm(v: Tensor) -> Tensor:  # b *event -> b
 @rule(rows="constant")
 def batch_mean(v: Tensor) -> Tensor:  # b *event -> *event
     """The mean over the rows of the batch: a constant, that aligns with events from the right."""
-    return v.mean(0)
+    return mean_of_rows(v)

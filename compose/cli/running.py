@@ -13,6 +13,7 @@ from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from compose.build import Composition
+    from compose.spec import Spec
     from runners.launch import Order
     from runners.run import Run
 
@@ -24,6 +25,8 @@ __all__ = ["run"]
 @settings
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The run folder.  [runs/NAME/seed-S]")
 @click.option("--fresh", is_flag=True, help="Start the next run instead of going on with the last one.")
+@click.option("--devices", type=click.IntRange(min=1), help="Processes, a device each; as `--set run.devices=N`.")
+@click.option("--strategy", help="How they work together; as `--set run.strategy=WORD`.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, as `--set run.seed=N`.")
 @click.option("--seeds", metavar="0,1,2", help="A run for each seed, and a table of their figures.")
 @click.option("sweeps", "--sweep", multiple=True, metavar="PATH=A,B,C", help="A run for each value; sweeps multiply.")
@@ -36,8 +39,9 @@ __all__ = ["run"]
     help="One step of every update, one draw of every sampler, saved and loaded; nothing is kept.",
 )
 def run(
-    spec_file: Path, settings: Settings, out: Path | None, fresh: bool, seed: int | None, seeds: str | None,
-    sweeps: tuple[str, ...], jobs: int, plugins: tuple[Path, ...], quiet: bool, smoke: bool,
+    spec_file: Path, settings: Settings, out: Path | None, fresh: bool, devices: int | None, strategy: str | None,
+    seed: int | None, seeds: str | None, sweeps: tuple[str, ...], jobs: int, plugins: tuple[Path, ...], quiet: bool,
+    smoke: bool,
 ) -> int:  # fmt: skip
     """\b
     compose run specs/tutorial/glf_digits.yaml              train; the same command goes on after a stop
@@ -55,12 +59,17 @@ def run(
     from compose.spec import load_spec
 
     load_plugins(plugins)
+    short = {"devices": devices, "strategy": strategy}
+    settings = (*settings, *(f"run.{key}={value}" for key, value in short.items() if value is not None))
     if seeds is not None or sweeps:
         return _study(spec_file, settings, seed, seeds, sweeps, out, jobs, plugins, quiet, only_one=fresh or smoke)
     asked = (*settings, *([] if seed is None else [f"run.seed={seed}"]))
     spec = load_spec(spec_file, asked)
     from runners.examination import examine, shortened
+    from runners.processes import follows, world_of
 
+    if not smoke and follows(world_of(spec.run.devices, spec.run.nodes)):
+        return _follow(spec, out, plugins)
     composition, findings = examine(shortened(spec) if smoke else spec, to_run=True)
     complain(findings, spec.sources)
     if errors := count_errors(findings):
@@ -98,6 +107,19 @@ def _study(
         raise SpecError([bad_request("`--fresh` and `--smoke` are for one run, not for several", way)])
     chosen = read_seeds(seeds) if seeds is not None else [] if seed is None else [seed]
     return carry_out(Study(spec_file, settings, chosen, read_sweeps(sweeps), out, jobs, plugins, quiet))
+
+
+def _follow(spec: "Spec", out: Path | None, plugins: tuple[Path, ...]) -> int:
+    """Train along with the first process, which says what there is to say."""
+    from runners.examination import examine
+    from runners.launch import Order, train
+    from runners.state import RunFailed
+
+    try:
+        train(spec, examine(spec, to_run=True)[0], Order(out, quiet=True, plugins=plugins))
+    except RunFailed:
+        return 1
+    return 0
 
 
 def _smoke(composition: "Composition") -> int:

@@ -14,7 +14,7 @@ from compose.schema.hints import Schema, of_field, options_of, required_of
 from compose.schema.prose import MEANING
 from compose.spec import BlockDeclaration, DataSource, Optimizer, Record, RunOptions, Spec
 from compose.spec.measuring import GOAL, INTERVAL
-from compose.spec.parts import DEVICES, PRECISIONS
+from compose.spec.parts import DEVICES, PRECISIONS, STRATEGIES
 
 __all__ = ["Kinds", "schema"]
 
@@ -26,6 +26,7 @@ HEAD = r"^[A-Za-z_][A-Za-z0-9_]*\s*(\(.*\))?$"
 CHOICES: Mapping[tuple[type[Record], str], tuple[str, ...]] = {
     (RunOptions, "precision"): PRECISIONS,
     (RunOptions, "device"): DEVICES,
+    (RunOptions, "strategy"): STRATEGIES,
 }
 BY_NAME = "In a spec that extends another: parts of its list by name, or by number from 0."
 

@@ -14,6 +14,7 @@ __all__ = ["BlockDeclaration", "DataSource", "Function", "Program", "RunOptions"
 
 BATCH_SIZE = 128
 PRECISIONS = ("32", "64", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
+STRATEGIES = ("auto", "ddp")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
@@ -89,6 +90,9 @@ class RunOptions(Record):
     seed: WholeOrZero = 0
     precision: Annotated[str, Choice(PRECISIONS)] = "32"
     device: Annotated[str, Choice(DEVICES)] = "auto"
+    devices: Whole = 1
+    nodes: Whole = 1
+    strategy: Annotated[str, Choice(STRATEGIES)] = "auto"
     out: Word | None = None
     log_every: Whole = 50
     checkpoint_every: Whole = 1000
