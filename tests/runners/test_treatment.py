@@ -125,3 +125,15 @@ def test_a_wrong_treatment_is_a_sentence(kind, options, message):
 def test_a_misspelt_treatment_is_answered_with_the_nearest():
     with pytest.raises(UnknownOption, match="the nearest is `dequantize`"):
         contract("digits", {"dequantise": 17})
+
+
+def test_the_listing_and_the_schema_show_what_any_source_may_be_asked(capsys):
+    import json
+
+    from compose.cli import main
+
+    assert main(["list", "data", "toy.moons"]) == 0
+    assert "dequantize" in capsys.readouterr().out
+    assert main(["schema"]) == 0
+    sources = json.loads(capsys.readouterr().out)["definitions"]["DataSource"]["allOf"]
+    assert all({"fields", "dequantize", "flip", "shift"} <= set(one["then"]["properties"]) for one in sources)
