@@ -52,6 +52,13 @@ def test_what_is_drawn_is_a_function_of_seed_epoch_and_index():
     assert torch.equal(alone["x"], first.batch(17)["x"])
 
 
+@pytest.mark.parametrize("option", ALL)
+def test_each_draw_is_anew_with_the_epoch_and_the_seed(option):
+    batches = digits(40, **{option: ALL[option]})
+    assert not torch.equal(by_index(batches, 0), by_index(batches, 1))
+    assert not torch.equal(by_index(batches, 0), by_index(digits(40, seed=1, **{option: ALL[option]}), 0))
+
+
 def test_dequantised_levels_can_be_had_back_and_are_spread_evenly():
     plain, noisy = by_index(digits(40), 2), by_index(digits(40, dequantize=17), 2)
     levels = noisy * 17
