@@ -52,6 +52,13 @@ def test_what_is_drawn_is_a_function_of_seed_epoch_and_index():
     assert torch.equal(alone["x"], first.batch(17)["x"])
 
 
+@pytest.mark.parametrize("option", ALL)
+def test_each_draw_is_anew_with_the_epoch_and_the_seed(option):
+    batches = digits(40, **{option: ALL[option]})
+    assert not torch.equal(by_index(batches, 0), by_index(batches, 1))
+    assert not torch.equal(by_index(batches, 0), by_index(digits(40, seed=1, **{option: ALL[option]}), 0))
+
+
 def test_dequantised_levels_can_be_had_back_and_are_spread_evenly():
     plain, noisy = by_index(digits(40), 2), by_index(digits(40, dequantize=17), 2)
     levels = noisy * 17
@@ -125,3 +132,15 @@ def test_a_wrong_treatment_is_a_sentence(kind, options, message):
 def test_a_misspelt_treatment_is_answered_with_the_nearest():
     with pytest.raises(UnknownOption, match="the nearest is `dequantize`"):
         contract("digits", {"dequantise": 17})
+
+
+def test_the_listing_and_the_schema_show_what_any_source_may_be_asked(capsys):
+    import json
+
+    from compose.cli import main
+
+    assert main(["list", "data", "toy.moons"]) == 0
+    assert "dequantize" in capsys.readouterr().out
+    assert main(["schema"]) == 0
+    sources = json.loads(capsys.readouterr().out)["definitions"]["DataSource"]["allOf"]
+    assert all({"fields", "dequantize", "flip", "shift"} <= set(one["then"]["properties"]) for one in sources)
