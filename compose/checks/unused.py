@@ -38,6 +38,8 @@ def check_unused(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
 
 def _extended(spec: Spec, noun: str, span: Span) -> list[str]:
     """The names of that noun which stand in other files than `span`: one of them may have been meant."""
+    if len(spec.sources) < 2:
+        return []
     section = next((section for section, known in NOUNS.items() if known == noun), "params")
     return [name for name in getattr(spec, section) if spec.span(section, name, key=True).file != span.file]
 

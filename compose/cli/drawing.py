@@ -102,33 +102,44 @@ DATA = 2000
     "split", "--data", metavar="SPLIT|FILE", default="test", show_default=True,
     help="What to measure on: a split of the run's data, or a .npy or .npz file.",
 )  # fmt: skip
+@click.option("--only", metavar="NAME", multiple=True, help="Measure this line of `evaluate`; may be repeated.")
 @click.option("as_json", "--json", is_flag=True, help='{"NAME": {"value": ..., "error": ...}}')
 @of_checkpoint
 @with_plugins
-def evaluate(
-    folder: Path, seed: int | None, split: str, as_json: bool, checkpoint: str, plugins: tuple[Path, ...]
+def evaluate(  # one argument an option
+    folder: Path,
+    seed: int | None,
+    split: str,
+    only: tuple[str, ...],
+    as_json: bool,
+    checkpoint: str,
+    plugins: tuple[Path, ...],
 ) -> int:
     """\b
     compose eval runs/glf_digits/seed-0
     compose eval runs/glf_digits/seed-0 --data train --json
     compose eval runs/glf_digits/seed-0 --checkpoint best
+    compose eval runs/glf_digits/seed-0 --only fid
 
-    Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json.
+    Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json, unless
+    `--only` names some of them.
     """
-    from compose.cli.messages import bad_request, tell
+    from compose.cli.messages import bad_request, tell, unknown_line
 
     rows = Path(split) if split.endswith(ARRAYS) else None
     run = opened(folder, plugins, split, checkpoint)[1].run
     if not run.spec.evaluate.lines:
         way = "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)"
         raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
+    if unknown := [unknown_line(name, run.spec.evaluate.lines) for name in only if name not in run.spec.evaluate.lines]:
+        raise SpecError(unknown)
     from runners.checkpoints import write_atomically
     from runners.datasets import UnknownSplit
     from runners.evaluate import Refusal
 
     refused: list[Refusal] = []
     try:
-        found = run.evaluate(split, seed=seed, data=rows, refused=refused.append)
+        found = run.evaluate(split, only or None, seed=seed, data=rows, refused=refused.append)
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
     except ValueError as error:
@@ -136,8 +147,9 @@ def evaluate(
     for refusal in refused:
         tell(str(refusal))
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
-    kept = json.dumps({"data": split, **_named(checkpoint), "metrics": plain}, indent=1) + "\n"
-    write_atomically(folder / "evaluation.json", kept.encode())
+    if not only:
+        kept = json.dumps({"data": split, **_named(checkpoint), "metrics": plain}, indent=1) + "\n"
+        write_atomically(folder / "evaluation.json", kept.encode())
     click.echo(json.dumps(plain, indent=1) if as_json else _table(plain))
     return 1 if refused else 0
 
