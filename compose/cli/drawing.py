@@ -118,8 +118,8 @@ def evaluate(  # one argument an option
     """\b
     compose eval runs/glf_digits/seed-0
     compose eval runs/glf_digits/seed-0 --data train --json
-    compose eval runs/glf_digits/seed-0 --checkpoint best
     compose eval runs/glf_digits/seed-0 --only fid
+    compose eval runs/glf_digits/seed-0 --checkpoint best
 
     Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json, unless
     `--only` names some of them.
