@@ -1,9 +1,10 @@
 """The language: specs, expressions, graph, models, checks, compiler, and the command line over them.
 
-From Python, five names are enough, and none of them costs anything before it is used (see `compose.api`):
+From Python, six names are enough, and none of them costs anything before it is used (see `compose.api`):
 
     compose.load(path, set=[...]) -> spec        compose.check(spec) -> findings      compose.explain(spec) -> text
     compose.run(spec, out=..., data=..., blocks=...) -> run                           compose.load_run(folder) -> run
+    compose.study(spec, seeds=[0, 1], sweep={...}) -> rows of figures
     @compose.block("my.encoder")                 registers a block of your own
 """
 
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blocks.registry import block, operator
-    from compose.api import check, explain, load, load_run, run
+    from compose.api import check, explain, load, load_run, run, study
 
-__all__ = ["block", "check", "explain", "load", "load_run", "operator", "run"]
+__all__ = ["block", "check", "explain", "load", "load_run", "operator", "run", "study"]
 
 _HOMES = {"block": "blocks.registry", "operator": "blocks.registry"}
 

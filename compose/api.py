@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from runners.batches import LoaderBatches
     from runners.run import Run
+    from runners.study import Row
 
-__all__ = ["check", "explain", "load", "load_run", "run"]
+__all__ = ["check", "explain", "load", "load_run", "run", "study"]
 
 Blocks = Mapping[str, "nn.Module | type[nn.Module]"]
 Given = Spec | Draft | str | Path
@@ -83,13 +84,45 @@ def run(
     return train(spec, composition, order, loader)
 
 
-def load_run(folder: str | Path, *, blocks: Blocks | None = None) -> Run:
-    """A run from its folder, ready to be drawn from.   `blocks`: those it was trained with.   Raises RunFailed."""
+def study(
+    spec: Given,
+    seeds: Sequence[int] = (0, 1, 2),
+    sweep: Mapping[str, Sequence[object]] | None = None,
+    out: str | Path | None = None,
+    *,
+    jobs: int = 1,
+    quiet: bool = False,
+) -> list[Row]:
+    """A run for every seed and every setting of `sweep` ({"params.T": [2, 4]}), and a row of figures for each setting.
+
+    Runs lie in `out` (by default runs/NAME), in processes of their own, `jobs` at a time; those that are finished are
+    not made again. Raises SpecError for a setting with errors, before anything runs.
+    """
+    from runners.examination import examine
+    from runners.progress import Progress
+    from runners.study import carry_out, freeze, members, rows
+
+    data = _loaded(spec).to_data()
+    swept = {path: [str(value) for value in values] for path, values in (sweep or {}).items()}
+    home = Path(out) if out is not None else None
+    made = members(lambda settings: spec_from_data(data, overrides=settings), home, seeds, swept)
+    for member in made:
+        _refuse(examine(member.spec, to_run=True)[1], member.spec)
+    freeze(made)
+    carry_out(made, jobs, ["--quiet"] * (quiet or jobs > 1), Progress(quiet=quiet).say)
+    return rows(made)
+
+
+def load_run(folder: str | Path, *, checkpoint: str | int = "latest", blocks: Blocks | None = None) -> Run:
+    """A run from its folder, ready to be drawn from: as of its `latest` checkpoint, the `best`, or that of a step.
+
+    `blocks`: those it was trained with.   Raises RunFailed.
+    """
     from runners.given import register
     from runners.launch import reopen
 
     register(blocks or {})
-    return reopen(Path(folder)).run
+    return reopen(Path(folder), checkpoint=checkpoint).run
 
 
 def _loaded(spec: Given) -> Spec:

@@ -12,6 +12,7 @@ from compose import faults
 from compose.binding import call_block_at
 from compose.expressions import Attribute, Call
 from compose.graph import Node
+from compose.idioms import of_method
 from compose.models import MemoryModel, NoiseModel, StandardModel, TimestepModel
 from compose.sharing import fields_of, shared_value
 from compose.values import Bijection, BlockValue, Model, Record, Value, as_noise, as_value
@@ -24,13 +25,16 @@ __all__ = ["attribute_of"]
 View = Callable[["Evaluator", Call], Value]
 
 
-def attribute_of(site: Evaluator, value: Value, expression: Attribute) -> Any:  # noqa: ANN401  a value, or a view of one
-    """`value.name`.   Raises SpecError naming the nearest that there is."""
+def attribute_of(site: Evaluator, value: Value, expression: Attribute, call: Call | None = None) -> Any:  # noqa: ANN401  a value, or a view of one
+    """`value.name`, which `call` may call.   Raises SpecError naming the nearest that there is."""
     name = expression.name
     for look in (_record_field, _draw_field, _block_method, _bijection_view, _model_view):
         found = look(site, value, name)
         if found is not None:
             return found
+    foreign = of_method(call) if call is not None and isinstance(value, Node) else None
+    if call is not None and foreign is not None:
+        raise faults.foreign_call(call.span, call, foreign)
     place = expression.name_span or expression.span
     raise faults.no_attribute(place, value, name, _known(site, value), expression.value.span)
 

@@ -13,7 +13,8 @@ from compose import faults
 from compose.declarations import Declared, declare_blocks, unknown_likes
 from compose.dependencies import cycles
 from compose.diagnostics import Finding, Span, SpecError
-from compose.elaborate import Evaluator, FreshDraws, Poisoned, World
+from compose.draws import FreshDraws
+from compose.elaborate import Evaluator, Poisoned, World
 from compose.evaluations import EvaluationGraph, build_evaluation
 from compose.expressions import Expression
 from compose.graph import Graph, Node
@@ -112,6 +113,7 @@ class GraphBuilder:
         self.blocks, self.findings = declare_blocks(spec)
         circles, caught = cycles(spec)
         self.findings += circles if unread else [*circles, *unknown_likes(spec, fields)]
+        self.told = {_place(one) for one in self.findings}
         self.faulty = (set(spec.blocks) - set(self.blocks)) | caught | unread
         batch = next((source.batch_size for source in spec.data.values()), 16)
         self.sizes = Sizes(self.blocks, fields, min(batch, 64))
@@ -146,8 +148,8 @@ class GraphBuilder:
 
     def add(self, found: Iterable[Finding]) -> None:
         """Keep what is wrong, each fault at one place once."""
-        known = {_place(finding) for finding in self.findings}
-        fresh = {_place(finding): finding for finding in reversed(list(found)) if _place(finding) not in known}
+        fresh = {place: one for one in reversed(list(found)) if (place := _place(one)) not in self.told}
+        self.told |= fresh.keys()
         self.findings += reversed(fresh.values())
 
     def stage(self, stage: Stage, index: int) -> StageGraphs:
@@ -173,6 +175,8 @@ class GraphBuilder:
                 world.tracer.graph.outputs[name] = value
                 drawn = world.tracer.drawn(value)
                 fields |= {k: v for _, one in drawn for k, v in fields_to_share(name, one.fields)}
+            elif isinstance(value, Record):
+                fields |= dict(fields_to_share(name, value.fields))
         self.used |= world.used
         return world.tracer.graph, fields
 
@@ -180,7 +184,7 @@ class GraphBuilder:
         if name not in self.spec.graph:
             raise faults.unknown_name(span, name, self.spec.graph)
         value = world.name(name, span)
-        if not is_shareable(value):
+        if not is_shareable(value) and not (isinstance(value, Record) and dict(fields_to_share(name, value.fields))):
             raise faults.not_shareable(span, name, value)
         return value
 
@@ -312,7 +316,7 @@ def build(
     builder = GraphBuilder(spec, fields, metrics, unread)
     stages = [builder.stage(stage, index) for index, stage in enumerate(spec.stages)]
     samplers = {name: builder.sampler(name, declared, "samplers") for name, declared in spec.samplers.items()}
-    evaluations = {name: build_evaluation(builder, name, expression) for name, expression in spec.evaluate.items()}
+    evaluations = {name: build_evaluation(builder, name, line) for name, line in spec.evaluate.lines.items()}
     rest = builder.rest()
     composition = Composition(
         spec, fields, builder.blocks, stages,

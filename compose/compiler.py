@@ -19,6 +19,7 @@ from compose.gradients import carried
 from compose.graph import BlockUse, Graph, Node, Tensor
 from compose.lowering import Lowered, Lowering, View, lower
 from compose.options import sampler_with
+from compose.paths import path_samplers
 from compose.printer import print_program
 from compose.program import (
     CompiledArgument,
@@ -66,6 +67,10 @@ class Executable:
     ) -> CompiledSampler:
         """A named sampler with other values of its options.   Raises SpecError for those that it cannot have."""
         return self._sampler(sampler_with(self.composition, name, options), averaged)
+
+    def path(self, name: str, averaged: frozenset[str] = frozenset()) -> list[CompiledSampler]:
+        """Samplers whose values, side by side, are the way of the chain that a sampler runs; none if it runs none."""
+        return [self._sampler(graphs, averaged) for graphs in path_samplers(self.composition, name)]
 
     def evaluation(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledEvaluation:
         """A line of `evaluate`.   Raises KeyError for a name that the spec does not have."""

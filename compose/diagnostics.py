@@ -8,7 +8,7 @@ CODES     every code that the program can give, with the page that explains it (
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, ParamSpec
 
@@ -76,6 +76,7 @@ class Finding:
     """One cause, told once: `message` says what is wrong at `span`, `help` the way out, `notes` the other places.
 
     `fix` is the way out as edits, where it is the only one and cannot make another spec than the one that was meant.
+    `about` is the value that is refused, where it is one: what reads the findings asks where it was made.
     Printed, it is shown as the command line shows it, with the lines of the files that are there.
     """
 
@@ -86,6 +87,7 @@ class Finding:
     help: str = ""
     notes: tuple[Note, ...] = ()
     fix: tuple[Edit, ...] = ()
+    about: object = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """As the command line shows it, in plain text."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from blocks.operators import arithmetic
 from blocks.registry import OPERATORS
@@ -18,6 +18,7 @@ from compose.attributes import attribute_of
 from compose.binding import call_block, call_block_at, call_operator, placed
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
+from compose.draws import Draws, FreshDraws
 from compose.expressions import (
     Attribute,
     Binary,
@@ -38,6 +39,7 @@ from compose.expressions import (
 from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
+from compose.idioms import of_library
 from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
 from compose.scope import line_of, visible
 from compose.sharing import shared_value
@@ -47,9 +49,9 @@ from compose.spec import Spec
 from compose.spec.numbers import arithmetic as arithmetic_of_numbers
 from compose.spelling import sole
 from compose.tracer import Tracer
-from compose.values import Bijection, BlockValue, Drawn, Function, Model, Record, Value, is_seed
+from compose.values import Bijection, BlockValue, Function, Model, Record, Value, is_seed
 
-__all__ = ["CLOCK", "Draws", "Evaluator", "FreshDraws", "Poisoned", "World"]
+__all__ = ["CLOCK", "Evaluator", "Poisoned", "World"]
 
 CLOCK = ("step", "epoch", "progress", "run_step")
 STANDARD_MODELS = ("normal", "uniform")
@@ -62,31 +64,6 @@ ARITHMETIC = {
 
 class Poisoned(Exception):
     """A name whose own line is faulty is used: the fault is told there, once."""
-
-
-class Draws(Protocol):
-    """Where the draws of a line get their noise from.   `weights`: whether a weighted model may be drawn here."""
-
-    weights: bool
-
-    def draw(self, tracer: Tracer, model: Model, span: Span | None) -> Drawn:
-        """One draw of `model`."""
-        ...
-
-
-class FreshDraws:
-    """Draws with new leaves, named by the line they stand in: the first `line`, the others `line~1`, `line~2`, ..."""
-
-    weights = False
-
-    def __init__(self, line: str) -> None:
-        self.line, self.count = line, 0
-
-    def draw(self, tracer: Tracer, model: Model, span: Span | None) -> Drawn:
-        """One fresh draw of `model`."""
-        path = self.line if not self.count else f"{self.line}~{self.count}"
-        self.count += 1
-        return model.draw(tracer, path, span)
 
 
 @dataclass(eq=False)
@@ -126,13 +103,8 @@ class World:
         if name in self.blocks:
             return self._block(name, span)
         if name in self.spec.data:
-            return Record(
-                {
-                    f.split(".", 1)[1]: self.tracer.given("data", f, span)
-                    for f in self.fields
-                    if f.startswith(f"{name}.")
-                }
-            )
+            own = [each for each in self.fields if each.startswith(f"{name}.")]
+            return Record({each.split(".", 1)[1]: self.tracer.given("data", each, span) for each in own})
         if name in self.spec.values:
             return self.spec.values[name]
         if name in CLOCK:
@@ -150,6 +122,12 @@ class World:
         if self.guessing and not called and sole(name, fit) is None:  # a field of data that could not be read, perhaps
             raise Poisoned(name)
         raise faults.unknown_name(span, name, fit, unfit, sure=not self.guessing)
+
+    def has(self, name: str) -> bool:
+        """Whether the spec or its data have something of that name."""
+        spec = self.spec
+        held = (self.fields, self.blocks, spec.data, spec.values, spec.graph, spec.models, self.samplers)
+        return any(name in names for names in held)
 
     def evaluator(self, line: str) -> Evaluator:
         """An evaluator for a line of its own, whose draws are named by it."""
@@ -213,7 +191,10 @@ class Evaluator:
         """The value of `expression`.   Raises SpecError with the place of what is wrong."""
         if id(expression) in self.closed:
             return self.closed[id(expression)]
-        return EVALUATE[type(expression)](self, expression)
+        value = EVALUATE[type(expression)](self, expression)
+        if isinstance(value, Model) and value.span is None:
+            value.span = expression.span
+        return value
 
     # what a place expects ---------------------------------------------------------------------------------------------
 
@@ -360,12 +341,17 @@ class Evaluator:
         ):
             return self.function(expression)
         called = expression.function
+        foreign = of_library(expression, lambda name: name in self.locals or self.world.has(name))
+        if foreign is not None:
+            raise faults.foreign_call(expression.span, expression, foreign)
         if isinstance(called, Name) and called.name not in self.locals:
             if called.name in FORMS:
                 return FORMS[called.name](self, expression)
             if called.name in OPERATORS.names():
                 return call_operator(self, called.name, expression)
             value: Value = self.world.name(called.name, called.span, self.locals, called=True)
+        elif isinstance(called, Attribute):
+            value = attribute_of(self, self(called.value), called, expression)
         else:
             value = self(called)
         if callable(value):  # a view such as `m.log_prob`, waiting for its arguments

@@ -62,7 +62,7 @@ def build_evaluation(builder: GraphBuilder, name: str, expression: Expression) -
     if call is None or metric not in builder.metrics:
         made = _argument(builder, name, name, expression)
         if made is not None and made.kind != "samples":
-            builder.findings.append(not_a_value(expression.span, name))
+            builder.add([not_a_value(expression.span, name)])
             return None
         return EvaluationGraph(name, None, [made], span=expression.span) if made else None
     arguments, options, spans = [], {}, {}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from time import process_time
 
 from compose.diagnostics import Edit, Finding, Note, Span
-from compose.positions.nodes import Source
+from compose.positions.nodes import Source, line_starts
 
 __all__ = ["foreseen", "mended", "settled", "text_at"]
 
@@ -80,7 +80,7 @@ def _told(found: Finding) -> tuple[str, str, tuple[int, int] | None]:
 
 def _back(found: Finding, file: str, text: str, made: Sequence[tuple[str, list[Placed]]]) -> Finding:
     """A finding of the text that was made last, placed in the text that it was made of."""
-    starts, source = _starts(made[-1][0]), Source(file, text)
+    starts, source = line_starts(made[-1][0]), Source(file, text)
 
     def placed(span: Span) -> Span:
         if span.file != file:
@@ -115,7 +115,7 @@ def text_at(span: Span, sources: Mapping[str, str]) -> str:
     text = sources.get(span.file)
     if text is None:
         return ""
-    starts = _starts(text)
+    starts = line_starts(text)
     return text[_offset(starts, span.line, span.column) : _offset(starts, span.end_line, span.end_column)]
 
 
@@ -126,7 +126,7 @@ def mended(text: str, edits: Iterable[Edit]) -> tuple[str, int]:
 
 
 def _placed(text: str, edits: Iterable[Edit]) -> list[Placed]:
-    starts = _starts(text)
+    starts = line_starts(text)
     placed: list[Placed] = []
     for edit in dict.fromkeys(edits):
         start = _offset(starts, edit.span.line, edit.span.column)
@@ -141,15 +141,6 @@ def _written(text: str, placed: Iterable[Placed]) -> str:
     for start, end, new in sorted(placed, reverse=True):
         text = text[:start] + new + text[end:]
     return text
-
-
-def _starts(text: str) -> list[int]:
-    """The offset of the first character of every line; `\\r\\n`, `\\n` and `\\r` end one."""
-    starts = [0]
-    for at, character in enumerate(text):
-        if character == "\n" or (character == "\r" and text[at + 1 : at + 2] != "\n"):
-            starts.append(at + 1)
-    return starts
 
 
 def _offset(starts: list[int], line: int, column: int) -> int:

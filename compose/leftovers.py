@@ -26,7 +26,11 @@ def leftovers(graph: Graph, slots: Slots, known: Collection[int]) -> Iterator[Fi
     if lacking:
         yield from lacking
     elif leaves:
-        yield from (unsized_leaf(leaf.span, leaf.leaf.path) for leaf in _first(leaves, nodes) if leaf.leaf is not None)
+        for leaf in _first(leaves, nodes):
+            assert leaf.leaf is not None
+            block = _model_of(leaf, nodes, slots)
+            told = unsized_leaf(leaf.span, leaf.leaf.path)
+            yield unsized_block(slots.blocks[block].span, block) if block is not None else told
     else:
         for node in graph.walk():
             if node.use is not None and slots[node.use.block].module is None and id(node) not in known:
@@ -42,6 +46,12 @@ def _first(leaves: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         if not any(one in made for value in met for made in [_below(value)] for one in kept):
             kept.append(leaf)
     return kept
+
+
+def _model_of(leaf: Node, nodes: Iterable[Node], slots: Slots) -> str | None:
+    """The block of whose draw this is the noise."""
+    users = [node.use.block for node in nodes if node.use and any(edge.source is leaf for edge in node.edges)]
+    return next((block for block in users if slots.blocks[block].is_model), None)
 
 
 def _below(node: Node) -> list[Node]:

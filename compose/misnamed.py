@@ -5,6 +5,7 @@ misnamed(findings, uses, unused, sources)   the findings, those of one such caus
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from compose.diagnostics import Edit, Finding, Note, Span
 from compose.fixes import text_at
@@ -22,6 +23,7 @@ UNKNOWN = (
 )  # nothing is called so: in expressions, lists, `like:`, numbers
 IDLE = "N130"
 SHORT = 2  # letters of a name in which a wrong one leaves nothing to recognise
+MANY = 40  # names that are wrong; more need no suggestion, and looking takes the square of their number
 SHOWN = 4  # places of use that are shown
 
 
@@ -44,7 +46,7 @@ def misnamed(
             wrong.setdefault(text_at(found.span, sources), []).append(found)
     told = list(findings)
     free = dict(unused)
-    for name, group in wrong.items():
+    for name, group in islice(wrong.items(), MANY):
         near = _declared(name, free)
         if near is not None:
             places = sorted({*uses.get(name, ()), *(found.span for found in group if found.span)})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from compose.build import Composition, SamplerGraph, build
 from compose.diagnostics import Finding, SpecError, finding
 from compose.expressions import parse
-from compose.spec import Function, Spec
+from compose.spec import Evaluation, Function, Spec
 from compose.suggestions import meant
 
 __all__ = ["sampler_with", "unknown_sampler_option", "with_options"]
@@ -16,7 +16,7 @@ __all__ = ["sampler_with", "unknown_sampler_option", "with_options"]
 def sampler_with(composition: Composition, name: str, options: Mapping[str, float | int | bool]) -> SamplerGraph:
     """The graph of sampler `name` with other values of its options.   Raises SpecError for what it cannot have."""
     asked = with_options(composition.spec, name, options)
-    spec = asked.model_copy(update={"evaluate": {}}).at(asked.place)  # metrics are not known here
+    spec = asked.model_copy(update={"evaluate": Evaluation()}).at(asked.place)  # metrics are not known here
     made, findings = build(spec, composition.fields)
     if findings or name not in made.samplers:
         raise SpecError(findings, spec.sources)

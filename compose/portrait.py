@@ -129,7 +129,10 @@ class _Painter:
             yield self.name(name), self.say(line)
 
     def evaluate(self) -> Iterator[tuple[str, str]]:
-        for name, line in self.spec.evaluate.items():
+        asked = self.spec.evaluate
+        settings = {"every": asked.every, "keep": asked.keep, "patience": asked.patience}
+        yield from ((name, str(value)) for name, value in settings.items() if value is not None)
+        for name, line in asked.lines.items():
             yield name, self.say(line)
 
     def run(self) -> Iterator[tuple[str, str]]:

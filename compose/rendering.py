@@ -15,6 +15,7 @@ __all__ = ["Look", "render_finding"]
 NARROWEST = 40  # columns: a terminal that is narrower has to wrap by itself
 DOTS = "..."
 WIDEST = 140  # columns of a source line that are shown; a longer one is cut around what is underlined
+PLACES = 8  # notes of one finding that are shown
 TALLEST = 6  # lines of one span that are shown before the rest is left out
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # controls, turned order
 PAINT = {"error": "1;31", "warning": "1;33", "hint": "1;36", "note": "1;34", "bold": "1", "help": "1;32"}
@@ -37,7 +38,8 @@ Mark = tuple[int, int, str, str]
 
 def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], look: Look) -> str:
     """One finding as text.   `lines` holds the lines of each file by its name."""
-    paint, found = _painter(look.color), _harmless(found)
+    paint, left = _painter(look.color), len(found.notes) - PLACES
+    found = _harmless(replace(found, notes=found.notes[:PLACES]))
     label = f"{found.severity}[{found.code}]"
     first, *rest = _wrapped(f"{label}: {found.message}", look.width, "  ")
     shown = [paint(found.severity, label) + paint("bold", first[len(label) :]), *(paint("bold", line) for line in rest)]
@@ -49,6 +51,8 @@ def render_finding(found: Finding, lines: Mapping[str, Sequence[str]], look: Loo
         here = {line: marks[name, line] for name, line in sorted(marks) if name == file}
         most = min(WIDEST, max((look.width or WIDEST) - width - 3, NARROWEST))
         shown += _snippet(here, lines.get(file), width, found.severity, paint, most)
+    if left > 0:
+        shown.append(f"{' ' * width} {paint('note', '=')} note: and in {left} more place{'s' * (left > 1)}")
     if found.help:
         start = f"{' ' * width} = help: "
         first, *rest = _wrapped(f"{start}{found.help}", look.width, " " * len(start))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["line_of", "visible"]
 
+MANY = 40
 WORDS = ("normal", "uniform", "step", "epoch", "progress", "run_step")  # models and the clock, which need no arguments
 
 
@@ -23,14 +24,18 @@ def visible(world: World, inner: Iterable[str], called: bool) -> tuple[list[str]
     """The names that fit, nearest scope first, and those that do not.   `inner`: names of the program around.
 
     Blocks, functions, forms and operators can be called; lines, fields, params and the clock are values. A block and
-    a model may be named where a function or a model is expected.
+    a model may be named where a function or a model is expected. None, once `MANY` lines are faulty: nobody reads so
+    many suggestions, and to look for each among all lines takes the square of their number.
     """
+    if len(world.faulty) > MANY:
+        return [], []
     spec = world.spec
     functions = [name for name, held in spec.models.items() if isinstance(held, Function)]
     callable_ = [*world.blocks, *functions, *world.further, *FORMS, *OPERATORS.names()]
     values = [*inner, *spec.graph, *world.fields, *world.blocks, *spec.models, *spec.params, *world.further, *WORDS]
     fit, unfit = (callable_, values) if called else (values, callable_)
-    return fit, [name for name in unfit if name not in fit]
+    fits = set(fit)
+    return fit, [name for name in unfit if name not in fits]
 
 
 def line_of(world: World, expression: Expression) -> Span | None:

@@ -78,7 +78,7 @@ class Sizes:
     # one pass ---------------------------------------------------------------------------------------------------------
 
     def _pass(self, graphs: list[Graph]) -> bool:
-        progress = False
+        progress = self._alike()
         for graph in graphs:
             for node in _live(graph):
                 if node.type is None and id(node) not in self.fakes and id(node) not in self.failed:
@@ -91,6 +91,15 @@ class Sizes:
                     if is_leaf and leaf.type is None:
                         progress |= self._want(leaf, (), 1)
             progress |= self._written(graph)
+        return progress
+
+    def _alike(self) -> bool:
+        """A flow makes what it takes, so that its `like` says both."""
+        progress = False
+        for name, declared in self.blocks.items():
+            event = self.makes(name) if declared.is_model and declared.like else None
+            if event is not None:
+                progress |= self.slots.bind(name, 0, Tensor(event), declared.span)
         return progress
 
     def _written(self, graph: Graph) -> bool:

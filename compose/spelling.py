@@ -7,33 +7,24 @@ sole(name, c)      the one candidate within a slip of the finger or two, if ther
 
 from collections.abc import Iterable, Iterator
 
+from rapidfuzz.distance import OSA
+
 from compose.habits import HABITS
 
 __all__ = ["closest", "distance", "likely", "nearest", "sole"]
 
 SEPARATORS = "./"  # of a family and its member: `flow.realnvp`, `thesis/glf`
 CASE, HABIT, MEMBER, PART, SECOND = 0.2, 0.3, 0.4, 1.5, 0.8  # what a difference of that sort counts, in letters
-UNLIKE = 32  # letters
 START = 0.1  # mistakes in the first letter are rare
 
 
-def distance(first: str, second: str) -> int:
+def distance(first: str, second: str, most: int | None = None) -> int:
     """The least number of edits of one letter, or of two neighbours exchanged, from `first` to `second`.
 
-    Of words whose lengths differ by more than `UNLIKE`, that difference: neither is a misspelling of the other.
+    Above `most` it is not counted further, and `most` + 1 is returned.
     Source: Damerau 1964, in the form that edits no part twice (optimal string alignment).
     """
-    if abs(len(first) - len(second)) > UNLIKE:
-        return abs(len(first) - len(second))
-    before: list[int] = []
-    row = list(range(len(second) + 1))
-    for i, a in enumerate(first, 1):
-        older, before, row = before, row, [i]
-        for j, b in enumerate(second, 1):
-            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b)))
-            if i > 1 and j > 1 and a == second[j - 2] and first[i - 2] == b:
-                row[j] = min(row[j], older[j - 2] + 1)
-    return row[-1]
+    return OSA.distance(first, second, score_cutoff=most)
 
 
 def closest(name: str, candidates: Iterable[str], others: Iterable[str] = ()) -> list[str]:
@@ -62,7 +53,7 @@ def sole(name: str, candidates: Iterable[str]) -> str | None:
     """The only candidate that one edit makes of `name`, or else (of five letters or more) two; None if several are."""
     by_edits: dict[int, list[str]] = {}
     for each in dict.fromkeys(candidates):
-        by_edits.setdefault(1 if each.lower() == name.lower() else distance(name, each), []).append(each)
+        by_edits.setdefault(1 if each.lower() == name.lower() else distance(name, each, 2), []).append(each)
     for edits in (1, 2) if len(name) > 4 else (1,):
         if edits in by_edits:
             first, *others = by_edits[edits]
@@ -108,7 +99,7 @@ def _spelt(name: str, known: str, more: float) -> float | None:
     most = min(max((len(name) + 1) // 3, 1), 4)
     if abs(len(name) - len(known)) > most or len(name) == 1:
         return None
-    edits = distance(name, known)
+    edits = distance(name, known, most)
     if edits > most or edits >= max(len(name), len(known)):
         return None
     return edits + more + START * (name[:1] != known[:1])

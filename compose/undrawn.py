@@ -10,62 +10,71 @@ from collections.abc import Iterator, Mapping, Sequence
 from compose.build import Composition
 from compose.dependencies import mentions, programs_of
 from compose.diagnostics import Finding, Note, Span, finding
-from compose.expressions import Call, Expression, Name, unparse
-from compose.spec import Function
+from compose.expressions import Call, Draw, Expression, Name, unparse
+from compose.faults.declaring import describe
+from compose.graph import Node
+from compose.values import BlockValue, Model
 
 __all__ = ["undrawn"]
 
-VALUES = ("T204", "T205", "T206")  # a number or a tensor is wanted, and something else is given
-STANDARD = ("normal", "uniform")
-Lines = Mapping[str, Expression]
+VALUES = ("T204", "T205", "T206", "T234", "T246")  # a number or a tensor is wanted, and something else is given
+FIELD = "N102"  # what a distribution lacks, its draw may have
 
 
 def undrawn(findings: Sequence[Finding], composition: Composition, uses: Mapping[str, Sequence[Span]]) -> list[Finding]:
-    """The findings, those at the uses of such a line made one.   `uses`: where expressions mention each global name."""
+    """The findings, those that such a line has caused made one.   `uses`: where expressions mention each global name.
+
+    A finding is caused by the line that its expression names, else by the line that made the value which it refuses:
+    that may have gone through a function, a draw of a program or a kernel.
+    """
     told = list(findings)
+    lines = list(_lines(composition, uses))
+    named = {place for _, _, places in lines for place in places}
     unbuilt = {(place.file, place.line) for name in composition.faulty for place in uses.get(name, ())}
-    for name, expression, lines, places in _lines(composition, uses):
-        group = [found for found in told if found.code in VALUES and found.span in places]
-        alone = isinstance(expression, Call) and len(places) == 1  # the use may be what is wrong
-        if (
-            group
-            and not alone
-            and _is_random(composition, expression, lines)
-            and _rest_unknown(places, group, told, unbuilt)
-        ):
-            told[told.index(group[0])] = undrawn_line(expression.span, name, unparse(expression), places)
+    unbuilt |= {(e.span.file, e.span.line) for name, e in composition.spec.graph.items() if name in composition.faulty}
+    for name, expression, places in lines:
+        group = [
+            found
+            for found in told
+            if found.code in (*VALUES, FIELD)
+            and _is_random(found.about, composition)
+            and (found.span in places or (found.span not in named and _made(found.about) == expression.span))
+        ]
+        called = expression.function if isinstance(expression, Call) else None
+        alone = isinstance(called, Name) and called.name in composition.blocks and len(places) == 1
+        wanted = [found for found in group if found.code in VALUES]
+        if wanted and not alone and _rest_unknown(places, group, told, unbuilt):
+            seen = [found.span for found in wanted if found.span is not None]
+            told[told.index(wanted[0])] = undrawn_line(expression, name, wanted[0].about, seen)
             told = [found for found in told if not any(found is each for each in group)]
     return told
 
 
 def _lines(
     composition: Composition, uses: Mapping[str, Sequence[Span]]
-) -> Iterator[tuple[str, Expression, Lines, list[Span]]]:
-    """Every line of `graph` and of programs: its name, what it says, the lines around it, where it is used."""
+) -> Iterator[tuple[str, Expression, Sequence[Span]]]:
+    """Every line of `graph` and of programs that does not draw: its name, what it says, where it is used."""
     spec = composition.spec
     for name, expression in spec.graph.items():
-        yield name, expression, spec.graph, sorted(set(uses.get(name, ())))
+        if not isinstance(expression, Draw):
+            yield name, expression, sorted(set(uses.get(name, ())))
     for program in programs_of(spec):
         inside = [mention for line in program.lines.values() for mention in mentions(line)]
         for name, expression in program.lines.items():
-            yield name, expression, program.lines, [mention.span for mention in inside if mention.name == name]
+            if not isinstance(expression, Draw):
+                yield name, expression, [mention.span for mention in inside if mention.name == name]
 
 
-def _is_random(composition: Composition, expression: Expression, lines: Lines, depth: int = 0) -> bool:
-    """Whether an expression is a distribution by its looks: a model's name, a call of a block that gives one."""
-    spec, blocks = composition.spec, composition.blocks
-    if isinstance(expression, Call):
-        called = expression.function.name if isinstance(expression.function, Name) else ""
-        return called in STANDARD or (called in blocks and blocks[called].returns not in ("tensor", "scalar"))
-    if not isinstance(expression, Name) or depth > len(lines):
-        return False
-    name = expression.name
-    for around in (lines, spec.graph):
-        if name in around:
-            return _is_random(composition, around[name], around, depth + 1)
-    if name in spec.models:
-        return not isinstance(spec.models[name], Function)
-    return name in STANDARD or (name in blocks and blocks[name].is_model)
+def _is_random(value: object, composition: Composition) -> bool:
+    """Whether a value can be drawn."""
+    if isinstance(value, BlockValue):
+        return composition.blocks[value.name].is_model
+    return value.family is not None if isinstance(value, Node) else isinstance(value, Model) and not value.weighted
+
+
+def _made(value: object) -> Span | None:
+    """Where a distribution or a model was made."""
+    return value.span if isinstance(value, Node | Model) else None
 
 
 def _rest_unknown(
@@ -80,14 +89,14 @@ def _rest_unknown(
 
 
 @finding("T280", "error")
-def undrawn_line(span: Span | None, name: str, written: str, places: Sequence[Span]) -> Finding:
-    """A line is a distribution, and all that uses it wants a value: the draw was forgotten where the line is made.
+def undrawn_line(line: Expression, name: str, value: object, places: Sequence[Span]) -> Finding:
+    """A line is a distribution or a model, and what uses it wants a value: the draw was forgotten where it is made.
 
     Wrong: `z: q`.   Right: `z: ~q`.
     """
     return Finding(
-        span=span,
-        message=f"`{name}` is a distribution, and what uses it wants a value",
-        help=f"draw it once, here: `{name}: ~{written}`",
+        span=line.span,
+        message=f"`{name}` is {describe(value)}, and what uses it wants a value",
+        help=f"draw it once, here: `{name}: ~{unparse(line)}`",
         notes=tuple(Note(place, "a value is wanted here") for place in places),
     )

@@ -94,10 +94,11 @@ class Drawn:
 class Model(ABC):
     """Anything random: leaves of noise, a deterministic map from them to values, a log-weight.
 
-    `name` is how the spec calls it. `weighted` models have no exact draw.
+    `name` is how the spec calls it, `span` where it is made. `weighted` models have no exact draw.
     """
 
     name: str
+    span: Span | None = None
     weighted: bool = False
 
     @abstractmethod

@@ -57,6 +57,13 @@ class Views:
         found = [f"{block} {ABOUT[kind]}" for block in self.blocks for kind in ABOUT if self._name(block, kind) == name]
         return found[0] if found else None
 
+    def origin(self, name: str) -> tuple[str, bool]:
+        """The block that is seen by this name, and whether it is seen by its average.   Raises KeyError for no view."""
+        if name in self.blocks:
+            return name, False
+        known = {self._name(block, kind): (block, kind in AVERAGED) for block in self.blocks for kind in ABOUT}
+        return known[name]
+
     def forget(self) -> None:
         """Drop the views made so far: the modules' tensors were replaced (moved, converted)."""
         self._made.clear()

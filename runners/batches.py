@@ -10,7 +10,7 @@ from torch import Tensor
 
 from blocks.noise import leaf_seed
 from blocks.types import Field, SourceContract
-from runners.datasets.source import Source
+from runners.datasets.source import Augment, Source
 
 __all__ = ["Batches", "LoaderBatches", "Table", "from_loader", "order"]
 
@@ -29,7 +29,8 @@ class Batches:
     `data`: a source, rows by field, or several of either by name, whose fields are then called `photos.x`. The rows of
     several sources are not paired: each has its own order and epochs, and an epoch of all ends with the longest.
     Every batch has the field `index`, the rows' numbers. `drop_last`: every batch is full, the odd rows of an epoch
-    wait for the next order. `shuffle=False` keeps the order of the data. `device`: where the rows are kept.
+    wait for the next order. `shuffle=False` keeps the order of the data. `device`: where the rows are kept. What a
+    source draws anew in each epoch (flips, shifts, noise) is drawn for shuffled training rows, by seed, epoch, `index`.
     Raises ValueError if the data has fewer rows than a full batch, UnknownSplit for an unknown split.
     """
 
@@ -48,9 +49,17 @@ class Batches:
             raise ValueError(f"`batch_size` is {batch_size}, but a batch needs at least one row")
         self._feeds = [
             _Feed(
-                name, rows, split, batch_size, seed, drop_last=drop_last, shuffle=shuffle, device=torch.device(device)
+                name,
+                rows,
+                split,
+                batch_size,
+                seed,
+                drop_last=drop_last,
+                shuffle=shuffle,
+                device=torch.device(device),
+                augment=augment,
             )
-            for name, rows in _tables(data, split).items()
+            for name, (rows, augment) in _tables(data, split, drawn=shuffle and split == "train").items()
         ]
         lengths = {feed.name: feed.rows for feed in self._feeds}
         if not drop_last and len(set(lengths.values())) > 1:
@@ -89,6 +98,7 @@ class _Feed:
         drop_last: bool,
         shuffle: bool,
         device: torch.device,
+        augment: Augment | None,
     ) -> None:
         self.name, self.rows = name, _row_count(name, table)
         if self.rows == 0 or (drop_last and self.rows < batch_size):
@@ -99,8 +109,9 @@ class _Feed:
             )
         self.steps = self.rows // batch_size if drop_last else -(-self.rows // batch_size)
         index = {} if "index" in table else {"index": torch.arange(self.rows)}
-        prefix = f"{name}." if name else ""
-        self._table = {prefix + field: values.to(device) for field, values in {**table, **index}.items()}
+        self._prefix = f"{name}." if name else ""
+        self._table = {field: values.to(device) for field, values in {**table, **index}.items()}
+        self._augment = augment
         self._batch_size, self._shuffle, self._device = batch_size, shuffle, device
         self._seed, self._scope = seed, (split, name) if name else (split,)
         self._cached: tuple[int, Tensor] | None = None  # epoch, its order
@@ -108,10 +119,14 @@ class _Feed:
     def batch(self, step: int) -> dict[str, Tensor]:
         epoch, place = divmod(step, self.steps)
         start = place * self._batch_size
-        if not self._shuffle:
-            return {name: values[start : start + self._batch_size] for name, values in self._table.items()}
-        rows = self._order(epoch)[start : start + self._batch_size]
-        return {name: values.index_select(0, rows) for name, values in self._table.items()}
+        if self._shuffle:
+            rows = self._order(epoch)[start : start + self._batch_size]
+            batch = {name: values.index_select(0, rows) for name, values in self._table.items()}
+        else:
+            batch = {name: values[start : start + self._batch_size] for name, values in self._table.items()}
+        if self._augment is not None:
+            batch = self._augment(batch, leaf_seed(self._seed, "augmentation", *self._scope), epoch)
+        return {self._prefix + name: values for name, values in batch.items()}
 
     def _order(self, epoch: int) -> Tensor:
         if self._cached is None or self._cached[0] != epoch:
@@ -127,20 +142,24 @@ def _row_count(name: str, table: Table) -> int:
 
 
 def _tables(
-    data: Source | Table | Mapping[str, Source] | Mapping[str, Table], split: str
-) -> dict[str, Mapping[str, Tensor]]:
-    """The rows by field of each source, a lone one under the name ""."""
+    data: Source | Table | Mapping[str, Source] | Mapping[str, Table], split: str, *, drawn: bool
+) -> dict[str, tuple[Table, Augment | None]]:
+    """The rows by field of each source, a lone one under the name "", and what is to be drawn for them in a batch."""
     if isinstance(data, Source):
-        return {"": data.split(split)}
-    tables, fields = dict[str, Table](), dict[str, Tensor]()
+        return {"": _rows(data, split, drawn)}
+    tables, fields = dict[str, tuple[Table, Augment | None]](), dict[str, Tensor]()
     for name, value in data.items():
         if isinstance(value, Tensor):
             fields[name] = value
         else:
-            tables[name] = value.split(split) if isinstance(value, Source) else value
+            tables[name] = _rows(value, split, drawn) if isinstance(value, Source) else (value, None)
     if bool(tables) == bool(fields):
         raise ValueError("`data` must be a source, tensors by field, or several of either by name, and not be empty")
-    return tables or {"": fields}
+    return tables or {"": (fields, None)}
+
+
+def _rows(source: Source, split: str, drawn: bool) -> tuple[Table, Augment | None]:
+    return (source.stored(split), source.augment) if drawn and source.augment else (source.split(split), None)
 
 
 class LoaderBatches:

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from runners.state import RunFailed
 
-__all__ = ["FRESH", "Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "tidy",
-           "write_atomically", "write_checkpoint"]  # fmt: skip
+__all__ = ["FRESH", "Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "step_of",
+           "tidy", "write_atomically", "write_checkpoint"]  # fmt: skip
 
 FORMAT = 1
 FRESH = "`--fresh` (in Python `fresh=True`)"  # how a run is started anew
@@ -69,7 +69,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Pat
 
 def tidy(folder: Path, step: int, keep: int) -> None:
     """Remove all but the newest `keep` checkpoints up to `step`, and what a kill left half written or half removed."""
-    kept = [path for path in checkpoint_paths(folder) if _step(path) <= step][-max(keep, 1) :]
+    kept = [path for path in checkpoint_paths(folder) if step_of(path) <= step][-max(keep, 1) :]
     _remove_partial(folder)
     for path in folder.glob("step-*"):
         if NAME.fullmatch(path.name) and path not in kept:
@@ -94,10 +94,11 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
 def checkpoint_paths(folder: Path) -> list[Path]:
     """The finished checkpoints in `folder`, oldest first."""
     found = [p for p in folder.glob("step-*") if NAME.fullmatch(p.name) and (p / "manifest.json").exists()]
-    return sorted(found, key=_step)
+    return sorted(found, key=step_of)
 
 
-def _step(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The step of a finished checkpoint, by its name."""
     return int(path.name.removeprefix("step-"))
 
 

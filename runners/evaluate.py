@@ -6,7 +6,7 @@
 A sampler that reads no data is drawn as often as the test split has rows, or `count=` times.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from runners.arguments import misfits
 from runners.catalogue import open_sources
 from runners.datasets import BadOption, Source, UnknownOption
 from runners.datasets.options import bind
+from runners.goals import check_goals
 from runners.inputs import Inputs
 from runners.metrics import METRICS, Estimate, NoFigure, arguments, measure
 from runners.metrics.likelihood import mean_estimate
@@ -64,7 +65,7 @@ def evaluate(
     """
     rows = rows_of(sources, split, most)
     found = {}
-    for name in (name for name in executable.spec.evaluate if only is None or name in only):
+    for name in (name for name in executable.spec.evaluate.lines if only is None or name in only):
         line = executable.evaluation(name, averaged)
         try:
             found[name] = _measured(executable, line, sources, rows, seed, most)
@@ -151,7 +152,8 @@ def check_evaluations(composition: Composition) -> list[Finding]:
         sources = open_sources(composition.spec)
     except (UnknownName, ValueError):  # which is told
         sources = {}
-    return [found for line in composition.evaluations.values() for found in _check(line, sources)]
+    lines = composition.evaluations.values()
+    return [*(found for line in lines for found in _check(line, sources)), *check_goals(composition, sources)]
 
 
 def _check(line: EvaluationGraph, sources: Mapping[str, Source]) -> Iterator[Finding]:
@@ -165,7 +167,9 @@ def _check(line: EvaluationGraph, sources: Mapping[str, Source]) -> Iterator[Fin
     expected = list(arguments(line.metric).items())
     signature = " and ".join(WRITTEN[kind] for _, kind in expected)
     if len(expected) != len(line.arguments):
-        yield wrong_arguments(line.span, line.metric, signature, f"{len(line.arguments)} arguments")
+        count = len(line.arguments)
+        got = f"{count or 'no'} argument{'s' * (count != 1)}"
+        yield wrong_arguments(line.span, line.metric, signature, got, _completed(line, expected))
         return
     wrong = []
     for given, (name, kind) in zip(line.arguments, expected, strict=True):
@@ -183,12 +187,22 @@ def _check(line: EvaluationGraph, sources: Mapping[str, Source]) -> Iterator[Fin
         yield wrong_metric_option(line.spans.get(error.option) or line.span, str(error))
 
 
+def _completed(line: EvaluationGraph, expected: Sequence[tuple[str, str]]) -> str:
+    """The call with the data where values or the source are missing behind what is given; "" if more is wrong."""
+    given = [argument.name for argument in line.arguments if argument.kind in ("samples", "source")]
+    rest = expected[len(given) :]
+    if len(given) < len(line.arguments) or not given or not rest or any(kind not in FILLED for _, kind in rest):
+        return ""
+    return f"{line.metric}({', '.join([*given, *(FILLED[kind] for _, kind in rest)])})"
+
+
 def _parts(given: Argument) -> str:
     """The fields of a record, which no metric takes; "" of anything else."""
     return ", ".join(given.graph.value) if given.graph is not None and not given.graph.lone else ""
 
 
 WRITTEN = {"samples": "values (a sampler, an expression)", "function": "a function (`energy(_)`)", "source": "`data`"}
+FILLED = {"samples": "x", "source": "data"}
 WORDS = {"samples": "values", "function": "a function", "source": "the source of the data"}
 
 
@@ -206,7 +220,7 @@ def not_per_sample(span: Span | None, name: str, kind: str) -> Finding:
 
 
 @finding("T242", "error")
-def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) -> Finding:
+def wrong_arguments(span: Span | None, metric: str, signature: str, got: str, way: str = "") -> Finding:
     """A metric is given other things than it takes: values (a sampler, an expression), the source `data`, a function.
 
     Wrong: `modes: mode_coverage(default, x)`.   Right: `modes: mode_coverage(default, data)`.
@@ -214,7 +228,7 @@ def wrong_arguments(span: Span | None, metric: str, signature: str, got: str) ->
     return Finding(
         span=span,
         message=f"`{metric}` is given {got}",
-        help=f"it takes {signature}",
+        help=f"write {way}; it takes {signature}" if way else f"it takes {signature}",
     )
 
 

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 from runners.growing import GrowingFile
 
 __all__ = ["EventFile"]
+
+BARS = 30  # of a histogram
 
 
 class EventFile:
@@ -35,6 +37,36 @@ class EventFile:
         summary = self._protocol.summary
         image = summary.Summary.Image(encoded_image_string=png, width=size[0], height=size[1], colorspace=3)
         self._write(step, summary.Summary(value=[summary.Summary.Value(tag=tag, image=image)]))
+
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        """A text, in Markdown."""
+        summary, tensor = self._protocol.summary, self._protocol.tensor
+        plugin = summary.SummaryMetadata.PluginData(plugin_name="text")
+        held = tensor.TensorProto(dtype="DT_STRING", string_val=[markdown.encode()])
+        held.tensor_shape.dim.add(size=1)
+        metadata = summary.SummaryMetadata(plugin_data=plugin)
+        value = summary.Summary.Value(tag=f"{tag}/text_summary", metadata=metadata, tensor=held)
+        self._write(step, summary.Summary(value=[value]))
+
+    def settings(self, settings: Mapping[str, float | int | bool | str]) -> None:
+        """The hyper-parameters of the run, by which TensorBoard tells runs apart."""
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb  # on use, as all of it
+
+        self._write(0, hparams_pb(dict(settings)))
+
+    def histogram(self, step: int, tag: str, values: Sequence[float]) -> None:
+        """How values lie: `BARS` bars of one width between the lowest and the highest."""
+        low, high = min(values), max(values)
+        width = (high - low) / BARS or 1.0
+        counts = [0.0] * BARS
+        for value in values:
+            counts[min(int((value - low) / width), BARS - 1)] += 1
+        summary = self._protocol.summary
+        held = summary.HistogramProto(
+            min=low, max=high, num=len(values), sum=sum(values), sum_squares=sum(value * value for value in values),
+            bucket_limit=[low + width * (at + 1) for at in range(BARS)], bucket=counts,
+        )  # fmt: skip
+        self._write(step, summary.Summary(value=[summary.Summary.Value(tag=tag, histo=held)]))
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -67,7 +99,8 @@ class _Protocol:
     """TensorBoard's messages, imported when the first event is written."""
 
     def __init__(self) -> None:
-        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
 
         self.event: Any = event_pb2
         self.summary: Any = summary_pb2
+        self.tensor: Any = tensor_pb2

@@ -1,6 +1,6 @@
 """The run folder: runs/NAME/seed-S, its lock, its spec, and `run.json`, which says how the run stands.
 
-spec.yaml  run.json  metrics.jsonl  tensorboard/  checkpoints/  samples/  composition.png
+spec.yaml  run.json  metrics.jsonl  tensorboard/  checkpoints/  best/  samples/  composition.png
 """
 
 import fcntl
@@ -20,7 +20,17 @@ from compose.spec.writing import to_data
 from runners.checkpoints import FRESH, checkpoint_paths, write_atomically
 from runners.state import RunFailed
 
-__all__ = ["PICTURE", "RunFolder", "Status", "check_folder", "choose_folder", "identity", "read_about"]
+__all__ = [
+    "PICTURE",
+    "RunFolder",
+    "Status",
+    "another_study",
+    "check_folder",
+    "choose_folder",
+    "differences_from",
+    "identity",
+    "read_about",
+]
 
 BEFORE_A_RUN = {"lock", "spec.yaml"}
 """What a folder may hold that is no run yet: a process ended between the lock and the first `run.json`."""
@@ -46,6 +56,7 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
         self.samples = self.path / "samples"
         self.spec = self.path / "spec.yaml"
 
@@ -114,6 +125,11 @@ def check_folder(folder: Path, spec: Spec) -> None:
         raise SpecError([another_spec(folder, _changes(folder, spec))])
 
 
+def differences_from(folder: Path, spec: Spec) -> list[Change]:
+    """What differs from the spec that lies in the folder, whether or not a run has begun there."""
+    return _changes(folder, spec) if RunFolder(folder).spec.exists() else []
+
+
 def _lasting(spec: Spec) -> dict[str, Any]:
     """The spec as data; of `run` the keys that change what comes out."""
     return {**to_data(spec), "run": {"seed": spec.run.seed, "precision": spec.run.precision}}
@@ -154,6 +170,20 @@ def another_spec(folder: Path, differences: list[Change]) -> Finding:
         message=f"{folder} began with another spec{':' if lines else ''}{''.join(lines)}{more}",
         help=f"{FRESH} starts another run beside it; "
         f"`compose run {folder}/spec.yaml --out {folder}` goes on with the old spec",
+    )
+
+
+@finding("L232", "error")
+def another_study(folder: Path, differences: list[Change]) -> Finding:
+    """A study is to go on with another spec than it froze in the folders of its runs: its table would mix two things.
+
+    Wrong: `compose run spec.yaml --seeds 0,1 --set stages.0.steps=200` over runs of 100.   Right: with `--out runs/b`.
+    """
+    lines = "".join(f"\n    {change}" for change in differences[:SHOWN])
+    more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    return Finding(
+        message=f"{folder} belongs to a study of another spec:{lines}{more}",
+        help="another study is one with another folder: `--out runs/second`",
     )
 
 

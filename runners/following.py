@@ -12,6 +12,7 @@ from runners.signals import Signals
 from runners.state import Diverged, Interrupted
 from runners.trained import Run
 from runners.updates import Session
+from runners.validation import Validation
 
 __all__ = ["Unwritten", "follow"]
 
@@ -26,11 +27,12 @@ class Unwritten:
         """Nothing is to be forced to the disk."""
 
 
-def follow(session: Session, home: RunFolder, intervals: Intervals) -> Run:
+def follow(session: Session, home: RunFolder, intervals: Intervals, validation: Validation | None = None) -> Run:
     """Train along with the first process, from its state to its end.
 
     How the run ends is for the first process to say: a signal, and a value that is not finite, end this one silently,
-    for they end all at the same step. Raises RunFailed if another process is gone.
+    for they end all at the same step. What `validation` measures is told by the first. Raises RunFailed if another
+    process is gone.
     """
     assert session.processes is not None
     restored, finished = session.processes.agree(session.state)
@@ -38,5 +40,8 @@ def follow(session: Session, home: RunFolder, intervals: Intervals) -> Run:
     if finished:
         return done
     with Signals() as signals, suppress(Interrupted, Diverged), joined():
-        Loop(session, home, Unwritten(), Progress(quiet=True), signals, intervals, {}, restored=restored or {}).run()
+        Loop(
+            session, home, Unwritten(), Progress(quiet=True), signals, intervals, {}, restored=restored or {},
+            validation=validation,
+        ).run()  # fmt: skip
     return done

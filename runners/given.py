@@ -182,3 +182,15 @@ def bad_rows(cause: str, fields: Mapping[str, Field]) -> Finding:
     """
     wanted = f"arrays of the run's fields: {_listed(fields)}"
     return Finding(message=cause, help=f"`--data` takes a .npy or .npz file with {wanted}")
+
+
+@finding("L233", "error")
+def not_exportable(name: str, kind: str) -> Finding:
+    """A run is exported whose samplers call a block of the user's own; an export holds the library's sources only.
+
+    Wrong: `compose export runs/mine/seed-0` over `kind: mine.encoder`.   Right: a run of the library's blocks.
+    """
+    return Finding(
+        message=f"`{name}` is a `{kind}`, which is not of the library: its source is not known to need torch alone",
+        help="export a run of the library's blocks; yours draws with `compose sample RUN --plugin FILE`",
+    )

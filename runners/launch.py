@@ -4,9 +4,10 @@ examine(spec) -> composition, findings        assemble(composition) -> executabl
 train(spec, composition, ...) -> Run          reopen(folder) -> Run
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
+from runners.card import card_of
 from runners.catalogue import data_fails, open_sources
 from runners.datasets import Source
 from runners.evaluate import Refusal, evaluate, rows_of
 from runners.examination import examine, shortened
 from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, data_of, handed_fields
+from runners.goals import TEST, split_of
 from runners.loop import Intervals
 from runners.processes import World, chosen_device, follows, world_of
 from runners.progress import Progress
@@ -90,29 +93,33 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     if loader is not None:
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 
+    held_out = split_of(sources.values())
     said = Progress(quiet=options.quiet).say
     tested = bool(sources) and all("test" in source.contract.splits for source in sources.values())
-    if spec.evaluate and not tested:
+    if spec.evaluate.lines and not tested:
         said(
             f"`evaluate` is left out: {'the data have' if sources else 'a loader has'} no test split; "
             "`run.evaluate(data={..})`, or `compose eval RUN --data FILE.npz`, measures afterwards"
         )
 
-    def measure(system: System, averaged: frozenset[str]) -> Measured:
+    def measure(system: System, averaged: frozenset[str], split: str = TEST) -> Measured:
         # what a metric refuses is told, and the run is trained all the same
         refused: list[Refusal] = []
         found = evaluate(
-            system, sources, averaged=averaged, seed=spec.run.seed,
+            system, sources, averaged=averaged, seed=spec.run.seed, split=split,
             most=FEW if order.trial else None, refused=refused.append,
         )  # fmt: skip
         told = {refusal.line: str(refusal) for refusal in refused if not (order.trial and refusal.passing)}
         return Measured({name: estimate.value for name, estimate in found.items()}, told)
 
+    validate = measure if held_out == TEST else partial(measure, split=held_out or TEST)
+    card = card_of(composition, executable, next(iter(spec.data.values())).batch_size)
     return run(
         executable, batches, folder,
         spec_text=dump_yaml(spec), options=options, fields=composition.fields, picture=order.picture,
         reference=_shown_beside(sources) if spec.samplers else None,
-        evaluate=measure if spec.evaluate and tested else None, about=about,
+        evaluate=measure if spec.evaluate.lines and tested else None,
+        validate=validate if spec.evaluate.lines and held_out else None, about=about, card=card,
     )  # fmt: skip
 
 
@@ -131,8 +138,15 @@ class Reopened:
     fields: Mapping[str, Field]
 
 
-def reopen(folder: Path, rows: Path | None = None) -> Reopened:
-    """A run from its folder, and its data, or the `rows` of a file in their place.
+def reopen(
+    folder: Path,
+    rows: Path | None = None,
+    checkpoint: str | int = "latest",
+    also: Callable[[Spec], str] | None = None,
+) -> Reopened:
+    """A run from its folder as of a checkpoint, and its data, or the `rows` of a file in their place.
+
+    `also` gives a setting that its spec gets beside what it says, such as another sampler.
 
     Raises RunFailed, or SpecError if its spec no longer fits, or what was handed over from Python is missing.
     """
@@ -141,6 +155,8 @@ def reopen(folder: Path, rows: Path | None = None) -> Reopened:
 
     def build(text: str) -> Executable:
         spec = parse_spec(text, str(folder / "spec.yaml"))
+        if also is not None:
+            spec = parse_spec(text, str(folder / "spec.yaml"), [also(spec)])
         check_handed_over(spec, folder)
         composition, findings = examine(spec, fields)
         errors = [found for found in findings if found.severity == "error"]
@@ -148,7 +164,7 @@ def reopen(folder: Path, rows: Path | None = None) -> Reopened:
             raise SpecError(errors, spec.sources)
         return assemble(composition, int(about.get("seed", 0)))
 
-    opened = load_run(folder, build)
+    opened = load_run(folder, build, checkpoint)
     return Reopened(opened, *data_of(opened.spec, about, rows))
 
 

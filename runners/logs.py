@@ -6,13 +6,14 @@ save, they are read at once, tested for being finite, and folded into the window
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from runners.card import Card
 from runners.checkpoints import write_atomically
 from runners.events import EventFile
 from runners.growing import GrowingFile
@@ -85,6 +86,20 @@ class Record:
     def picture(self, run_step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
         """Show a PNG of `size` (width, height) on TensorBoard."""
         self._events.picture(run_step, tag, png, size)
+
+    def card(self, card: Card) -> None:
+        """What is known of the run before its first step, on TensorBoard: equations, gradients, settings."""
+        for tag, markdown in card.texts.items():
+            if markdown:
+                self._events.text(0, tag, markdown)
+        if card.settings:
+            self._events.settings(card.settings)
+
+    def histogram(self, run_step: int, tag: str, values: Sequence[float]) -> None:
+        """How values lie, on TensorBoard; those that are not finite are left out."""
+        finite = [value for value in values if math.isfinite(value)]
+        if finite:
+            self._events.histogram(run_step, tag, finite)
 
     def flush(self) -> None:
         """Force the record to the disk; a checkpoint never gets ahead of it.   Raises OSError if the disk refuses."""

@@ -6,13 +6,15 @@ Between two logged steps nothing is read back from the device.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from runners.checkpoints import Checkpoint, write_checkpoint
 from runners.diverging import Standing, lost_term, lost_weight
+from runners.exhausted import EXHAUSTED, Exhausted, exhausted
 from runners.folder import RunFolder
 from runners.logs import fold
 from runners.progress import Progress
@@ -20,8 +22,11 @@ from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
 from runners.state import Diverged, Interrupted, Measured, RunFailed
 from runners.updates import Session
+from runners.validation import Validation
 
 __all__ = ["Intervals", "Loop"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,22 @@ class Loop:
     sample: Callable[[int], None] = lambda _run_step: None
     evaluate: Callable[[], Measured] = Measured
     restored: Mapping[str, Tensor] = field(default_factory=dict)
+    validation: Validation | None = None
+    same_rows: bool = False  # validation measures what the end of a stage does
+    _measured: tuple[int, Measured] = (-1, Measured())  # the step of the last validation, and what it gave
     _saved: tuple[int, int] | None = None
     _saved_at: float = field(default_factory=time.monotonic)
     _logged_at: tuple[float, int] = (0.0, 0)
 
     def run(self) -> None:
-        """Train what is left of every stage."""
+        """Train what is left of every stage.   Raises Exhausted, naming the value, where there is no memory left."""
+        try:
+            self._stages()
+        except EXHAUSTED as error:
+            spec = self.session.executable.spec
+            raise Exhausted([exhausted(spec, self.session.state.stage, error)], spec.sources) from error
+
+    def _stages(self) -> None:
         state, spec = self.session.state, self.session.executable.spec
         plans = plan_stages(spec.stages, self.session.batches.steps_per_epoch)
         if state.run_step:
@@ -90,7 +105,7 @@ class Loop:
         self.progress.start(turn, state.step, plan.steps)
         self._logged_at = (time.monotonic(), state.run_step)
         try:
-            while state.step < plan.steps:
+            while state.step < plan.steps and not self._waited_enough():
                 self._step(stage)
         finally:
             self.progress.stop(state.step)
@@ -109,6 +124,8 @@ class Loop:
         if norms is not None:
             self._log(stage, norms)
         self.progress.step(state.step)
+        if self.validation is not None and self.validation.is_due(plan, state.step):
+            self._validate(stage, self.validation)
         if state.step < plan.steps:  # the end of a stage saves and samples by itself
             if intervals.sample and run_step % intervals.sample == 0:
                 self._sample()
@@ -121,7 +138,7 @@ class Loop:
         state = self.session.state
         self._settle()
         state.optimizers, state.names = {}, {}
-        state.stage, state.step = state.stage + 1, 0
+        state.stage, state.step, state.leading = state.stage + 1, 0, state.leading.next_stage()
         saved = self._try_to_save()
         self._show(stage.name)
         if not saved and state.stage == len(self.session.executable.spec.stages):
@@ -132,13 +149,37 @@ class Loop:
         self._leave_if_asked()
         self.sample(state.run_step)
         self._leave_if_asked()
-        measured = self.evaluate()
+        at, measured = self._measured
+        if at != state.run_step or not self.same_rows:
+            measured = self.evaluate()
         metrics, state.refused = dict(measured.values), dict(measured.refused)
         for cause in state.refused.values():
             self.progress.say(cause)
         state.metrics = {name: value for name, value in state.metrics.items() if name not in state.refused} | metrics
         if metrics:
             self.record.line(state.run_step, stage, {"metrics": metrics})
+
+    def _waited_enough(self) -> bool:
+        return self.validation is not None and self.validation.is_over(self.session.state.leading)
+
+    def _validate(self, stage: StageRun, validation: Validation) -> None:
+        """Measure, before anything is saved at this step, and keep the weights if they are the best so far."""
+        self._settle()
+        state, measured = self.session.state, self._told(validation.measure, Measured())
+        self._measured = state.run_step, measured
+        self.record.line(state.run_step, stage.name, {"step": state.step, "validation": dict(measured.values)})
+        for cause in measured.refused.values():
+            self.progress.say(cause)
+        before, state.leading = state.leading, validation.note(state.leading, measured.values, state.run_step)
+        figures = "  ".join(f"{name} {value:.5g}" for name, value in measured.values.items())
+        improved = state.leading.step != before.step
+        self.progress.say(f"step {state.run_step:,}: {figures}{'  (the best so far)' if improved else ''}")
+        if improved:
+            self._told(lambda: self._write(self.folder.best, keep=1), False)
+        if validation.is_over(state.leading):
+            self._log(stage, {})  # else the next stage would log the rest of this one
+            waited = f"{state.leading.waited} evaluations in a row were no better"
+            self.progress.say(f"{stage.name} stops after {state.step:,} of {stage.plan.steps:,} steps: {waited}")
 
     def _sample(self) -> None:
         self._settle()
@@ -200,20 +241,24 @@ class Loop:
         if self._saved == (state.stage, state.run_step):
             return True
         self._settle()
-        processes = self.session.processes
-        saved = self._write() if processes is None else processes.told(self._write, False)
-        if saved:
-            self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
-        return saved
+        if not self._told(lambda: self._write(self.folder.checkpoints, self.intervals.keep), False):
+            return False
+        self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
+        return True
 
-    def _write(self) -> bool:
+    def _told(self, make: Callable[[], T], otherwise: T) -> T:
+        """What is made once, by the first of several processes, and known to all of them."""
+        processes = self.session.processes
+        return make() if processes is None else processes.told(make, otherwise)
+
+    def _write(self, folder: Path, keep: int) -> bool:
         state = self.session.state
         made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)
         try:
             self.record.flush()
-            write_checkpoint(self.folder.checkpoints, made, self.intervals.keep)
+            write_checkpoint(folder, made, keep)
         except OSError as error:
-            cause = f"{error.strerror}: {error.filename or self.folder.checkpoints}"
+            cause = f"{error.strerror}: {error.filename or folder}"
             then = "the last checkpoint is untouched, and saving is tried again"
             self.progress.say(f"could not save step {state.run_step}: {cause}; {then}")
             return False

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress"]
 
 BAR_SECONDS, LINE_SECONDS = 0.2, 10.0
+ENOUGH = 20  # steps after which the time that a stage takes is estimated
 
 
 class Progress:
@@ -42,6 +43,7 @@ class Progress:
         self._stage, self._first, self._steps = stage, done, steps
         self._since = time.monotonic()
         self._losses = ""
+        self._estimated = done + ENOUGH
         if self._quiet:
             self._next = float("inf")
         elif self.console.is_terminal:
@@ -53,9 +55,17 @@ class Progress:
     def step(self, done: int) -> None:
         """Tell that `done` steps are done; draws only when it is time."""
         now = time.monotonic()
+        if done == self._estimated:
+            self._estimate(done)
         if now >= self._next:
             self._next = now + self._every
             self._draw(done)
+
+    def _estimate(self, done: int) -> None:
+        """Say how long the stage will take, if that is longer than until the next line."""
+        speed = self._speed(done)
+        if speed and not self._quiet and (self._steps - done) / speed > LINE_SECONDS:
+            self.say(f"{self._stage}: about {self._left(done)}, after {ENOUGH} steps at {self._rate(done)}")
 
     def losses(self, terms: Mapping[str, float]) -> None:
         """The numbers to show from now on."""

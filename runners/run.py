@@ -15,7 +15,17 @@ from torch import Tensor
 
 from blocks.types import Field
 from runners.batches import LoaderBatches
-from runners.checkpoints import FRESH, read_latest, tidy, write_atomically
+from runners.card import Card
+from runners.checkpoints import (
+    FRESH,
+    Checkpoint,
+    checkpoint_paths,
+    read_checkpoint,
+    read_latest,
+    step_of,
+    tidy,
+    write_atomically,
+)
 from runners.folder import RunFolder, Status
 from runners.following import follow
 from runners.gallery import Gallery
@@ -24,11 +34,15 @@ from runners.loop import Intervals, Loop
 from runners.processes import FirstsBatches, Processes, World, follows, join, joined, place
 from runners.progress import Progress
 from runners.signals import Signals
-from runners.state import Batches, Executable, Interrupted, Measured, RunFailed, RunState
+from runners.state import Batches, Executable, Interrupted, Measured, NoCheckpoint, RunFailed, RunState
 from runners.trained import Run
 from runners.updates import Session
+from runners.validation import validation_of
 
-__all__ = ["Options", "Run", "load_run", "run"]
+__all__ = ["Measure", "Options", "Run", "load_run", "run"]
+
+Measure = Callable[[Executable, frozenset[str]], Measured]
+"""Measures a system, the blocks named read from their averages."""
 
 DTYPES: dict[str, torch.dtype] = {
     "32": torch.float32, "64": torch.float64, "bf16-mixed": torch.float32, "bf16-true": torch.bfloat16,
@@ -60,21 +74,25 @@ def run(
     fields: Mapping[str, Field] | None = None,
     picture: bytes | None = None,
     reference: Mapping[str, Tensor] | None = None,
-    evaluate: Callable[[Executable, frozenset[str]], Measured] | None = None,
+    evaluate: Measure | None = None,
+    validate: Measure | None = None,
     about: Mapping[str, Any] | None = None,
+    card: Card | None = None,
 ) -> Run:
     """Train into `folder`, going on from its last good checkpoint if it has one.
 
     A finished run is returned as it is. `spec_text` is the resolved spec, saved beside and compared on resume (by the
-    `spec_sha256` of `about`, if it has one);
-    `fields` tells pictures the data's range, `reference` is the data beside them (default: the first batch); `picture`
-    is the composition drawn, a PNG; `evaluate(executable, averaged)` gives metrics where a stage ends. Raises RunFailed
-    (a value that is not finite, a folder in use, another spec), and Interrupted after a signal, once all is saved.
+    `spec_sha256` of `about`, if it has one); `fields` tells pictures the data's range, `reference` is the data beside
+    them (default: the first batch); `picture` is the composition drawn, a PNG, `card` what is known beforehand;
+    `evaluate(executable, averaged)` gives metrics where a stage ends, `validate` where the spec asks for them while
+    training. Raises RunFailed (a value that is not finite, a folder in use, another spec), and Interrupted after a
+    signal, once all is saved.
     """
     options = options or Options()
     home = RunFolder(folder)
     if follows(options.world):
-        return follow(_prepare(executable, batches, options), home, options.intervals)
+        measured = validation_of(executable.spec, Measured) if validate else None
+        return follow(_prepare(executable, batches, options), home, options.intervals, measured)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
         progress = Progress(quiet=options.quiet)
@@ -96,17 +114,23 @@ def run(
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
-        if reference is None and executable.spec.samplers:
-            reference = batches.batch(0)  # the loader's own: no other process asks for it
-        _train(prepared, home, progress, options, facts, restored, _Shown(fields or {}, picture, reference, evaluate))
+        _train(
+            prepared,
+            home,
+            progress,
+            options,
+            facts,
+            restored,
+            _Shown(fields or {}, picture, _beside(executable, batches, reference), evaluate, validate, card or Card()),
+        )
         done.about = home.about()
         return done
 
 
-def load_run(folder: Path | str, build: Callable[[str], Executable]) -> Run:
-    """Open a run: `build` compiles the text of its spec, and its last good checkpoint fills it.
+def load_run(folder: Path | str, build: Callable[[str], Executable], checkpoint: str | int = "latest") -> Run:
+    """Open a run: `build` compiles the text of its spec, and a checkpoint fills it: `latest`, `best`, or a step's.
 
-    Raises RunFailed if the folder holds no checkpoint.
+    Raises RunFailed if the folder holds no such checkpoint.
     """
     home = RunFolder(folder)
     about = home.about()
@@ -119,7 +143,7 @@ def load_run(folder: Path | str, build: Callable[[str], Executable]) -> Run:
         executable.averages.to(dtype)
     state = RunState(executable.blocks, executable.averages)
     progress = Progress()
-    if _restore(home, state, progress) is None:
+    if _restore(home, state, progress, checkpoint) is None:
         raise RunFailed(f"{home.path} holds no checkpoint yet")
     executable.blocks.eval()
     return Run(home.path, executable, state, int(about.get("seed", 0)), about)
@@ -130,7 +154,9 @@ class _Shown:
     fields: Mapping[str, Field]
     picture: bytes | None
     reference: Mapping[str, Tensor] | None
-    evaluate: Callable[[Executable, frozenset[str]], Measured] | None
+    evaluate: Measure | None
+    validate: Measure | None
+    card: Card
 
 
 def _prepare(executable: Executable, batches: Batches, options: Options) -> Session:
@@ -174,9 +200,11 @@ def _numbers(executable: Executable) -> dict[str, float]:
     return {name: value for name, value in executable.spec.values.items() if isinstance(value, int | float)}
 
 
-def _restore(home: RunFolder, state: RunState, progress: Progress) -> Mapping[str, Tensor] | None:
-    """Fill the state from the newest whole checkpoint; the optimizers' tensors are for the stage to take."""
-    found = read_latest(home.checkpoints, progress.say)
+def _restore(
+    home: RunFolder, state: RunState, progress: Progress, which: str | int = "latest"
+) -> Mapping[str, Tensor] | None:
+    """Fill the state from the newest whole checkpoint, or another; the optimizers' tensors are for a stage to take."""
+    found = read_latest(home.checkpoints, progress.say) if which == "latest" else _chosen(home, which)
     if found is None:
         return None
     state.restore_numbers(found.numbers)
@@ -184,11 +212,23 @@ def _restore(home: RunFolder, state: RunState, progress: Progress) -> Mapping[st
     return found.tensors["optimizers"]
 
 
+def _chosen(home: RunFolder, which: str | int) -> Checkpoint:
+    """The best checkpoint, or that of a step.   Raises RunFailed, naming those that there are."""
+    held = {step_of(path): path for path in checkpoint_paths(home.checkpoints)}
+    best = checkpoint_paths(home.best)[-1:]
+    named: dict[str | int, Path] = {**dict(zip(("best",), best, strict=False)), **held}
+    path = named.get(which)
+    if path is None:
+        there = ", ".join(map(str, ("latest", *named)))
+        raise NoCheckpoint(f"{home.path} has no checkpoint `{which}`; it has {there}")
+    return read_checkpoint(path)
+
+
 def _train(
     session: Session, home: RunFolder, progress: Progress, options: Options, facts: Mapping[str, Any],
     restored: Mapping[str, Tensor] | None, shown: _Shown,
 ) -> None:  # fmt: skip
-    state, executable, evaluate = session.state, session.executable, shown.evaluate
+    state, executable, evaluate, validate = session.state, session.executable, shown.evaluate, shown.validate
     status: Status = "failed"
     with Signals() as signals:
         went_on = f"going on with {home.path} after step {state.run_step:,}"
@@ -200,13 +240,22 @@ def _train(
             if restored is not None:  # a kill within the last save may have left what no further save would remove
                 tidy(home.checkpoints, state.run_step, options.intervals.keep)
         try:
-            gallery = Gallery(session, home, record, progress, shown.fields, shown.reference or {})
+            gallery = Gallery(
+                session, home, record, progress, shown.fields, shown.reference or {}, facts, shown.card.energies
+            )
+            if restored is None:
+                record.card(shown.card)
+                for line in shown.card.lines:
+                    progress.say(line)
             if shown.picture is not None:
                 gallery.compose(shown.picture)
             with joined():
                 Loop(
                     session, home, record, progress, signals, options.intervals, facts, gallery.draw,
                     lambda: evaluate(executable, frozenset(state.averaged)) if evaluate else Measured(), restored or {},
+                    validation_of(executable.spec, lambda: validate(executable, frozenset(state.averaged)))
+                    if validate else None,
+                    same_rows=validate is evaluate,
                 ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
@@ -215,8 +264,14 @@ def _train(
         finally:
             executable.blocks.eval()
             record.close()
-            found = {"metrics": state.metrics, "refused": state.refused}
+            found = {"metrics": state.metrics, "refused": state.refused, **_best(executable, state)}
             _conclude(home, status, {**facts, "run_step": state.run_step, **found}, progress)
+
+
+def _best(executable: Executable, state: RunState) -> dict[str, Any]:
+    """The best figure so far and its step, if one is looked for and found."""
+    goal, (value, step, *_) = executable.spec.evaluate.goal, state.leading
+    return {"best": {"name": goal.line, "value": value, "step": step}} if goal and value is not None else {}
 
 
 def _conclude(home: RunFolder, status: Status, facts: Mapping[str, Any], progress: Progress) -> None:
@@ -237,6 +292,13 @@ def _written(home: RunFolder) -> Iterator[None]:
         yield
     except OSError as problem:
         raise RunFailed(f"{problem.filename or home.path} cannot be written: {problem.strerror}") from problem
+
+
+def _beside(
+    executable: Executable, batches: Batches, reference: Mapping[str, Tensor] | None
+) -> Mapping[str, Tensor] | None:
+    """The data beside pictures: by default the first batch, which no other process of the run asks for."""
+    return batches.batch(0) if reference is None and executable.spec.samplers else reference
 
 
 def _facts(executable: Executable, spec_text: str, options: Options) -> dict[str, Any]:

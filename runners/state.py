@@ -12,8 +12,8 @@ from compose.diagnostics import SpecError
 from compose.program import CompiledEvaluation, CompiledSampler, CompiledStage
 from compose.spec import Spec
 
-__all__ = ["Batches", "Clock", "Diverged", "Executable", "Interrupted", "Measured", "Mismatch", "RunFailed",
-           "RunState"]  # fmt: skip
+__all__ = ["Batches", "Clock", "Diverged", "Executable", "Interrupted", "Leading", "Measured", "Mismatch",
+           "NoCheckpoint", "RunFailed", "RunState"]  # fmt: skip
 
 
 class Executable(Protocol):
@@ -43,6 +43,10 @@ class Executable(Protocol):
 
     def sampler_with(self, name: str, averaged: frozenset[str], options: Mapping[str, Any]) -> CompiledSampler:
         """The sampler `name` with other values of its options."""
+        ...
+
+    def path(self, name: str, averaged: frozenset[str]) -> list[CompiledSampler]:
+        """Samplers whose values, side by side, are the way of the chain that `name` runs; none if it runs none."""
         ...
 
     def evaluation(self, name: str, averaged: frozenset[str]) -> CompiledEvaluation:
@@ -79,6 +83,19 @@ class Measured(NamedTuple):
     refused: Mapping[str, str] = {}
 
 
+class Leading(NamedTuple):
+    """The best figure of the run and its step, the best of the stage, and the evaluations since that one."""
+
+    best: float | None = None
+    step: int = 0
+    of_stage: float | None = None
+    waited: int = 0
+
+    def next_stage(self) -> "Leading":
+        """What leads where another stage begins."""
+        return self._replace(of_stage=None, waited=0)
+
+
 class RunFailed(Exception):
     """The run cannot go on: a value that is not finite, a folder in use, a checkpoint that does not fit."""
 
@@ -87,6 +104,10 @@ class Diverged(RunFailed, SpecError):
     """A loss or a weight is not finite: a run that failed, and a finding that says where and what to do."""
 
     status = 1
+
+
+class NoCheckpoint(RunFailed):
+    """The folder of a run does not hold the checkpoint that was asked for."""
 
 
 class Mismatch(RunFailed):
@@ -108,7 +129,7 @@ class RunState:
     stage: index of the current stage; step: steps done in it; run_step: steps done in all. averaged: blocks whose
     averages exist. initialised: blocks that saw their first batch. window: sum and count of each logged value since
     the last logged step. metrics: the last value of each metric. refused: why metrics had none when they were last
-    asked, which is said in `run.json` and no checkpoint needs.
+    asked, which is said in `run.json` and no checkpoint needs. leading: what validation has found.
     """
 
     blocks: nn.ModuleDict
@@ -123,11 +144,13 @@ class RunState:
     window: dict[str, list[float]] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    leading: Leading = field(default_factory=Leading)
 
     def numbers(self) -> dict[str, Any]:
         """The part that is written as JSON."""
         plain = {name: getattr(self, name) for name in ("stage", "step", "run_step", "window", "metrics")}
-        return plain | {"averaged": sorted(self.averaged), "initialised": sorted(self.initialised)}
+        sets = {"averaged": sorted(self.averaged), "initialised": sorted(self.initialised)}
+        return plain | sets | {"leading": list(self.leading)}
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`."""
@@ -151,6 +174,7 @@ class RunState:
             setattr(self, name, int(numbers[name]))
         self.window = {name: list(pair) for name, pair in numbers["window"].items()}
         self.metrics = dict(numbers["metrics"])
+        self.leading = Leading(*numbers.get("leading", ()))  # checkpoints from before there was validation have none
         self.averaged, self.initialised = set(numbers["averaged"]), set(numbers["initialised"])
 
     def restore_blocks(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:

@@ -1,6 +1,6 @@
 """A run that has trained: drawn from, and measured.
 
-run.sample("default", 16)     rows of a sampler
+run.sample("default", 16)     rows of a sampler; run.sample(16): of the first one
 run.evaluate("test")          the lines of `evaluate`, each a value and its standard error
 """
 
@@ -66,7 +66,7 @@ class Run:
 
     def sample(
         self,
-        name: str = "default",
+        name: str | int = "default",
         count: int | None = None,
         *,
         seed: int | None = None,
@@ -75,9 +75,13 @@ class Run:
     ) -> Tensor | dict[str, Tensor]:
         """`count` rows of a sampler, from averaged weights where they exist; the run's seed unless one is given.
 
+        `sample(16)` is 16 rows of the first sampler.
+
         By default as many as fill a picture. `batch`: the rows that a conditional sampler reads, by field ({"x": x}).
         Raises ValueError for an unknown sampler or option, and for rows that are missing.
         """
+        if isinstance(name, int):
+            return self.sample(next(iter(self.spec.samplers), "default"), name, seed=seed, batch=batch, options=options)
         self._known("sampler", name, self.spec.samplers)
         if count is not None and count < 1:
             raise ValueError(f"cannot draw `{name}`: {count} is no count")
@@ -102,7 +106,7 @@ class Run:
         handed over here.
         """
         for name in only or ():
-            self._known("line of `evaluate`", name, self.spec.evaluate)
+            self._known("line of `evaluate`", name, self.spec.evaluate.lines)
         sources, fields = data_of(self.spec, self.about, data)
         if not sources:
             names = [name for name in fields if name != "index"]

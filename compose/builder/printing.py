@@ -71,7 +71,10 @@ class _Printer:
             yield f"{draft}.stages.append({shown})"
         for name, made in spec.samplers.items():
             yield from self.definition("samplers", name, made)
-        for name, line in spec.evaluate.items():
+        for name in ("every", "keep", "patience"):
+            if (word := getattr(spec.evaluate, name)) is not None:
+                yield f"{draft}.evaluate.{name} = {self.plain(word)}"
+        for name, line in spec.evaluate.lines.items():
             yield f"{draft}.evaluate.{name} = {self.say(line)}"
         for name, value in _written(spec.run).items():
             yield f"{draft}.run.{name} = {self.plain(value)}"
@@ -207,7 +210,7 @@ def _spread(opening: str, parts: list[str], closing: str) -> str:
 
 def _names(spec: Spec) -> Iterable[str]:
     """Every name that a spec declares or uses."""
-    for section in (spec.params, spec.data, spec.blocks, spec.models, spec.graph, spec.samplers, spec.evaluate):
+    for section in (spec.params, spec.data, spec.blocks, spec.models, spec.graph, spec.samplers, spec.evaluate.lines):
         yield from section
     for made in (*spec.models.values(), *spec.samplers.values()):
         if isinstance(made, Function):

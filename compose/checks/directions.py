@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
-from blocks.operators import arithmetic
-from compose.build import Composition, UpdateGraph
+from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.catalogue import Catalogue
-from compose.checks.gradients import SUMS, summands
 from compose.checks.signs import expressions_of
+from compose.checks.sums import parts
 from compose.dependencies import mentions
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, unparse, walk
 from compose.gradients import reach
-from compose.graph import Edge, Node
+from compose.graph import Node
 from compose.spec import Function, Program
 
 __all__ = ["check_directions"]
@@ -25,11 +25,15 @@ MONOTONE = ("softplus", "relu", "sigmoid", "tanh", "exp")  # what is between a c
 
 
 class Score(NamedTuple):
-    """A part of a term that is a monotone function of a score: its signs and functions, what scores, the whole text."""
+    """A part of a term that is a monotone function of a score: its signs and functions, what scores, the whole text.
+
+    `value`: the text without `sg`, which changes no value.
+    """
 
     shape: tuple[str, ...]
     critic: str
     text: str
+    value: str
 
 
 def check_directions(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
@@ -40,6 +44,7 @@ def check_directions(composition: Composition, catalogue: Catalogue) -> Iterator
         for update in stage.updates:
             yield from _likelihoods(composition, update)
             yield from _pushes(composition, update, critics, seen)
+        yield from _quarrels(composition, stage, critics)
     for expression in expressions_of(composition.spec):
         for part in walk(expression):
             if isinstance(part, Binary) and part.operator in "*/" and _of_scores(part, critics):
@@ -79,6 +84,17 @@ def _pushes(
             yield same_direction(held[1][1], block, held[0][1])
 
 
+def _quarrels(composition: Composition, stage: StageGraphs, critics: Mapping[str, str]) -> Iterator[Finding]:
+    """Scores of one value that terms of a stage push both ways, where each of them trains the critic."""
+    pushed: dict[tuple[str, str], tuple[int, Span]] = {}
+    for update in stage.updates:
+        for block, score, span in _scores(composition, update, critics):
+            if score is not None and block in update.trains:
+                way, place = pushed.setdefault((block, score.value), (_direction(score), span))
+                if way != _direction(score):
+                    yield quarrel(span, block, place)
+
+
 def _direction(score: Score) -> int:
     """1 if minimizing makes the score small, -1 if it makes it large."""
     return int(score.shape[0]) * (-1) ** score.shape.count("-")
@@ -88,23 +104,44 @@ def _scores(
     composition: Composition, update: UpdateGraph, critics: Mapping[str, str]
 ) -> Iterator[tuple[str, Score | None, Span]]:
     """(block, score, place) of the parts of an update's terms; None for a part that may push it in any direction."""
-    written = [(1, update.spec.minimize.items()), (-1, update.spec.maximize.items())]
-    for sign, name, term in ((sign, *item) for sign, items in written for item in items):
+    both = [(1, update.spec.minimize.items()), (-1, update.spec.maximize.items())]
+    for sign, name, term in ((sign, *item) for sign, items in both for item in items):
         if name not in update.terms or not reach(update.terms[name]).reached & set(update.trains):
             continue  # told elsewhere, as are parts that reach nothing
-        idle = {at for at, node in summands(update.terms[name]) if not reach(node).reached & set(update.trains)}
-        for turn, part in _parts(term.value, sign):
-            if part.span in idle:
-                continue
-            shape, inner = _peeled(part)
-            if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
-                critic = inner.function.name
-                yield critics[critic], Score((str(turn), *shape), critic, unparse(inner)), part.span
-            elif not any(_is_penalty(below) for below in walk(part)):
-                named = {mention.name for mention in mentions(part)}
-                lines = composition.spec.graph
-                named |= {mention.name for each in named & set(lines) for mention in mentions(lines[each])}
-                yield from ((critics[each], None, part.span) for each in named & set(critics))
+        lines = {part.span: part for line in (*composition.spec.graph.values(), term.value) for part in walk(line)}
+        for part in list(lines.values()):
+            if isinstance(part, Binary) and part.operator == "-" and isinstance(part.right, Negative):
+                lines.pop(part.right.operand.span, None)  # told as a double sign
+        for place, turn, node in parts(update.terms[name], term.value.span, sign):
+            part = lines.get(place) if place is not None else None
+            if part is not None and reach(node).reached & set(update.trains):
+                yield from _score(composition, part, turn, critics)
+
+
+def _score(
+    composition: Composition, part: Expression, turn: int, critics: Mapping[str, str]
+) -> Iterator[tuple[str, Score | None, Span]]:
+    """What one part of a sum is to the critics in it."""
+    shape, inner = _peeled(part)
+    if isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.name in critics:
+        critic = inner.function.name
+        yield critics[critic], Score((str(turn), *shape), critic, unparse(inner), _value(inner)), part.span
+    elif not any(_is_penalty(below) for below in walk(part)):
+        named = {mention.name for mention in mentions(part)}
+        lines = composition.spec.graph
+        named |= {mention.name for each in named & set(lines) for mention in mentions(lines[each])}
+        yield from ((critics[each], None, part.span) for each in named & set(critics))
+
+
+def _value(call: Call) -> str:
+    """The text of a call, its arguments without `sg` around them."""
+    bare = [
+        replace(each, value=each.value.positional[0])
+        if isinstance(each.value, Call) and each.value.function == Name("sg") and each.value.positional
+        else each
+        for each in call.arguments
+    ]
+    return unparse(replace(call, arguments=tuple(bare)))
 
 
 def _is_penalty(expression: Expression) -> bool:
@@ -114,20 +151,6 @@ def _is_penalty(expression: Expression) -> bool:
             return True
         case _:
             return False
-
-
-def _parts(expression: Expression, sign: int) -> Iterator[tuple[int, Expression]]:
-    """The summands of a term as it is written, each with its sign."""
-    match expression:
-        case Negative(inner):
-            yield from _parts(inner, -sign)
-        case Binary("-", left, Negative()):  # told as a double sign
-            yield from _parts(left, sign)
-        case Binary("+" | "-" as operator, left, right):
-            yield from _parts(left, sign)
-            yield from _parts(right, sign if operator == "+" else -sign)
-        case _:
-            yield sign, expression
 
 
 def _peeled(expression: Expression) -> tuple[tuple[str, ...], Expression]:
@@ -160,13 +183,11 @@ def _is_score(expression: Expression, critics: Mapping[str, str]) -> bool:
 
 def _likelihoods(composition: Composition, update: UpdateGraph) -> Iterator[Finding]:
     """A model's log-density with a plus, where no other part of the terms holds it."""
-    parts = [
-        (sign * update.signs[name], part) for name, node in update.terms.items() for sign, part in _signed(node, 1.0)
-    ]
+    terms = [part for name, node in update.terms.items() for part in parts(node, sign=int(update.signs[name]))]
     for block in update.trains:
-        held = [(sign, part) for sign, part in parts if block in reach(part).reached]
-        if len(held) == 1 and held[0][0] > 0 and _is_likelihood(held[0][1], block):
-            yield minimized_likelihood(held[0][1].span, block)
+        held = [part for part in terms if block in reach(part.node).reached]
+        if len(held) == 1 and held[0].sign > 0 and _is_likelihood(held[0].node, block):
+            yield minimized_likelihood(held[0].node.span, block)
 
 
 def _is_likelihood(node: Node, block: str) -> bool:
@@ -177,23 +198,6 @@ def _is_likelihood(node: Node, block: str) -> bool:
         return node.use.block == block
     law = node.edges[0].source
     return law.use is not None and law.use.block == block
-
-
-def _signed(node: Node, sign: float) -> Iterator[tuple[float, Node]]:
-    """The parts of a sum, each with its sign; constant factors aside."""
-    target = node.operation.target
-    if target is arithmetic.negative:
-        sign = -sign
-    if target in (*SUMS, arithmetic.negative, arithmetic.multiply, arithmetic.divide):
-        values = [argument for argument in node.arguments if isinstance(argument, Edge)]
-        factors = [argument for argument in node.arguments if isinstance(argument, int | float)]
-        if target in SUMS or len(values) == 1:
-            scale = -1.0 if target not in SUMS and any(factor < 0 for factor in factors) else 1.0
-            for edge in values:
-                second = target is arithmetic.subtract and edge is node.arguments[1]
-                yield from _signed(edge.source, -sign if second else sign * scale)
-            return
-    yield sign, node
 
 
 @finding("G257", "warning")
@@ -222,6 +226,20 @@ def shared_goal(span: Span, critic: str, other: Span) -> Finding:
         message=f"an update that does not train `{critic}` minimizes what the update of `{critic}` minimizes",
         help="one of the two needs the other sign",
         notes=(Note(other, "the same term"),),
+    )
+
+
+@finding("G290", "warning")
+def quarrel(span: Span, critic: str, other: Span) -> Finding:
+    """Two terms push the score of one value both ways, and both train the critic: mostly a `freeze` was forgotten.
+
+    Wrong: `-energy(sg(gen))` and `energy(gen)`.   Right: `-energy(sg(gen))` and `freeze(energy)(gen)`.
+    """
+    return Finding(
+        span=span,
+        message=f"this trains `{critic}` against another term, which pushes the same score the other way",
+        help=f"write freeze({critic})(..) where only the value is to change, or take `{critic}` out of its `train`",
+        notes=(Note(other, "the other way"),),
     )
 
 

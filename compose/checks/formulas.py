@@ -8,7 +8,7 @@ from blocks import distributions
 from blocks.operators import arithmetic, losses, reductions
 from compose.build import Composition
 from compose.catalogue import Catalogue
-from compose.checks.gradients import SUMS
+from compose.checks.sums import SUMS, is_written
 from compose.diagnostics import Finding, Span, finding
 from compose.gradients import reach
 from compose.graph import Edge, Node, Tensor, uses
@@ -27,7 +27,7 @@ def check_formulas(composition: Composition, catalogue: Catalogue) -> Iterator[F
         for update in stage.updates:
             for node in update.terms.values():
                 trained = reach(node).reached & set(update.trains)
-                yield from (constant_summand(node.span, number) for number in _constants(node) if trained)
+                yield from (constant_summand(node.span, number) for number in _weights(node) if trained)
                 if trained and _inverts(node):
                     yield inverted_loss(node.span)
     told = set()
@@ -38,21 +38,23 @@ def check_formulas(composition: Composition, catalogue: Catalogue) -> Iterator[F
                 yield odd_power(node.span, node.arguments[0])
 
 
-def _constants(node: Node) -> Iterator[float]:
-    """The plain numbers among the parts of a sum as the user wrote it, and within a multiple of a sum."""
-    written = all(edge.span is not None and edge.span != node.span for edge in node.edges)
-    sums, scaled = node.operation.target in SUMS, node.operation.target in (arithmetic.negative, arithmetic.multiply)
-    if not written or not (sums or scaled) or (not sums and len(node.edges) > 1):
+def _weights(node: Node) -> Iterator[float]:
+    """The plain numbers right before a `+` of a sum as the user wrote it, where a weight stands before a `*`.
+
+    Not 0 and 1, which are no weights. Elsewhere numbers are written on purpose: `margin - critic(fake)`,
+    `exp(r) - 1 - r`, `bits + 8`.
+    """
+    scaled = node.operation.target in (arithmetic.negative, arithmetic.multiply) and len(node.edges) == 1
+    if not is_written(node) or not (scaled or node.operation.target in SUMS):
         return
-    for place, argument in enumerate(node.arguments):
-        if isinstance(argument, Edge):
-            yield from _constants(argument.source)
-        elif (
-            sums
-            and isinstance(argument, int | float)
-            and not (node.operation.target is arithmetic.subtract and place == 0 and argument in (0, 1))
-        ):  # `1 - similarity`: a product with 0 or 1 was not meant
-            yield argument
+    if node.operation.target is arithmetic.add:
+        before = node.arguments[0]
+        if isinstance(before, Edge) and before.source.operation.target in SUMS and is_written(before.source):
+            before = before.source.arguments[1]
+        if isinstance(before, int | float) and before not in (0, 1):
+            yield before
+    for edge in node.edges:
+        yield from _weights(edge.source)
 
 
 def _inverts(node: Node) -> bool:
@@ -84,7 +86,7 @@ def _exponential(node: Node) -> bool:
 
 @finding("G255", "warning")
 def constant_summand(span: Span | None, number: float) -> Finding:
-    """A number is added to a term: its gradient is 0, so it changes only what is logged; mostly a `*` was meant.
+    """A number stands before a `+` in a term: its gradient is 0, so it changes nothing; mostly a `*` was meant.
 
     Wrong: `0.005 + kl(q, normal)`.   Right: `0.005 * kl(q, normal)`.
     """

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blocks.operators import arithmetic
 from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.catalogue import Catalogue
+from compose.checks.sums import parts
 from compose.checks.training import has_parameters
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.gradients import Reach, carried, reach, verdicts
 from compose.graph import Node, uses
 from compose.spec import Term
 
-__all__ = ["check_gradients", "gradient_matrix", "summands"]
+__all__ = ["check_gradients", "gradient_matrix"]
 
 Matrix = dict[str, dict[str, dict[str, dict[str, str]]]]
 VARYING = ("data", "shared")
-SUMS = (arithmetic.add, arithmetic.subtract)
 
 
 def gradient_matrix(composition: Composition) -> Matrix:
@@ -66,7 +65,7 @@ def _update(stage: StageGraphs, update: UpdateGraph) -> Iterator[Finding]:
     yield from _stale(stage, update)
     idle = {name: seen for name, seen in found.items() if not seen.reached & set(update.trains)}
     for name, seen in idle.items():
-        yield idle_term(written[name].value.span, name, update.trains, seen)
+        yield idle_term(written[name].value.span, name, update.trains if explicit else (), seen)
     for name in found:
         if name not in idle:
             yield from _summands(update, written[name], update.terms[name])
@@ -86,21 +85,11 @@ def _entry(update: UpdateGraph, block: str) -> Span:
 
 def _summands(update: UpdateGraph, term: Term, node: Node) -> Iterator[Finding]:
     """Parts of a term's sum that no trained block can change, while others can."""
-    parts = summands(node)
-    for span, part in parts if len(parts) > 1 else ():
-        constant = not any(held.use or held.leaf or held.operation.target in VARYING for held in _behind(part))
+    held = list(parts(node, term.value.span))
+    for place, _, part in held if len(held) > 1 else ():
+        constant = not any(each.use or each.leaf or each.operation.target in VARYING for each in _behind(part))
         if not constant and not reach(part).reached & set(update.trains):
-            yield idle_summand(span or term.value.span, update.trains)
-
-
-def summands(node: Node, span: Span | None = None) -> list[tuple[Span | None, Node]]:
-    """The parts of a sum as the user wrote it, each with its place; sums that a form made are one part."""
-    written = all(edge.span is not None and edge.span != node.span for edge in node.edges)
-    if written and node.operation.target is arithmetic.negative:
-        return [(place, part) for edge in node.edges for place, part in summands(edge.source, edge.span)]
-    if written and node.operation.target in SUMS:
-        return [(place, part) for edge in node.edges for place, part in summands(edge.source, edge.span)]
-    return [(span or node.span, node)]
+            yield idle_summand(place or term.value.span, update.trains)
 
 
 def _behind(node: Node) -> list[Node]:

@@ -44,7 +44,7 @@ def _rounded(part: Binary, spec: Spec) -> Iterator[Finding]:
 
 def expressions_of(spec: Spec) -> Iterator[Expression]:
     """Every expression of a spec, line by line."""
-    for section in (spec.graph, spec.models, spec.samplers, spec.evaluate):
+    for section in (spec.graph, spec.models, spec.samplers, spec.evaluate.lines):
         for declared in section.values():
             body = body_of(declared)
             yield from body.lines.values() if isinstance(body, Program) else (body,)

@@ -11,7 +11,7 @@ from blocks.operators import arithmetic, losses, reductions
 from blocks.types import Field
 from compose.build import Composition, UpdateGraph
 from compose.catalogue import Catalogue
-from compose.checks.gradients import summands
+from compose.checks.sums import parts
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.gradients import reach
 from compose.graph import Node, uses
@@ -81,13 +81,11 @@ def check_scales(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
     for stage in composition.stages:
         for update in stage.updates:
             learned = [name for name in update.trains if composition.blocks[name].role == "parameter"]
-            parts = [
-                part for name, node in update.terms.items() if update.signs[name] > 0 for _, part in summands(node)
-            ]
+            held = [part.node for name, node in update.terms.items() if update.signs[name] > 0 for part in parts(node)]
             for name in learned:
-                held = [part for part in parts if name in reach(part).reached]
-                if held and all(_scaled(part, name) for part in held):
-                    yield free_scale(composition.blocks[name].span, name, held[0].span)
+                own = [part for part in held if name in reach(part).reached]
+                if own and all(_scaled(part, name) for part in own):
+                    yield free_scale(composition.blocks[name].span, name, own[0].span)
 
 
 def _scaled(node: Node, name: str) -> bool:

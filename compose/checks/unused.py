@@ -38,6 +38,8 @@ def check_unused(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
 
 def _extended(spec: Spec, noun: str, span: Span) -> list[str]:
     """The names of that noun which stand in other files than `span`: one of them may have been meant."""
+    if len(spec.sources) < 2:
+        return []
     section = next((section for section, known in NOUNS.items() if known == noun), "params")
     return [name for name in getattr(spec, section) if spec.span(section, name, key=True).file != span.file]
 
@@ -130,7 +132,7 @@ def uses(spec: Spec) -> dict[str, list[Span]]:
 
 
 def _in_expressions(spec: Spec) -> Iterator[Mention]:
-    for section in (spec.graph, spec.models, spec.samplers, spec.evaluate):
+    for section in (spec.graph, spec.models, spec.samplers, spec.evaluate.lines):
         for name, declared in section.items():
             yield from (mention for mention in mentions(declared) if section is spec.samplers or mention.name != name)
     for stage in spec.stages:

@@ -15,10 +15,14 @@ from compose.cli.completing import completion
 from compose.cli.creating import new, schema
 from compose.cli.drawing import evaluate, sample
 from compose.cli.explaining import explain
+from compose.cli.exporting import export
 from compose.cli.listing import listing, version
+from compose.cli.probing import probe
 from compose.cli.running import run
+from compose.cli.runs import runs
 from compose.cli.showing import show
 from compose.cli.stopping import unwinding_on_sigterm
+from compose.cli.tracing import whence
 from compose.diagnostics import SpecError
 
 __all__ = ["main"]
@@ -38,7 +42,24 @@ def commands() -> None:
     """
 
 
-for command in (new, run, check, explain, show, diff, sample, evaluate, listing, schema, completion, version):
+for command in (
+    new,
+    run,
+    check,
+    explain,
+    show,
+    diff,
+    sample,
+    evaluate,
+    probe,
+    export,
+    runs,
+    whence,
+    listing,
+    schema,
+    completion,
+    version,
+):
     commands.add_command(command)
 
 

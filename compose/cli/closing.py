@@ -24,6 +24,8 @@ def say_what_was_made(done: "Run") -> None:
     metrics = done.about.get("metrics", {})
     lines = [("run", str(done.folder)), *(("samples", str(path)) for path in _pictures(done))]
     lines += [(name, f"{value:.5g}") for name, value in metrics.items()]
+    if best := done.about.get("best"):
+        lines.append((f"best {best['name']}", f"{best['value']:.5g} after step {best['step']:,}"))
     width = max(10, *(len(label) for label, _ in lines))
     for label, text in lines:
         click.echo(f"{label:<{width}} {text}")
@@ -38,8 +40,10 @@ def commands_next(done: "Run", spec_file: Path, settings: Settings, plugins: Ite
     folder = shlex.quote(str(done.folder))
     needed = "".join(f" --plugin {shlex.quote(str(path))}" for path in plugins)
     shown = [f"compose sample {folder} {name}{needed}" for name in list(spec.samplers)[:SAMPLERS]]
-    if spec.evaluate:
+    if spec.evaluate.lines:
         shown.append(f"compose eval {folder}{needed}")
+    if spec.evaluate.keep and spec.samplers:
+        shown.append(f"compose sample {folder} --checkpoint best{needed}")
     shown.append(f"tensorboard --logdir {folder}")
     longer = _longer(spec)
     if longer:

@@ -94,8 +94,9 @@ def schema(plugins: tuple[Path, ...]) -> None:
 
 def _schema() -> str:
     from compose.schema import schema
+    from runners.datasets.treatment import treated
 
-    return json.dumps(schema(*_kinds()), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(schema(*_kinds(), treated), indent=1, ensure_ascii=False) + "\n"
 
 
 def _kinds() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

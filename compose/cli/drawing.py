@@ -1,7 +1,7 @@
 """`compose sample` and `compose eval`: what a run has learned."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,14 @@ from compose.diagnostics import SpecError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from compose.spec import Spec
     from runners.launch import Reopened
 
-__all__ = ["evaluate", "sample"]
+__all__ = ["evaluate", "of_checkpoint", "opened", "sample"]
 
+of_checkpoint = click.option(
+    "--checkpoint", metavar="latest|best|STEP", default="latest", show_default=True, help="The weights of which step."
+)
 RUN = click.Path(path_type=Path)
 ARRAYS = (".npy", ".npz")
 
@@ -34,20 +38,22 @@ ARRAYS = (".npy", ".npz")
     "split", "--data", metavar="SPLIT|FILE", default="test", show_default=True,
     help="What a conditional sampler reads: a split of the run's data, or a .npy or .npz file.",
 )  # fmt: skip
+@of_checkpoint
 @with_plugins
 def sample(
     folder: Path, sampler: str | None, count: int | None, seed: int | None, out: Path | None, options: tuple[str, ...],
-    split: str, plugins: tuple[Path, ...],
+    split: str, checkpoint: str, plugins: tuple[Path, ...],
 ) -> int:  # fmt: skip
     """\b
     compose sample runs/glf_digits/seed-0                          the first sampler of the spec
     compose sample runs/glf_digits/seed-0 interpolation --count 4
     compose sample runs/glf_digits/seed-0 --out samples.npy        numbers instead of a picture
+    compose sample runs/glf_digits/seed-0 --checkpoint best        of the weights that `evaluate: keep:` kept
     """
     from compose.cli.messages import bad_request, unknown_sampler
 
-    split, opened = _opened(folder, plugins, split)
-    run, names = opened.run, list(opened.run.spec.samplers)
+    split, held = opened(folder, plugins, split, checkpoint)
+    run, names = held.run, list(held.run.spec.samplers)
     name = sampler or next(iter(names), "default")
     if name not in names:
         raise SpecError([unknown_sampler(name, names)])
@@ -56,11 +62,11 @@ def sample(
     from runners.given import handed_data
     from runners.sampling import default_count
 
-    if run.reads(name) and not opened.sources:
+    if run.reads(name) and not held.sources:
         raise SpecError([handed_data(folder, f"`{name}`", "sample(.., batch", run.reads(name))])
     count = count or default_count(run.executable, name, run.averaged)
     try:
-        rows = rows_of(opened.sources, split) if run.reads(name) else None
+        rows = rows_of(held.sources, split) if run.reads(name) else None
         values = run.sample(name, count, seed=seed, batch=rows, options=_numbers(options))
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
@@ -68,12 +74,21 @@ def sample(
         raise SpecError([bad_request(str(error), "name data that hold what the sampler reads, by `--data`")]) from None
     chosen = seed if seed is not None else run.seed
     count = min(count, *map(len, rows.values())) if rows else count
-    made = out or folder / "samples" / f"{name}-seed{chosen}-{count}"
-    here = opened.sources and all(source.missing is None for source in opened.sources.values())
-    beneath = rows or (rows_of(opened.sources, split, DATA) if here else {})
-    for path in _write(name, values, made, opened, beneath):
+    made = out or folder / "samples" / f"{name}-seed{chosen}-{count}{_suffix(checkpoint)}"
+    here = held.sources and all(source.missing is None for source in held.sources.values())
+    beneath = rows or (rows_of(held.sources, split, DATA) if here else {})
+    for path in _write(name, values, made, held, beneath, chosen):
         click.echo(path)
     return 0
+
+
+def _suffix(checkpoint: str) -> str:
+    """What the name of a picture says of the checkpoint, if it is not the latest."""
+    return "" if checkpoint == "latest" else f"-{checkpoint}"
+
+
+def _named(checkpoint: str) -> dict[str, str]:
+    return {} if checkpoint == "latest" else {"checkpoint": checkpoint}
 
 
 DATA = 2000
@@ -87,29 +102,44 @@ DATA = 2000
     "split", "--data", metavar="SPLIT|FILE", default="test", show_default=True,
     help="What to measure on: a split of the run's data, or a .npy or .npz file.",
 )  # fmt: skip
+@click.option("--only", metavar="NAME", multiple=True, help="Measure this line of `evaluate`; may be repeated.")
 @click.option("as_json", "--json", is_flag=True, help='{"NAME": {"value": ..., "error": ...}}')
+@of_checkpoint
 @with_plugins
-def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins: tuple[Path, ...]) -> int:
+def evaluate(  # one argument an option
+    folder: Path,
+    seed: int | None,
+    split: str,
+    only: tuple[str, ...],
+    as_json: bool,
+    checkpoint: str,
+    plugins: tuple[Path, ...],
+) -> int:
     """\b
     compose eval runs/glf_digits/seed-0
     compose eval runs/glf_digits/seed-0 --data train --json
+    compose eval runs/glf_digits/seed-0 --only fid
+    compose eval runs/glf_digits/seed-0 --checkpoint best
 
-    Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json.
+    Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json, unless
+    `--only` names some of them.
     """
-    from compose.cli.messages import bad_request, tell
+    from compose.cli.messages import bad_request, tell, unknown_line
 
     rows = Path(split) if split.endswith(ARRAYS) else None
-    run = _opened(folder, plugins, split)[1].run
-    if not run.spec.evaluate:
+    run = opened(folder, plugins, split, checkpoint)[1].run
+    if not run.spec.evaluate.lines:
         way = "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)"
         raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
+    if unknown := [unknown_line(name, run.spec.evaluate.lines) for name in only if name not in run.spec.evaluate.lines]:
+        raise SpecError(unknown)
     from runners.checkpoints import write_atomically
     from runners.datasets import UnknownSplit
     from runners.evaluate import Refusal
 
     refused: list[Refusal] = []
     try:
-        found = run.evaluate(split, seed=seed, data=rows, refused=refused.append)
+        found = run.evaluate(split, only or None, seed=seed, data=rows, refused=refused.append)
     except UnknownSplit as error:
         raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
     except ValueError as error:
@@ -117,8 +147,9 @@ def evaluate(folder: Path, seed: int | None, split: str, as_json: bool, plugins:
     for refusal in refused:
         tell(str(refusal))
     plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
-    kept = json.dumps({"data": split, "metrics": plain}, indent=1) + "\n"
-    write_atomically(folder / "evaluation.json", kept.encode())
+    if not only:
+        kept = json.dumps({"data": split, **_named(checkpoint), "metrics": plain}, indent=1) + "\n"
+        write_atomically(folder / "evaluation.json", kept.encode())
     click.echo(json.dumps(plain, indent=1) if as_json else _table(plain))
     return 1 if refused else 0
 
@@ -129,15 +160,18 @@ def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(f"{name:<{width}}  {one['value']:>12.6g}{errors[name]}" for name, one in found.items())
 
 
-def _opened(folder: Path, plugins: tuple[Path, ...], data: str) -> "tuple[str, Reopened]":
-    """The run in a folder, and the split to read.   What hinders is told as a mistake of the command line."""
-    from compose.cli.messages import no_run
+def opened(
+    folder: Path, plugins: tuple[Path, ...], data: str, checkpoint: str = "latest",
+    also: "Callable[[Spec], str] | None" = None,
+) -> "tuple[str, Reopened]":  # fmt: skip
+    """The run in a folder, and the split to read; `also` as for `reopen`.   What hinders is told as a mistake."""
+    from compose.cli.messages import bad_request, no_run
     from compose.cli.plugins import load_plugins
 
     load_plugins(plugins)
     from runners.folder import read_about
     from runners.launch import reopen
-    from runners.state import RunFailed
+    from runners.state import NoCheckpoint, RunFailed
 
     rows = Path(data) if data.endswith(ARRAYS) else None
     try:
@@ -145,7 +179,11 @@ def _opened(folder: Path, plugins: tuple[Path, ...], data: str) -> "tuple[str, R
         if missing:
             cause = f"{folder} was trained with plugins: add --plugin {' --plugin '.join(sorted(missing))}"
             raise SpecError([no_run(str(folder), cause)])
-        return "train" if rows else data, reopen(folder, rows)
+        return "train" if rows else data, reopen(
+            folder, rows, int(checkpoint) if checkpoint.isdigit() else checkpoint, also
+        )
+    except NoCheckpoint as failure:
+        raise SpecError([bad_request(str(failure), "name one of them by `--checkpoint`")]) from None
     except RunFailed as failure:
         there = next(each for each in (folder, *folder.parents) if each.is_dir())
         inside, beside = ((), runs_in(there)) if there != folder else (sorted(runs_in(there)), ())
@@ -172,20 +210,35 @@ def _no_number(option: str) -> SpecError:
 
 
 def _write(
-    name: str, values: "Tensor | dict[str, Tensor]", out: Path, opened: "Reopened", rows: "Mapping[str, Tensor]"
+    name: str,
+    values: "Tensor | dict[str, Tensor]",
+    out: Path,
+    opened: "Reopened",
+    rows: "Mapping[str, Tensor]",
+    seed: int,
 ) -> list[Path]:
     """Each value into a file of its own, as a picture where it has one and the file's name asks for no other form."""
     from compose.cli.messages import bad_request
     from runners.files import save_values
+    from runners.origin import stamp
     from runners.sampling import folds_of
 
     folds = folds_of(opened.run.executable, name, opened.run.averaged)
     parts = values if isinstance(values, Mapping) else {"": values}
-    written = []
+    written, run = [], opened.run
     for part, value in parts.items():
         path = out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
         try:
-            written.append(save_values(path, value, opened.fields, rows, folds.get(part or "value", 1)))
+            written.append(
+                save_values(
+                    path,
+                    value,
+                    opened.fields,
+                    rows,
+                    folds.get(part or "value", 1),
+                    stamp(run.about, run.state.run_step, name, seed),
+                )
+            )
         except (ValueError, OSError) as error:
             raise SpecError(
                 [bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]

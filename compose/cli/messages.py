@@ -89,6 +89,13 @@ def unknown_sampler(name: str, known: Iterable[str]) -> Finding:
     return Finding(message=f"there is no sampler `{name}` in this run", help=meant(name, names, there))
 
 
+def unknown_line(name: str, known: Iterable[str]) -> Finding:
+    """The run's spec has no line of that name under `evaluate`: a value that `--only` cannot have."""
+    names = list(known)
+    there = f"its lines are {', '.join(f'`{each}`' for each in names)}"
+    return bad_request(f"there is no line `{name}` in the `evaluate` of this run", meant(name, names, there))
+
+
 @finding("L103", "error")
 def bad_request(cause: str, way: str) -> Finding:
     """A command is given a value that it cannot use.

@@ -9,6 +9,7 @@ import click
 
 from compose.cli.checking import settings, with_plugins
 from compose.cli.commands import Command, Settings
+from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from compose.build import Composition
@@ -27,6 +28,9 @@ __all__ = ["run"]
 @click.option("--devices", type=click.IntRange(min=1), help="Processes, a device each; as `--set run.devices=N`.")
 @click.option("--strategy", help="How they work together; as `--set run.strategy=WORD`.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, as `--set run.seed=N`.")
+@click.option("--seeds", metavar="0,1,2", help="A run for each seed, and a table of their figures.")
+@click.option("sweeps", "--sweep", multiple=True, metavar="PATH=A,B,C", help="A run for each value; sweeps multiply.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Runs of a study that go on side by side.  [1]")
 @with_plugins
 @click.option("--quiet", is_flag=True, help="Say nothing while training.")
 @click.option(
@@ -36,13 +40,16 @@ __all__ = ["run"]
 )
 def run(
     spec_file: Path, settings: Settings, out: Path | None, fresh: bool, devices: int | None, strategy: str | None,
-    seed: int | None, plugins: tuple[Path, ...], quiet: bool, smoke: bool,
+    seed: int | None, seeds: str | None, sweeps: tuple[str, ...], jobs: int, plugins: tuple[Path, ...], quiet: bool,
+    smoke: bool,
 ) -> int:  # fmt: skip
     """\b
     compose run specs/tutorial/glf_digits.yaml              train; the same command goes on after a stop
     compose run spec.yaml --set stages.0.epochs=20          override anything
     compose run spec.yaml --seed 1 --out runs/second
     compose run spec.yaml --smoke                           does it run at all?
+    compose run spec.yaml --seeds 0,1,2 --jobs 2            three runs, two at a time, and a table
+    compose run spec.yaml --seeds 0,1 --sweep params.T=2,4,8 --sweep data.batch_size=64,256
 
     Exit status: 0 done, 1 the run failed or a line of `evaluate` has no figure, 2 the spec or the command line is
     wrong, 130 or 143 stopped by a signal after saving.
@@ -52,8 +59,11 @@ def run(
     from compose.spec import load_spec
 
     load_plugins(plugins)
-    short = {"seed": seed, "devices": devices, "strategy": strategy}
-    asked = (*settings, *(f"run.{key}={value}" for key, value in short.items() if value is not None))
+    short = {"devices": devices, "strategy": strategy}
+    settings = (*settings, *(f"run.{key}={value}" for key, value in short.items() if value is not None))
+    if seeds is not None or sweeps:
+        return _study(spec_file, settings, seed, seeds, sweeps, out, jobs, plugins, quiet, only_one=fresh or smoke)
+    asked = (*settings, *([] if seed is None else [f"run.seed={seed}"]))
     spec = load_spec(spec_file, asked)
     from runners.examination import examine, shortened
     from runners.processes import follows, world_of
@@ -81,6 +91,22 @@ def run(
         if not quiet:
             click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in commands_next(done, spec_file, asked, plugins)))
     return status
+
+
+def _study(
+    spec_file: Path, settings: Settings, seed: int | None, seeds: str | None, sweeps: tuple[str, ...],
+    out: Path | None, jobs: int, plugins: tuple[Path, ...], quiet: bool, *, only_one: bool,
+) -> int:  # fmt: skip
+    from compose.cli.messages import bad_request
+    from compose.cli.studying import Study, carry_out, read_seeds, read_sweeps
+
+    if seed is not None and seeds is not None:
+        raise SpecError([bad_request("`--seed` and `--seeds` exclude each other", "write all of them in `--seeds`")])
+    if only_one:
+        way = "leave them out; another study is one with another `--out`"
+        raise SpecError([bad_request("`--fresh` and `--smoke` are for one run, not for several", way)])
+    chosen = read_seeds(seeds) if seeds is not None else [] if seed is None else [seed]
+    return carry_out(Study(spec_file, settings, chosen, read_sweeps(sweeps), out, jobs, plugins, quiet))
 
 
 def _follow(spec: "Spec", out: Path | None, plugins: tuple[Path, ...]) -> int:
@@ -126,12 +152,13 @@ def _without_figures(done: "Run | None", quiet: bool) -> int:
 def _train(composition: "Composition", order: "Order") -> "tuple[int, Run | None]":
     from compose.cli.messages import tell
     from compose.picture import draw
+    from runners.exhausted import Exhausted
     from runners.launch import train
     from runners.state import Diverged, Interrupted, RunFailed
 
     try:
         return 0, train(composition.spec, composition, replace(order, picture=draw(composition)))
-    except Diverged:
+    except (Diverged, Exhausted):
         raise  # a finding, shown as any other
     except RunFailed as failure:
         tell(f"the run failed: {failure}")

@@ -7,7 +7,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ PLACES = {  # noun -> decorator and package of each place where such things are 
     "metrics": (("metric", "runners.metrics"),),
     "optimizers": (("optimizer", "runners"),),
 }
+EVERYWHERE = {"data": ("runners.datasets.treatment", "treated")}  # whose options all of a noun may be given
 NOT_WRITTEN = {"self", "site", "span", "groups"}  # what the compiler or the runner supplies
 WORDS = {
     "int": "whole number", "float": "number", "bool": "true or false", "str": "text", "None": "null",
@@ -94,8 +95,20 @@ def page_of(noun: str, name: str) -> Page:
                 module = _module(path)
                 for node in module.body:
                     if isinstance(node, ast.ClassDef | ast.FunctionDef) and _declares(node, decorator, name):
-                        return _page(name, module, node)
+                        page = _page(name, module, node)
+                        return replace(page, options=page.options + _everywhere(noun))
     raise LookupError(name)
+
+
+def _everywhere(noun: str) -> tuple[Option, ...]:
+    """The options that all of a noun may be given besides their own."""
+    if noun not in EVERYWHERE:
+        return ()
+    package, name = EVERYWHERE[noun]
+    module = _module(ROOT.joinpath(*package.split(".")).with_suffix(".py"))
+    return next(
+        _options(module, node) for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name
+    )
 
 
 def _declares(node: ast.ClassDef | ast.FunctionDef, decorator: str, name: str) -> bool:
@@ -165,6 +178,8 @@ def _worded(module: Module, hint: ast.expr | None) -> tuple[str, str]:
         if ast.unparse(hint.value) == "Literal":
             return " | ".join(str(one.value) for one in inner if isinstance(one, ast.Constant)), ""
         one = _worded(module, inner[-1])[0]
+        if ast.unparse(hint.value) == "Mapping":
+            return f"mapping to {one}s", ""
         return f"list of {one}s" if "|" not in one else f"list of: {one}", ""
     written = ast.unparse(hint)
     if written in WORDS:

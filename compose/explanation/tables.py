@@ -230,9 +230,13 @@ def _samplers(console: Console, composition: Composition, paper: Paper) -> None:
     for row in rows:
         made.add_row(*[row[column] for column in columns])
     _close(console, made)
-    if spec.evaluate:
+    if spec.evaluate.lines:
         measured = _table(console, "", "evaluate", "is")
-        for name, line in spec.evaluate.items():
+        asked = {"every": spec.evaluate.every, "keep": spec.evaluate.keep, "patience": spec.evaluate.patience}
+        for word, value in asked.items():
+            if value is not None:
+                measured.add_row(word, str(value))
+        for name, line in spec.evaluate.lines.items():
             measured.add_row(name, unparse(line))
         _close(console, measured)
 

@@ -1,9 +1,12 @@
 """What is said about the syntax of an expression (Y2xx)."""
 
+import re
+
 from compose.diagnostics import Edit, Finding, Note, Span, finding
 
 __all__: list[str] = []
 
+DECIMAL = re.compile(r"-?\d+,\d+(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 LOOKALIKES = {
     "\u2212": "-",
     "\u2013": "-",
@@ -283,11 +286,15 @@ def leading_plus(span: Span) -> Finding:
 
 
 @finding("Y223", "error")
-def misplaced_comma(span: Span) -> Finding:
+def misplaced_comma(span: Span, text: str = "") -> Finding:
     """A comma stands outside the brackets of a call or a list.
 
     Wrong: `~flow, x`.   Right: a line for each, or `record(sample=~flow, data=x)`.
     """
+    if DECIMAL.fullmatch(text):
+        meant = text.replace(",", ".")
+        message = "a number is written with a point, not with a comma"
+        return Finding(span=span, message=message, help=f"write {meant}", fix=(Edit(span, ".", ","),))
     return Finding(
         span=span,
         message="a comma stands outside brackets",

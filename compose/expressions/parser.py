@@ -271,7 +271,7 @@ class _Parser:
         if self.at("="):
             raise SpecError([say.misplaced_equals(span)])
         if self.at(","):
-            raise SpecError([say.misplaced_comma(span)])
+            raise SpecError([say.misplaced_comma(span, self.text)])
         raise SpecError([say.missing_operator(span, self.token.text, self.after())])
 
     def after(self) -> Note:

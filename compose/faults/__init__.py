@@ -33,6 +33,7 @@ from compose.faults.models import (
 from compose.faults.names import (
     bare_operator,
     clock_in_sampler,
+    foreign_call,
     no_attribute,
     no_such_line,
     unknown_argument,
@@ -71,6 +72,7 @@ __all__ = [
     "constant_term",
     "dependent_tilt",
     "discrete_chain",
+    "foreign_call",
     "foreign_time",
     "hole_outside_function",
     "keeps_nothing",

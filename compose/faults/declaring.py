@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ParamSpec
 
 from compose.diagnostics import Finding, SpecError, finding
@@ -20,20 +22,24 @@ WORDS = {  # by the end of the class's name; `{}` is what the value is called
     "tuple": "a list",
     "function": "a method without its arguments",
     "Bijection": "a bijection",
-    "DescentModel": "a model (a descent that draws its start: write `~descend(..)`, or `init=` a value)",
+    "DescentModel": "a model (a descent that draws its start; from a value it is a value)",
     "Model": "a model",
 }
 
 
 def fault(code: str) -> Callable[[Callable[Given, Finding]], Callable[Given, SpecError]]:
-    """Declare the wording of an error that ends the evaluation of a line: calling it makes the exception to raise."""
+    """Declare the wording of an error that ends the evaluation of a line: calling it makes the exception to raise.
+
+    Its parameter `value`, if it has one, is what the finding is about.
+    """
 
     def declare(wording: Callable[Given, Finding]) -> Callable[Given, SpecError]:
-        stamped = finding(code, "error")(wording)
+        stamped, signature = finding(code, "error")(wording), inspect.signature(wording)
 
         @functools.wraps(wording)
         def made(*args: Given.args, **kwargs: Given.kwargs) -> SpecError:
-            return SpecError((stamped(*args, **kwargs),))
+            refused = signature.bind(*args, **kwargs).arguments.get("value")
+            return SpecError((replace(stamped(*args, **kwargs), about=refused),))
 
         return made
 

@@ -57,12 +57,17 @@ def not_noise(span: Span | None, model: str) -> Finding:
 
 
 @fault("T216")
-def wrong_noise(span: Span | None, model: str, lines: Iterable[str]) -> Finding:
-    """The noise given to a model has other leaves than the model.
+def wrong_noise(span: Span | None, model: str, lines: Iterable[str], tensor: str = "") -> Finding:
+    """The noise given to a model has other leaves than the model; or is one `tensor`, such as what a memory reads.
 
     Wrong: `vae.at(record(w=e))`.   Right: `vae.at(record(z=e, x=f))`.
     """
-    wanted = ", ".join(lines) or "one leaf"
+    first, *others = names = list(lines) or ["one leaf"]
+    wanted = ", ".join(names)
+    if tensor and others:
+        record = ", ".join([f"{first}={tensor}", *(f"{each}=~normal" for each in others)])
+        message = f"the noise of `{model}` has the leaves {wanted}, and `{tensor}` is one tensor"
+        return Finding(span=span, message=message, help=f"write init=record({record})")
     return Finding(
         span=span,
         message=f"the noise given to `{model}` does not fit: its leaves are {wanted}",
@@ -112,15 +117,19 @@ def line_without_density(span: Span | None, model: str, line: str) -> Finding:
 
 
 @fault("T225")
-def no_closed_form(span: Span | None, first: str, second: str) -> Finding:
+def no_closed_form(span: Span | None, first: str, second: str, swapped: bool = False) -> Finding:
     """The divergence of two distributions has no closed form here.
 
-    Wrong: `kl(q, flow)`.   Right: `kl(q, flow, at=z)`.
+    `swapped`: that of the second from the first has one.
+
+    Wrong: `kl(q, flow)`, `kl(normal, q)`.   Right: `kl(q, flow, at=z)`, `kl(q, normal)`.
     """
     return Finding(
         span=span,
         message=f"kl({first}, {second}) has no closed form",
-        help=f"estimate it at a draw z of {first}: kl({first}, {second}, at=z)",
+        help=f"the other order has one: write kl({second}, {first})"
+        if swapped
+        else f"estimate it at a draw z of {first}: kl({first}, {second}, at=z)",
     )
 
 

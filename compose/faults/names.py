@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compose.diagnostics import Finding, Note, Span
+from compose.expressions import Call, unparse
 from compose.faults.declaring import describe, fault
 from compose.suggestions import meant, respelt
 
 __all__ = [
     "bare_operator",
     "clock_in_sampler",
+    "foreign_call",
     "no_attribute",
     "no_such_line",
     "unknown_argument",
@@ -33,6 +35,20 @@ def unknown_name(
         message=f"nothing is called `{name}`",
         help=meant(name, names, f"add a line `{name}: ..` under `graph`, or correct the name", unfit),
         fix=respelt(span, name, names, unfit) if sure else (),
+    )
+
+
+@fault("N223")
+def foreign_call(span: Span | None, written: Call, meant: Call) -> Finding:
+    """A call is written as another program would write it.
+
+    Wrong: `F.mse_loss(x_hat, x)`, `z.detach()`, `log_prob(prior, z)`.
+    Right: `mse(x_hat, x)`, `sg(z)`, `prior.log_prob(z)`.
+    """
+    return Finding(
+        span=span,
+        message=f"`{unparse(written.function)}` is written otherwise here",
+        help=f"write {unparse(meant)}",
     )
 
 

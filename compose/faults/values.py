@@ -75,12 +75,12 @@ def not_a_number(span: Span | None, value: object, place: Span | None = None) ->
 
 
 @fault("T205")
-def not_a_tensor(span: Span | None, value: object, place: Span | None = None) -> Finding:
+def not_a_tensor(span: Span | None, value: object, place: Span | None = None, way: str = "") -> Finding:
     """A tensor is needed, and something else is given.
 
-    Wrong: `grad(energy(x), energy)`.   Right: `grad(energy(x), x)`.
+    Wrong: `grad(energy, x)`.   Right: `grad(energy(x), x)`.
     """
-    way = "draw it with `~`" if "model" in describe(value) else "name a tensor of the graph"
+    way = way or ("draw it with `~`" if "model" in describe(value) else "name a tensor of the graph")
     message = f"a tensor is needed here, and this is {describe(value)}"
     return Finding(span=span, message=message, help=way, notes=_made(place))
 
@@ -268,14 +268,14 @@ def not_a_sample(span: Span | None, value: object) -> Finding:
 
 @fault("T246")
 def not_shareable(span: Span | None, name: str, value: object) -> Finding:
-    """The updates of a stage share tensors: a model, a distribution or a record cannot be kept for a step.
+    """The updates of a stage share tensors and records of them: a model or a distribution cannot be kept for a step.
 
     Wrong: `shared: [q]` with `q: encoder(x)`, a distribution.   Right: `shared: [z]` with `z: ~q`.
     """
     return Finding(
         span=span,
-        message=f"the updates of a stage share tensors, and `{name}` is {describe(value)}",
-        help="share tensors that are drawn or read from it, each on a line of its own",
+        message=f"the updates of a stage share tensors and records of them, and `{name}` is {describe(value)}",
+        help=f"share tensors that are drawn or read from it, each on a line of its own, as `drawn: ~{name}`",
     )
 
 

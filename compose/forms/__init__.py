@@ -94,6 +94,12 @@ def _function(site: Evaluator, expression: Expression, name: str) -> Value:
     raise faults.needs_function(expression.span, value)
 
 
+def _summand(site: Evaluator, expression: Expression, name: str) -> Value:
+    """A tensor; a function by its name is let through, lest it be told to be no tensor only."""
+    value = site(expression) if isinstance(expression, Name) else None
+    return value if isinstance(value, BlockValue | Function) else site.tensor(expression)
+
+
 def _target(site: Evaluator, expression: Expression, name: str) -> Value:
     value = site.function(expression)
     if isinstance(value, BlockValue | Function) or site.as_model(value) is not None:
@@ -138,6 +144,7 @@ CONVERT: dict[str, Callable[[Evaluator, Expression, str], Any]] = {
     "ProgramModel": _program,
     "Callable": _function,
     "Target": _target,
+    "Summand": _summand,
     "Start": lambda site, expression, name: Start(site(expression), expression.span),
     "Whole": _whole,
     "Flag": _flag,

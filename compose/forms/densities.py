@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
 
 from blocks import distributions
 from blocks.operators import arithmetic
@@ -61,18 +64,23 @@ def divergence(site: Evaluator, span: Span, q: Model, p: Model, *, at: Node | No
     if at is not None:
         log_q, log_p = (_density(site, model, at, span) for model in (q, p))
         return site.tracer.call(arithmetic.subtract, log_q, log_p, span=span)
-    if (
-        isinstance(q, DistributionModel)
-        and q.node.family == "normal"
-        and isinstance(p, StandardModel)
-        and p.law == "normal"
-    ):
-        return site.tracer.call(distributions.kl_standard, q.node, span=span)
-    if isinstance(q, DistributionModel) and isinstance(p, DistributionModel):
-        closed = CLOSED_FORMS.get((str(q.node.family), str(p.node.family)))
-        if closed is not None:
-            return site.tracer.call(closed, q.node, p.node, span=span)
-    raise faults.no_closed_form(span, q.name, p.name)
+    closed = _closed(q, p)
+    if closed is None:
+        raise faults.no_closed_form(span, q.name, p.name, _closed(p, q) is not None)
+    law, nodes = closed
+    return site.tracer.call(law, *nodes, span=span)
+
+
+def _closed(q: Model, p: Model) -> tuple[Callable[..., Tensor], list[Node]] | None:
+    """The closed form of KL(q || p), and the distributions that it takes."""
+    if not isinstance(q, DistributionModel):
+        return None
+    if q.node.family == "normal" and isinstance(p, StandardModel) and p.law == "normal":
+        return distributions.kl_standard, [q.node]
+    if not isinstance(p, DistributionModel):
+        return None
+    law = CLOSED_FORMS.get((str(q.node.family), str(p.node.family)))
+    return (law, [q.node, p.node]) if law else None
 
 
 def _density(site: Evaluator, model: Model, value: Node, span: Span) -> Node:

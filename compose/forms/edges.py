@@ -11,7 +11,7 @@ from compose.diagnostics import Span
 from compose.flow import depends
 from compose.forms import form
 from compose.graph import Node, Operation
-from compose.values import BlockValue, Record, Value
+from compose.values import BlockValue, Function, Record, Value
 
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
@@ -44,8 +44,10 @@ def average(site: Evaluator, span: Span, ema: BlockValue) -> Value:
 
 
 @form("grad")
-def gradient(site: Evaluator, span: Span, f: Node, v: Node) -> Value:
+def gradient(site: Evaluator, span: Span, f: Summand, v: Node) -> Value:
     """The gradient of f's sum with respect to v: the shape of v."""
+    if isinstance(f, BlockValue | Function):
+        raise faults.not_a_tensor(span, f, way=f"write grad({f.name}({v.name}), {v.name})")
     if not depends(f, v):
         raise faults.unrelated_gradient(span)
     return site.tracer.emit(Operation("grad", "grad"), f, v, span=span, name=f"grad_{f.name}")
@@ -55,3 +57,6 @@ def gradient(site: Evaluator, span: Span, f: Node, v: Node) -> Value:
 def record(site: Evaluator, span: Span, *, fields: Mapping[str, Value]) -> Value:
     """A record of named values or models."""
     return Record(fields)
+
+
+Summand = Node | BlockValue | Function

@@ -138,6 +138,9 @@ class Dynamics:
         if self.space == "values":
             density = self._values_density(tracer, state)
             return tracer.call(arithmetic.negative, density, span=self.span)
+        if isinstance(state, Node) and self.init is not None and len(lines := self.model.drawn_lines()) > 1:
+            name = self.init.value.name if isinstance(self.init.value, Node) else state.name
+            raise faults.wrong_noise(self.init.span, self.model.name, lines, name)
         weight = self.model.at(tracer, state, self.span).log_weight
         if weight is None:  # an unweighted model: its noise is standard, and that is all
             return tracer.call(arithmetic.multiply, total(tracer, self._norms(tracer, state)), 0.0, span=self.span)

@@ -3,7 +3,9 @@
 import re
 from dataclasses import replace
 
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import ScalarEvent
 
 from compose.diagnostics import Edit, Finding, Note, Span
 from compose.positions import findings as say
@@ -12,7 +14,8 @@ from compose.positions.nodes import Source
 
 __all__ = ["syntax_finding"]
 
-INDENT = re.compile(r"[ \t]*")
+INDENT = re.compile(r"^[ \t]*", re.MULTILINE)
+TABS = (2, 4, 8)  # blanks between the stops, as editors have them
 
 
 def syntax_finding(source: Source, offset: int, problem: MarkedYAMLError, flow: int | None, cut: int | None) -> Finding:
@@ -46,13 +49,22 @@ def syntax_finding(source: Source, offset: int, problem: MarkedYAMLError, flow: 
 
 
 def _without_tabs(source: Source) -> tuple[Edit, ...]:
-    """Every indentation that holds a tab, written with two blanks for each."""
-    indents = [(start, INDENT.match(source.text, start)) for start in source.starts]
+    """Every indentation that holds a tab, in blanks: the narrowest tabs that leave no key without what is below it."""
+    width = next((width for width in TABS if _readable(source.text, width)), 0)
+    indents = [(start, INDENT.match(source.text, start)) for start in source.starts if width]
     return tuple(
-        Edit(source.span(start, found.end()), found[0].replace("\t", "  "), found[0])
+        Edit(source.span(start, found.end()), found[0].expandtabs(width), found[0])
         for start, found in indents
         if found is not None and "\t" in found[0]
     )
+
+
+def _readable(text: str, width: int) -> bool:
+    events = YAML(typ="safe", pure=True).parse(INDENT.sub(lambda found: found[0].expandtabs(width), text))
+    try:
+        return all(not isinstance(event, ScalarEvent) or event.value or event.style for event in events)
+    except YAMLError:
+        return False
 
 
 def _line_before(source: Source, line: int) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from compose.diagnostics import Edit, Finding, Note, Span, finding
+from compose.positions.nodes import Node
 from compose.spelling import nearest
 from compose.suggestions import meant
 
@@ -135,11 +136,16 @@ def key_not_text(span: Span, what: str, text: str = "") -> Finding:
 
 
 @finding("Y111", "error")
-def key_without_value(span: Span, key: str) -> Finding:
-    """A name stands in `{ }` without a colon and a value.
+def key_without_value(span: Span, key: str, before: Node | None = None) -> Finding:
+    """A name stands in `{ }` without a colon and a value; or digits, behind the number `before` and a comma.
 
     Wrong: `{kind, latent: 20}`.   Right: `{kind: encoder.mlp, latent: 20}`.
     """
+    if before is not None:
+        whole = f"{before.text}.{key}"
+        message = "YAML cuts this number at its comma; a number is written with a point"
+        fix = (Edit(before.span.to(span), whole, f"{before.text},{key}"),)
+        return Finding(span=before.span.to(span), message=message, help=f"write {whole}", fix=fix)
     name, colon, value = key.partition(":")
     if colon and name.isidentifier():
         fix = (Edit(span, f"{name}: {value}", key),)

@@ -1,20 +1,29 @@
 """The tree of a text: sources, nodes that know their source, and the document that is asked by path."""
 
 import bisect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from compose.diagnostics import Finding, Span
 from compose.positions.scalars import places
 
-__all__ = ["Document", "Entry", "Node", "Path", "Source"]
+__all__ = ["Document", "Entry", "Node", "Path", "Source", "line_starts"]
 
 Path = tuple[str | int, ...]
 """The way to a value: keys of mappings and indices of sequences, from the root."""
 
+LINE_END = re.compile(r"\r\n|\n|\r")
+
 Plain = str | int | float | bool | None
+
+
+@lru_cache(maxsize=8)
+def line_starts(text: str) -> list[int]:
+    """The offset of the first character of every line; `\\r\\n`, `\\n` and `\\r` end one. Not to be changed."""
+    return [0, *(end.end() for end in LINE_END.finditer(text))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +36,7 @@ class Source:
     @cached_property
     def starts(self) -> list[int]:
         """The offset of the first character of every line."""
-        starts, text = [0], self.text
-        for at, character in enumerate(text):
-            if character == "\n" or (character == "\r" and text[at + 1 : at + 2] != "\n"):
-                starts.append(at + 1)
-        return starts
+        return line_starts(self.text)
 
     def span(self, start: int, end: int) -> Span:
         """The place of characters start .. end (exclusive)."""

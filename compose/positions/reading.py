@@ -261,7 +261,7 @@ class _Reader:
         if frame.flow and not bare:
             self._cut(frame, value)
         if bare:
-            self.found.append(say.key_without_value(key.span, self.source.text[key.start : key.end]))
+            self.found.append(say.key_without_value(key.span, key.text or "", _whole_part(entries, key)))
         elif isinstance(key.value, dict | tuple):
             self.found.append(say.key_not_text(key.span, "a list" if isinstance(key.value, tuple) else "a mapping"))
         elif not isinstance(key.value, str):
@@ -305,6 +305,14 @@ class _Reader:
             each for each in self.found if _start(each.span) < _start(found.span)
         ]  # what is later follows from it
         raise SpecError([*before, found], {self.source.file: self.source.text})
+
+
+def _whole_part(entries: dict[str, Entry], digits: Node) -> Node | None:
+    """The number of which `digits` are the fraction, behind a comma without a blank; else None."""
+    last = list(entries.values())[-1].value if entries else None
+    if last is None or last.end + 1 != digits.start or not digits.text.isdigit():
+        return None
+    return last if last.text.lstrip("-").isdigit() else None
 
 
 def _start(span: Span | None) -> tuple[int, int]:

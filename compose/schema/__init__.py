@@ -13,6 +13,7 @@ from compose.expressions.structured import FLAGS, HEADS
 from compose.schema.hints import Schema, of_field, options_of, required_of
 from compose.schema.prose import MEANING
 from compose.spec import BlockDeclaration, DataSource, Optimizer, Record, RunOptions, Spec
+from compose.spec.measuring import GOAL, INTERVAL
 from compose.spec.parts import DEVICES, PRECISIONS, STRATEGIES
 
 __all__ = ["Kinds", "schema"]
@@ -30,13 +31,17 @@ CHOICES: Mapping[tuple[type[Record], str], tuple[str, ...]] = {
 BY_NAME = "In a spec that extends another: parts of its list by name, or by number from 0."
 
 
-def schema(blocks: Kinds, sources: Kinds, optimizers: Kinds) -> Schema:
-    """The schema of a whole spec in which these may be named."""
+def schema(blocks: Kinds, sources: Kinds, optimizers: Kinds, any_source: Callable[..., Any] | None = None) -> Schema:
+    """The schema of a whole spec in which these may be named.   `any_source`: whose options any source may be given."""
     definitions = {record.__name__: _record(record) for record in MEANING if record is not Spec}
     definitions |= {"expression": EXPRESSION, "structured": STRUCTURED, "arithmetic": ARITHMETIC}
     definitions["BlockDeclaration"] = _by_kind(BlockDeclaration, "kind", blocks)
-    definitions["DataSource"] = _by_kind(DataSource, "source", sources)
+    definitions["DataSource"] = _by_kind(DataSource, "source", sources, common=any_source)
     definitions["Optimizer"] = _by_kind(Optimizer, "kind", optimizers, default="adam")
+    lines = {"anyOf": [{"$ref": "#/definitions/expression"}, {"type": "null"}]}
+    definitions["Evaluation"] |= {"additionalProperties": lines, "propertyNames": {"pattern": NAME}}
+    for word, pattern in (("every", INTERVAL), ("keep", GOAL)):
+        definitions["Evaluation"]["properties"][word]["pattern"] = f"^{pattern.pattern}$"
     definitions["Stage"]["not"] = {"required": ["epochs", "steps"]}
     for keys in (definitions["Stage"]["properties"], definitions["Update"]["properties"]):
         for terms in ("minimize", "maximize"):
@@ -87,7 +92,7 @@ def _sections(keys: dict[str, Schema]) -> None:
             "additionalProperties": {"anyOf": [{"$ref": "#/definitions/expression"}, nothing]}}, nothing]}  # fmt: skip
     for section in ("models", "samplers"):
         keys[section] |= {"type": "object", "additionalProperties": body, "propertyNames": {"pattern": HEAD}}
-    for section in ("graph", "evaluate", "blocks"):
+    for section in ("graph", "blocks"):
         keys[section] |= {**_removable(keys[section]), **names}
     source = {"$ref": "#/definitions/DataSource"}
     keys["data"] = {
@@ -144,8 +149,14 @@ def _record(record: type[Record]) -> Schema:
     return made
 
 
-def _by_kind(record: type[Record], key: str, kinds: Kinds, default: str | None = None) -> Schema:
-    """A record whose further keys depend on its kind; `key:` alone takes away what the base says."""
+def _by_kind(
+    record: type[Record],
+    key: str,
+    kinds: Kinds,
+    default: str | None = None,
+    common: Callable[..., Any] | None = None,
+) -> Schema:
+    """A record whose further keys depend on its kind, but for `common`; `key:` alone takes away what the base says."""
     made = _record(record)
     own = made["properties"]
     own[key] |= {"enum": list(kinds), "enumDescriptions": [_first(kind) for kind in kinds.values()]}
@@ -154,7 +165,8 @@ def _by_kind(record: type[Record], key: str, kinds: Kinds, default: str | None =
         asked: Schema = {"properties": {key: {"const": name}}, "required": [key]}
         if name == default:
             asked = {"anyOf": [asked, {"not": {"required": [key]}}]}
-        options = {option: held for option, held in options_of(kind).items() if option not in own}
+        asked_of = {**(options_of(common) if common else {}), **options_of(kind)}
+        options = {option: held for option, held in asked_of.items() if option not in own}
         then = {"properties": {**dict.fromkeys(own, True), **options}, "additionalProperties": {"type": "null"}}
         made["allOf"].append(
             {"if": asked, "then": {**then, "required": [n for n in required_of(kind) if n in options]}}

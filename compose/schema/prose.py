@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from compose.spec import (
     BlockDeclaration,
     DataSource,
+    Evaluation,
     Fit,
     Gradients,
     Optimizer,
@@ -50,6 +51,11 @@ MEANING: Mapping[type[Record], Mapping[str, str]] = {
         "samplers": "What is drawn from the trained blocks, by name.",
         "evaluate": "What is measured, by name: a metric, or a value per sample of the test split.",
         "run": "Seed, precision, device, intervals.",
+    },
+    Evaluation: {
+        "every": "How often to measure while training: `5 epochs`, `500 steps`; without it, where stages end.",
+        "keep": "Whose best checkpoint is kept: `best NAME`, `lowest NAME`, `highest NAME`.",
+        "patience": "A stage ends after so many evaluations in a row that are no better.",
     },
     DataSource: {
         "source": "The name of the data set; `compose list data` shows them all.",

@@ -8,6 +8,7 @@ edit(text, path, v)  the text with one value changed, and every comment kept
 
 from compose.spec.editing import edit
 from compose.spec.loading import load_spec, parse_spec, spec_from_data
+from compose.spec.measuring import Evaluation
 from compose.spec.numbers import evaluate_constant, resolve_params
 from compose.spec.parts import BlockDeclaration, DataSource, Function, Program, RunOptions, Weights
 from compose.spec.records import Place, Record
@@ -19,6 +20,7 @@ __all__ = [
     "BlockDeclaration",
     "DataSource",
     "Definition",
+    "Evaluation",
     "Fit",
     "Function",
     "Gradients",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from compose.diagnostics import Finding, Note, Span, finding
+from compose.diagnostics import Edit, Finding, Note, Span, finding
 from compose.suggestions import meant, respelt
 
 __all__: list[str] = []
@@ -33,12 +33,13 @@ def missing_key(span: Span, key: str, where: str, example: str) -> Finding:
 
 
 @finding("Y303", "error")
-def wrong_type(span: Span, what: str, wanted: str, got: str, way_out: str = "") -> Finding:
+def wrong_type(span: Span, what: str, wanted: str, got: str, way_out: str = "", fix: tuple[Edit, ...] = ()) -> Finding:
     """A value is of another sort than its key takes.
 
     Wrong: `epochs: many`.   Right: `epochs: 100`.
     """
-    return Finding(span=span, message=f"{what} must be {wanted}, here it is {got}", help=way_out or f"write {wanted}")
+    message = f"{what} must be {wanted}, here it is {got}"
+    return Finding(span=span, message=message, help=way_out or f"write {wanted}", fix=fix)
 
 
 @finding("Y304", "error")

@@ -12,6 +12,7 @@ from compose.diagnostics import Edit, Finding, Span, SpecError, text_lines
 from compose.misnamed import misnamed
 from compose.positions import Document, read_text, survey
 from compose.spec.layers import extended, override
+from compose.spec.measuring import Evaluation
 from compose.spec.parts import BlockDeclaration, DataSource, RunOptions, Weights
 from compose.spec.records import Reading, Scalar, Table, given
 from compose.spec.root import Spec
@@ -27,6 +28,7 @@ RECORDS: tuple[type[BaseModel], ...] = (
     BlockDeclaration,
     Weights,
     RunOptions,
+    Evaluation,
     Stage,
     Update,
     Term,

@@ -11,11 +11,13 @@ from compose.diagnostics import Span, SpecError
 from compose.expressions import Call, Expression, Name, is_structured, parse
 from compose.positions import Document, Path
 from compose.spec import findings as say
+from compose.spec.dashes import not_a_list
 from compose.spec.fields import Formula, Slug, Tabular, Word, bad_names, is_name, read_formula, refuse_again
+from compose.spec.measuring import Evaluation
 from compose.spec.numbers import Constant, Param, as_param, partly_resolved, resolve_params
 from compose.spec.parts import BlockDeclaration, DataSource, Function, Program, RunOptions
 from compose.spec.records import Items, Place, Reading, Record, Refused, Scalar, Table, describe, plain, refuse
-from compose.spec.stages import ITEMS_BY_NAME, Stage, check_repeated
+from compose.spec.stages import Stage, check_repeated
 
 __all__ = ["Definition", "Spec"]
 
@@ -129,9 +131,7 @@ def _body(part: Any, info: ValidationInfo) -> Expression | Program:  # noqa: ANN
 
 def _read_stages(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
     if isinstance(value, Scalar | Table):
-        span = value.place.span((), key=True)
-        way_out = f"write `- epochs: 10` below it{ITEMS_BY_NAME if isinstance(value, Table) else ''}"
-        raise refuse(info, say.wrong_type(span, "`stages`", "a list of stages", describe(value), way_out))
+        raise refuse(info, not_a_list(value, "a list of stages", "epochs: 10", Stage.model_fields))
     check_repeated(value, "stage", info)
     return tuple(value) if isinstance(value, Items) else value
 
@@ -157,7 +157,7 @@ class Spec(Record):
     samplers: Annotated[dict[str, Any], PlainValidator(_read_definitions), Tabular("sampler", named=False)] = Field(
         default_factory=dict
     )
-    evaluate: Annotated[dict[str, Formula], Tabular("value")] = Field(default_factory=dict)
+    evaluate: Evaluation = Evaluation()
     run: RunOptions = RunOptions()
     _values: dict[str, Constant] = PrivateAttr(default_factory=dict)
 

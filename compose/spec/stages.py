@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo
 
 from compose.expressions.structured import HEADS
 from compose.spec import findings as say
+from compose.spec.dashes import not_a_list
 from compose.spec.fields import (
     Choice,
     Decay,
@@ -21,10 +22,9 @@ from compose.spec.fields import (
     Word,
     Words,
 )
-from compose.spec.records import Items, Record, Scalar, Table, describe, refuse
+from compose.spec.records import Items, Record, Scalar, Table, refuse
 
 __all__ = [
-    "ITEMS_BY_NAME",
     "Fit",
     "Gradients",
     "Optimizer",
@@ -37,7 +37,6 @@ __all__ = [
 
 LEARNING_RATE = 1e-3
 OF_AN_UPDATE = ("train", "minimize", "maximize", "every", "times", "batch")  # keys that cannot stand beside `updates`
-ITEMS_BY_NAME = "; names in place of `-` only change a list that the spec under `extends` has"
 TERMS = ("minimize", "maximize")
 EACH_STEP = (*TERMS, "write", "updates")  # what is done in steps; the rest of the work is done once
 WORK = (*EACH_STEP, "fit", "copy")
@@ -206,10 +205,9 @@ class Stage(Record):
         value = _numbered(value, "stage")
         updates = value.get("updates") if isinstance(value, Table) else None
         if updates is not None and (not isinstance(updates, Items) or not updates):
-            got = "an empty list" if isinstance(updates, Items) else describe(updates)
-            span = updates.place.span((), key=True)
-            way_out = f"write `- train: [...]` below it{ITEMS_BY_NAME if isinstance(updates, Table) else ''}"
-            refuse(info, say.wrong_type(span, "`updates`", "a list of updates", got, way_out))
+            refuse(info, not_a_list(updates, "a list of updates", "train: [...]", Update.model_fields))
+            if isinstance(updates, Table) and set(updates) <= set(Update.model_fields):
+                return Table({**value, "updates": (updates,)}, value.place)  # type: ignore[dict-item]
             return Table({key: part for key, part in value.items() if key != "updates"}, value.place)
         if isinstance(updates, Items):
             return Table({**value, "updates": tuple(updates)}, value.place)  # type: ignore[dict-item]

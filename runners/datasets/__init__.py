@@ -4,7 +4,8 @@ contract("toy.moons", {"noise": 0.1})               fields, ranges, splits: noth
 open_source("toy.moons", {}).split("train")["x"]    n 2, loaded once
 """
 
+from runners.datasets.opening import contract, open_source
 from runners.datasets.options import BadOption, UnknownOption
-from runners.datasets.source import DATASETS, Source, UnknownSplit, contract, dataset, open_source
+from runners.datasets.source import DATASETS, Source, UnknownSplit, dataset
 
 __all__ = ["DATASETS", "BadOption", "Source", "UnknownOption", "UnknownSplit", "contract", "dataset", "open_source"]

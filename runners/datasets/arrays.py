@@ -1,15 +1,14 @@
-"""The user's own arrays: `.npy` and `.npz` files, read without pickle, or tensors handed over from Python."""
+"""The user's own arrays: `.npy`, `.npz`, `.safetensors` files, read without pickle, or tensors from Python."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from blocks.types import Field, Size
+from blocks.types import Field
+from runners.datasets.array_files import FORMATS, Header, read_field, read_headers
 from runners.datasets.options import BadOption
 from runners.datasets.source import Source, dataset
 from runners.datasets.splits import hold_out
@@ -17,9 +16,7 @@ from runners.datasets.splits import hold_out
 __all__ = ["Given", "arrays"]
 
 Given = str | Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray]
-"""A path to a `.npy` (the field `x`) or `.npz` file (its names are the fields); an array, `x`; arrays by field."""
-
-Header = tuple[Size, np.dtype]
+"""A path to a `.npy` (the field `x`), `.npz` or `.safetensors` file (its names); an array, `x`; arrays by field."""
 
 
 @dataset("arrays")
@@ -31,7 +28,7 @@ def arrays(
     high: float | None = None,
     validation: float = 0.0,
 ) -> Source:
-    """Arrays of the user's own, from `.npy` or `.npz` files or from Python: fields by name, rows along the first axis.
+    """Arrays of the user's own, from `.npy`, `.npz` or `.safetensors` files or from Python: fields by name, rows first.
 
     An array alone is the field `x`. Floats become float32; whole numbers along one axis are labels (int64, with as many
     classes as the largest says); bytes along several are pixels, divided by 255; other whole numbers become int64.
@@ -46,7 +43,7 @@ def arrays(
     fields = {name: _field(name, header, given, low, high) for name, header in headers["train"].items()}
 
     def load(split: str) -> Mapping[str, Tensor]:
-        rows = {name: _tensor(array) for name, array in _arrays(split, given[split]).items()}
+        rows = {name: _tensor(_array(split, given[split], name)) for name in fields}
         for name, values in rows.items():
             _check_values(f"`{name}` of `{split}`", values, fields[name])
         return rows
@@ -54,50 +51,37 @@ def arrays(
     return Source(fields, *hold_out(counts, load, validation))
 
 
-def _headers(split: str, given: Given) -> dict[str, Header]:
+def _headers(split: str, given: Given) -> Mapping[str, Header]:
     """Shape and dtype of each field, read without the values."""
     if not isinstance(given, str):
-        return {name: (array.shape, array.dtype) for name, array in _arrays(split, given).items()}
+        return {name: (array.shape, array.dtype) for name, array in _handed(given).items()}
     path = _existing(split, given)
     try:
-        if path.suffix == ".npy":
-            with path.open("rb") as file:
-                return {"x": _header(file)}
-        with zipfile.ZipFile(path) as archive:
-            found = dict[str, Header]()
-            for member in archive.namelist():
-                with archive.open(member) as file:
-                    found[member.removesuffix(".npy")] = _header(file)  # type: ignore[arg-type]
-            return found
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise BadOption(split, f"`{path}` is damaged, or not an array of numbers: {error}") from error
+        return read_headers(path)
+    except ValueError as error:
+        raise BadOption(split, str(error)) from error
 
 
-def _header(file: BinaryIO) -> Header:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
-
-
-def _arrays(split: str, given: Given) -> dict[str, np.ndarray]:
-    """The arrays of a split by field; those of files are read, without pickle."""
-    if isinstance(given, Mapping):
-        return {name: array.numpy(force=True) if isinstance(array, Tensor) else array for name, array in given.items()}
+def _array(split: str, given: Given, name: str) -> np.ndarray:
+    """One field of a split; that of a file is read, without pickle."""
     if not isinstance(given, str):
-        return _arrays(split, {"x": given})
-    path = _existing(split, given)
+        return _handed(given)[name]
     try:
-        loaded = np.load(path, allow_pickle=False)
-        return {"x": loaded} if path.suffix == ".npy" else dict(loaded)
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise BadOption(split, f"`{path}` is damaged, or not an array of numbers: {error}") from error
+        return read_field(_existing(split, given), name)
+    except ValueError as error:
+        raise BadOption(split, str(error)) from error
+
+
+def _handed(given: Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray]) -> dict[str, np.ndarray]:
+    arrays = given if isinstance(given, Mapping) else {"x": given}
+    return {name: array.numpy(force=True) if isinstance(array, Tensor) else array for name, array in arrays.items()}
 
 
 def _existing(split: str, given: str) -> Path:
     path = Path(given)
-    if path.suffix not in (".npy", ".npz"):
-        raise BadOption(split, f"`{split}` is `{given}`, but it must name a `.npy` or `.npz` file")
+    if path.suffix not in FORMATS:
+        known = ", ".join(f"`{suffix}`" for suffix in FORMATS)
+        raise BadOption(split, f"`{split}` is `{given}`, but it must name a file that ends in one of {known}")
     if not path.is_file():
         raise BadOption(split, f"`{split}` is `{given}`, but there is no such file")
     return path
@@ -125,7 +109,7 @@ def _field(name: str, header: Header, given: Mapping[str, Given], low: float | N
         return Field(shape[1:], low=low, high=high) if name == "x" else Field(shape[1:])
     if len(shape) > 1:
         return Field(shape[1:], low=0.0, high=1.0) if dtype == np.uint8 else Field(shape[1:], "int64")
-    last = max(int(_arrays(split, value)[name].max()) for split, value in given.items())
+    last = max(int(_array(split, value, name).max()) for split, value in given.items())
     return Field((), "int64", low=0, high=last, classes=last + 1)
 
 

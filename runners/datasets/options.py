@@ -6,7 +6,7 @@ The signature is the schema: its annotations say what a value may be, its defaul
 import difflib
 import inspect
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -35,10 +35,13 @@ class BadOption(ValueError):
         self.option = option
 
 
-def bind(thing: str, function: Callable[..., Any], options: Mapping[str, object]) -> dict[str, Any]:
+def bind(
+    thing: str, function: Callable[..., Any], options: Mapping[str, object], others: Sequence[str] = ()
+) -> dict[str, Any]:
     """The keyword arguments that `options` mean for `function`: names and types are checked, whole floats may be ints.
 
-    `thing` is what a message calls it ("dataset `toy.moons`"). Values are not converted otherwise: "3" is no number.
+    `thing` is what a message calls it ("dataset `toy.moons`"); `others` are options that are bound elsewhere. Values
+    are not converted otherwise: "3" is no number.
     Raises UnknownOption, BadOption.
     """
     parameters = inspect.signature(function).parameters.values()
@@ -46,7 +49,7 @@ def bind(thing: str, function: Callable[..., Any], options: Mapping[str, object]
     annotations = get_type_hints(function)
     for name in options:
         if name not in allowed:
-            raise UnknownOption(thing, name, list(allowed))
+            raise UnknownOption(thing, name, [*allowed, *others])
     for name, parameter in allowed.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise BadOption(name, f"{thing} needs the option `{name}`: {_wording(annotations[name])}")

@@ -8,15 +8,21 @@ from torch import Tensor
 
 from blocks.registry import Registry
 from blocks.types import Field, SourceContract
-from runners.datasets.options import BadOption, bind
+from runners.datasets.options import BadOption
 
-__all__ = ["DATASETS", "Density", "Load", "Source", "UnknownSplit", "contract", "dataset", "open_source"]
+__all__ = ["DATASETS", "Augment", "Density", "Load", "Source", "UnknownSplit", "dataset"]
 
 Load = Callable[[str], Mapping[str, Tensor]]
 """The rows of the split of that name, by field: "n *event"."""
 
 Density = Callable[[Tensor], Tensor]
 """log p(x) in nats: "b *event" -> "b"."""
+
+Augment = Callable[[Mapping[str, Tensor], int, int], dict[str, Tensor]]
+"""(rows of a batch with their "index", seed, epoch) -> the rows as training sees them."""
+
+Settle = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+"""Rows with their "index" -> the rows as everybody else sees them."""
 
 DATASETS = Registry("dataset", "runners.datasets", "dataset")
 dataset = DATASETS
@@ -38,6 +44,7 @@ class Source:
     here, with as many classes as there are training rows. `log_prob` is the exact log-density of the law that the rows
     were drawn from, `log_prob_note` how exact. A mixture of equally likely Gaussians has `modes`, "k d", and `scale`,
     the standard deviation of each. `missing` says which files are not there: the contract is then assumed.
+    `augment` is what training does to the rows of a batch as they are stored, `settle` what `split` does to them.
     """
 
     def __init__(
@@ -51,17 +58,24 @@ class Source:
         modes: Tensor | None = None,
         scale: float | None = None,
         missing: BadOption | None = None,
+        augment: Augment | None = None,
+        settle: Settle | None = None,
     ) -> None:
         rows = splits.get("train", max(splits.values()))
         index = Field((), "int64", low=0, high=rows - 1, classes=rows)
         self.contract = SourceContract({**fields, "index": index}, dict(splits))
         self.log_prob, self.log_prob_note = log_prob, log_prob_note
         self.modes, self.scale = modes, scale
-        self.missing = missing
+        self.missing, self.augment, self._settle = missing, augment, settle
         self._load, self._loaded = load, dict[str, dict[str, Tensor]]()
 
     def split(self, name: str) -> dict[str, Tensor]:
         """The rows of a split by field, each "n *event".   Raises UnknownSplit, or ValueError for bad or no files."""
+        rows = self.stored(name)
+        return self._settle(rows) if self._settle else rows
+
+    def stored(self, name: str) -> dict[str, Tensor]:
+        """The rows of a split before anything random is done to them; to be read alone.   Raises as `split`."""
         if name not in self.contract.splits:
             raise UnknownSplit(name, list(self.contract.splits))
         if self.missing is not None:
@@ -82,17 +96,3 @@ class Source:
                     f"`{name}` of the split `{split}` was promised as {field.dtype} {(count, *field.event)}, "
                     f"but it is {dtype} {found}"
                 )
-
-
-def open_source(kind: str, options: Mapping[str, object]) -> Source:
-    """The data set `kind` with `options` as a spec writes them.
-
-    Raises UnknownName for an unknown data set, UnknownOption and BadOption (both ValueErrors) for its options.
-    """
-    function = DATASETS.find(kind)
-    return function(**bind(f"dataset `{kind}`", function, options))
-
-
-def contract(kind: str, options: Mapping[str, object]) -> SourceContract:
-    """What the data set promises: fields, ranges, rows.   Reads headers at most.   Raises as `open_source`."""
-    return open_source(kind, options).contract

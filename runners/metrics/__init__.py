@@ -8,6 +8,19 @@
 measure("mode_coverage", [samples, source], {"sigmas": 3.0})  ->  Estimate(value, error)
 """
 
-from runners.metrics.measure import METRICS, Argument, Estimate, NoFigure, arguments, measure, metric
+from runners.metrics.measure import (
+    HIGHER,
+    LOWER,
+    METRICS,
+    Argument,
+    Estimate,
+    NoFigure,
+    Side,
+    arguments,
+    better_side,
+    measure,
+    metric,
+)
 
-__all__ = ["METRICS", "Argument", "Estimate", "NoFigure", "arguments", "measure", "metric"]
+__all__ = ["HIGHER", "LOWER", "METRICS", "Argument", "Estimate", "NoFigure", "Side", "arguments", "better_side",
+           "measure", "metric"]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from runners.metrics.measure import NoFigure, metric
+from runners.metrics.measure import LOWER, NoFigure, metric
 
 __all__ = ["frechet", "frechet_gaussians", "mmd"]
 
@@ -14,7 +14,9 @@ MEDIAN_ROWS = 1000  # rows of each set that the median distance is taken over
 
 
 @metric("frechet")
-def frechet(samples: Annotated[Tensor, "n *event"], reference: Annotated[Tensor, "m *event"]) -> float:
+def frechet(
+    samples: Annotated[Tensor, "n *event"], reference: Annotated[Tensor, "m *event"]
+) -> Annotated[float, LOWER]:
     """The squared Frechet distance of the Gaussians fitted to two sets of samples (on image features: the FID).
 
     Range 0 .. infinity, lower is better; shapes "n *event" and "m *event", computed in float64 with unbiased
@@ -38,7 +40,7 @@ def frechet_gaussians(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tens
 @metric("mmd")
 def mmd(
     samples: Annotated[Tensor, "n *event"], reference: Annotated[Tensor, "m *event"], *, bandwidth: float | None = None
-) -> float:
+) -> Annotated[float, LOWER]:
     """The squared maximum mean discrepancy, unbiased, with the kernel exp(-|x - y|^2 / (2 bandwidth^2)).
 
     Range about 0 (it may fall below) .. 2, lower is better; shapes "n *event" and "m *event", in float64.

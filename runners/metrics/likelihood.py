@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from runners.datasets.source import Density, Source
-from runners.metrics.measure import Estimate, metric
+from runners.metrics.measure import HIGHER, Estimate, metric
 
 __all__ = ["iwae", "mean_estimate", "mean_log_prob", "needs_density"]
 
@@ -30,7 +30,7 @@ def mean_log_prob(samples: Tensor, source: Annotated[Source, needs_density]) -> 
 
 
 @metric("iwae")
-def iwae(log_weights: Annotated[Tensor, "b k"]) -> Estimate:
+def iwae(log_weights: Annotated[Tensor, "b k"]) -> Annotated[Estimate, HIGHER]:
     """The importance-weighted bound E_b[log 1/k sum_j exp(log_weights[b, j])] in nats, and its standard error.
 
     Shape "b k": k draws z of q(z | x) for each of b data, log_weights = log p(x, z) - log q(z | x). Below the mean

@@ -1,7 +1,8 @@
 """The registry of metrics, what they take and return, and how one is called by name on values that a spec names.
 
 What a metric takes stands in its annotations, which the checker reads: the axes of a tensor, a name standing for one
-size throughout (`Annotated[Tensor, "n *event"]`), and what a source must know (`Annotated[Source, needs_modes]`).
+size throughout (`Annotated[Tensor, "n *event"]`), what a source must know (`Annotated[Source, needs_modes]`). Beside
+what a score returns stands the better side (`Annotated[float, LOWER]`).
 """
 
 import inspect
@@ -14,7 +15,8 @@ from blocks.registry import Registry
 from runners.datasets.options import bind
 from runners.datasets.source import Density, Source
 
-__all__ = ["METRICS", "Argument", "Estimate", "NoFigure", "annotated", "arguments", "measure", "metric", "misfit"]
+__all__ = ["HIGHER", "LOWER", "METRICS", "Argument", "Estimate", "NoFigure", "Side", "annotated", "arguments",
+           "better_side", "measure", "metric", "misfit"]  # fmt: skip
 
 METRICS = Registry("metric", "runners.metrics", "metric")
 metric = METRICS
@@ -22,6 +24,12 @@ metric = METRICS
 Argument = Literal["samples", "function", "source"]
 """What a metric takes in one place: a tensor with rows along its first axis, a function of such, or the data source."""
 
+
+Side = Literal["lower", "higher"]
+"""Of which values of a figure are the better ones."""
+
+LOWER: Side = "lower"
+HIGHER: Side = "higher"
 
 KINDS: dict[object, Argument] = {Source: "source", Density: "function"}
 """What an annotation other than `Tensor` asks for."""
@@ -51,6 +59,15 @@ def annotated(name: str) -> dict[str, Any]:
     """What is written beside the type of each positional argument of a metric (None: nothing).   Raises UnknownName."""
     hints = get_type_hints(METRICS.find(name), include_extras=True)
     return {given: (*get_args(hints[given])[1:], None)[0] for given in arguments(name)}
+
+
+def better_side(name: str) -> Side | None:
+    """Whether less or more of a metric is better, as its return annotation says; None: it is no score.
+
+    Raises UnknownName.
+    """
+    hint = get_type_hints(METRICS.find(name), include_extras=True).get("return")
+    return next((side for side in get_args(Side) if side in get_args(hint)[1:]), None)
 
 
 def misfit(written: Sequence[str], events: Sequence[Sequence[int]]) -> int | None:

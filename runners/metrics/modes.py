@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from runners.datasets.source import Source
-from runners.metrics.measure import NoFigure, metric
+from runners.metrics.measure import HIGHER, LOWER, NoFigure, metric
 
 __all__ = ["Nearest", "mode_coverage", "mode_kl", "nearest_modes", "needs_modes", "share_within"]
 
@@ -42,7 +42,9 @@ Mixture = Annotated[Source, needs_modes]
 
 
 @metric("mode_coverage")
-def mode_coverage(samples: Samples, source: Mixture, *, sigmas: float = 3.0, minimum: int = 1) -> float:
+def mode_coverage(
+    samples: Samples, source: Mixture, *, sigmas: float = 3.0, minimum: int = 1
+) -> Annotated[float, HIGHER]:
     """The number of modes with at least `minimum` samples within `sigmas` standard deviations of their centre.
 
     Range 0 .. the number of modes, higher is better; a sample counts for the nearest mode only.
@@ -55,7 +57,7 @@ def mode_coverage(samples: Samples, source: Mixture, *, sigmas: float = 3.0, min
 
 
 @metric("share_within")
-def share_within(samples: Samples, source: Mixture, *, sigmas: float = 3.0) -> float:
+def share_within(samples: Samples, source: Mixture, *, sigmas: float = 3.0) -> Annotated[float, HIGHER]:
     """The share of samples within `sigmas` standard deviations of the nearest centre ("high quality").
 
     Range 0 .. 1, higher is better; the truth itself has 1 - exp(-sigmas^2 / 2) in the plane (0.989 at 3).
@@ -66,7 +68,7 @@ def share_within(samples: Samples, source: Mixture, *, sigmas: float = 3.0) -> f
 
 
 @metric("mode_kl")
-def mode_kl(samples: Samples, source: Mixture) -> float:
+def mode_kl(samples: Samples, source: Mixture) -> Annotated[float, LOWER]:
     """KL(modes of the samples | uniform) in nats, each sample counted for its nearest mode.
 
     Range 0 .. log k, lower is better; n samples of the truth give about (k - 1) / (2 n).

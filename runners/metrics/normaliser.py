@@ -9,7 +9,7 @@ from torch import Tensor
 
 from runners.datasets.source import Density
 from runners.metrics.likelihood import mean_estimate
-from runners.metrics.measure import Estimate, NoFigure, metric
+from runners.metrics.measure import HIGHER, Estimate, NoFigure, metric
 
 __all__ = ["Normaliser", "log_normaliser", "log_normaliser_2d", "tilted_log_likelihood"]
 
@@ -76,7 +76,7 @@ def _log_trapezoid(values: Tensor) -> float:  # h w
 @metric("tilted_log_likelihood")
 def tilted_log_likelihood(
     log_density: Density, points: Annotated[Tensor, "n 2"], *, bounds: Sequence[float] = (-6.0, 6.0), cells: int = 512
-) -> Estimate:
+) -> Annotated[Estimate, HIGHER]:
     """The mean of log_density(points) - log Z in nats, with log Z by quadrature over `bounds`, and its standard error.
 
     `log_density`: any function "b 2" -> "b" that is a log-density up to a constant, such as `ebm.log_density(_)` or

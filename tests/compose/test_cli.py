@@ -89,11 +89,17 @@ def registered(noun):
 
 @pytest.mark.parametrize("noun", ["blocks", "operators", "data", "metrics", "optimizers"])
 def test_the_page_of_a_thing_has_every_option_with_its_default(noun, capsys):
+    from inspect import signature as signature_of
+
+    from runners.datasets.treatment import treated
+
     for name, signature in registered(noun).items():
         assert main(["list", noun, name, "--json"]) == 0
         (page,) = json.loads(capsys.readouterr().out).values()
-        own = "fields"  # of `record(z=.., x=..)`: names that a spec chooses
-        expected = {n: p.default for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY and n != own}
+        own = {"operators": "fields"}.get(noun)  # of `record(z=.., x=..)`: names that a spec chooses
+        common = signature_of(treated).parameters if noun == "data" else {}
+        given = {**signature.parameters, **common}
+        expected = {n: p.default for n, p in given.items() if p.kind is p.KEYWORD_ONLY and n != own}
         assert [option["name"] for option in page["options"]] == list(expected)
         for option in page["options"]:
             default = expected[option["name"]]
@@ -101,7 +107,7 @@ def test_the_page_of_a_thing_has_every_option_with_its_default(noun, capsys):
             if isinstance(default, int | float) and not isinstance(default, bool):
                 assert eval(option["default"]) == default, name  # may be written as 1 / 7.5
         assert page["text"].startswith(page["summary"])
-        assert all(option["type"][0].islower() or option["type"][0] == "[" for option in page["options"]), page
+        assert all(option["type"][0].islower() or option["type"][0] in "[123" for option in page["options"]), page
 
 
 CALLS = {

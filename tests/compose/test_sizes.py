@@ -204,3 +204,12 @@ def test_arithmetic_that_leaves_the_levels_is_told_as_such(time):
     )
     (found,) = check(parse_spec(text), Catalogue.of_fields(FIELDS))[1]
     assert (found.code, "stay in 0 .. 4" in found.message, "`t - 1`" in found.help) == ("T213", True, True)
+
+
+def test_a_flow_that_is_only_drawn_has_the_shape_of_its_like():
+    composition, findings = solved(
+        "blocks:\n  encoder: {kind: encoder.mlp, latent: 3}\n  flow: {kind: flow.realnvp, like: z}\n"
+        "graph:\n  z: encoder(x)\n"
+        "stages:\n  - {steps: 1, minimize: {size: square_norm(z) + square_norm(~flow)}}\n"
+    )
+    assert (composition.sizes.slots["flow"].takes, findings) == ([(3,)], [])

@@ -46,7 +46,7 @@ def test_the_parts_of_glf_are_typed():
     assert isinstance(stage.minimize["prior_nll"].value, Negative)
     assert stage.optimizer.lr == 1e-3
     assert stage.optimizer.blocks["prior"].options == {"weight_decay": 2e-5}
-    assert spec.evaluate["fid"] == parse("fid(default, x)")
+    assert spec.evaluate.lines["fid"] == parse("fid(default, x)")
 
 
 def test_every_expression_knows_where_it_stands():

@@ -305,6 +305,7 @@ MISTAKES = {
     "an option without a number": (["sample", "RUN", "wide", "--option", "scale=big"], "scale=big"),
     "no such split": (["sample", "RUN", "doubled", "--data", "tset"], "tset"),
     "a form that there is none of": (["sample", "RUN", "--out", "a.jpg"], ".jpg"),
+    "no such line to measure": (["eval", "RUN", "--only", "nlk"], "nlk"),
     "no such split to measure on": (["eval", "RUN", "--data", "tset"], "tset"),
     "a picture of no form": (["show", "SPEC", "--out", "a.doc"], ".png"),
 }

@@ -118,6 +118,16 @@ def test_two_processes_compute_what_one_does(system, precision, most, tmp_path):
             assert shared.get(group, {}) == pytest.approx(alone.get(group, {}), rel=100 * most, abs=100 * most)
 
 
+def test_two_processes_stop_early_where_one_does(tmp_path):
+    measured = "evaluate: {every: 2 steps, keep: highest error, patience: 2, error: 'squared_error(x_hat, x)'}\n"
+    for processes in (1, 2):
+        status, said = finish(command(GLF + measured, tmp_path, processes=processes, name=str(processes)))
+        assert status == 0, said
+    one, two = saved(tmp_path / "1"), saved(tmp_path / "2")
+    assert one.numbers["run_step"] == two.numbers["run_step"] < 12
+    assert checkpoint_paths(tmp_path / "2" / "best")
+
+
 def test_only_the_first_process_writes(tmp_path):
     for processes in (1, 2):
         status, said = finish(command(VAEBM, tmp_path, processes=processes, name=str(processes)))

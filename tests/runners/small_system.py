@@ -181,6 +181,9 @@ class SmallSystem:
         )
         return CompiledStage("play", index, spec, updates, program(Share(), data("x"), noise("fresh")))
 
+    def path(self, name, averaged):
+        return []
+
     def sampler(self, name: str, averaged: frozenset[str]) -> CompiledSampler:
         read = {block: (self.averages if block in averaged else self.blocks)[block] for block in self.blocks}
         blocks = nn.ModuleDict(read)

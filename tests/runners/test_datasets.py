@@ -237,7 +237,7 @@ def test_an_unknown_data_set_is_answered_with_the_nearest():
         ("idx", {}, "dataset `idx` needs the option `root`: text"),
         ("idx", {"root": "nowhere", "event": [28, 28]}, "`event` is [28, 28], but IDX images are [1, height, width]"),
         ("idx", {"root": "nowhere", "pad": 20}, "the images are 28 x 28 already"),
-        ("arrays", {"train": "x.csv"}, "must name a `.npy` or `.npz` file"),
+        ("arrays", {"train": "x.csv"}, "must name a file that ends in one of `.npy`, `.npz`"),
         ("arrays", {"train": "nowhere.npy"}, "there is no such file"),
     ],
 )

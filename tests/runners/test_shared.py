@@ -227,7 +227,7 @@ stages:
         minimize: {first: softplus(critic(s.z))}
         monitor: {apart: square_norm(s - 2 * s.z)}
       - train: [critic]
-        minimize: {second: softplus(-critic(s.z))}
+        minimize: {second: softplus(2 * critic(s.z))}
 samplers:
   default: s
 run: {log_every: 1}
@@ -244,6 +244,6 @@ def test_the_fields_of_a_shared_draw_are_shared_with_it_and_only_those_that_are_
 
 
 def test_a_field_that_a_shared_draw_has_not_is_told_with_the_nearest(tmp_path):
-    _, findings = examine(parse_spec(FIELDS.replace("-critic(s.z)", "-critic(s.zz)")))
+    _, findings = examine(parse_spec(FIELDS.replace("2 * critic(s.z)", "2 * critic(s.zz)")))
     assert [found.code for found in findings] == ["N102"]
     assert "`z`" in findings[0].help

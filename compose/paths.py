@@ -1,0 +1,67 @@
+"""The way of a chain, for the eye: its samples after some of its steps.
+
+default: ~langevin(vaebm, steps=60, step_size=0.01)   ->   the same with steps=7, 15, 22 .. 60, on the same noise
+default: ~reverse(chain, denoise)                     ->   (~reverse(chain, denoise, keep=k)).path
+
+A chain that is cut short is the beginning of the longer one, since each step has noise of its own; so the samples are
+values, also where the chain runs in the noise space of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from compose.build import Composition, SamplerGraph, build
+from compose.diagnostics import SpecError
+from compose.expressions import Call, Expression, Name, Number
+from compose.expressions.syntax import Argument, Attribute, Draw
+from compose.spec import Evaluation, Spec, evaluate_constant
+
+__all__ = ["path_samplers", "ways"]
+
+CHAINS = ("langevin", "mala", "hmc", "descend")
+REVERSE = "reverse"
+STATES = 8  # that are shown of a chain
+
+
+def ways(spec: Spec, name: str) -> list[Expression]:
+    """The expressions whose values, side by side, are the way of a sampler's chain; none if it runs no chain."""
+    body = spec.samplers.get(name)
+    chain = body.operand if isinstance(body, Draw) else body
+    if isinstance(chain, Name):
+        chain = spec.models.get(chain.name)
+    if not isinstance(chain, Call) or not isinstance(chain.function, Name) or "keep" in chain.named:
+        return []
+
+    def drawn(call: Call) -> Expression:
+        return Draw(call) if isinstance(body, Draw) else call
+
+    if chain.function.name == REVERSE:
+        keep = Argument("keep", Number(1))
+        return [Attribute(drawn(replace(chain, arguments=(*chain.arguments, keep))), "path")]
+    return [drawn(_cut(chain, steps)) for steps in _lengths(spec, chain)] if chain.function.name in CHAINS else []
+
+
+def _lengths(spec: Spec, chain: Call) -> list[int]:
+    """Up to `STATES` numbers of steps at equal distances, the last of them the chain's own."""
+    try:
+        steps = int(evaluate_constant(chain.named["steps"], spec.values)) if "steps" in chain.named else 0
+    except SpecError:  # the clock decides, or an option
+        return []
+    return sorted({max(steps * at // STATES, 1) for at in range(1, STATES + 1)}) if steps else []
+
+
+def _cut(chain: Call, steps: int) -> Call:
+    arguments = (replace(one, value=Number(steps)) if one.name == "steps" else one for one in chain.arguments)
+    return replace(chain, arguments=tuple(arguments))
+
+
+def path_samplers(composition: Composition, name: str) -> Iterator[SamplerGraph]:
+    """The graphs of a sampler's way; their noise is that of the sampler."""
+    for way in ways(composition.spec, name):
+        changed = {"samplers": {name: way}, "evaluate": Evaluation()}
+        spec = composition.spec.model_copy(update=changed).at(composition.spec.place)
+        made, findings = build(spec, composition.fields)
+        if not findings and name in made.samplers:
+            yield made.samplers[name]
