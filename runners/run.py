@@ -114,15 +114,8 @@ def run(
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
-        _train(
-            prepared,
-            home,
-            progress,
-            options,
-            facts,
-            restored,
-            _Shown(fields or {}, picture, reference, evaluate, validate, card or Card()),
-        )
+        shown = _Shown(fields or {}, picture, reference, evaluate, validate, card or Card())
+        _train(prepared, home, progress, options, facts, restored, shown)
         done.about = home.about()
         return done
 
