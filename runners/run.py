@@ -114,15 +114,9 @@ def run(
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
-        _train(
-            prepared,
-            home,
-            progress,
-            options,
-            facts,
-            restored,
-            _Shown(fields or {}, picture, _beside(executable, batches, reference), evaluate, validate, card or Card()),
-        )
+        beside = _beside(executable, batches, reference)
+        shown = _Shown(fields or {}, picture, beside, evaluate, validate, card or Card())
+        _train(prepared, home, progress, options, facts, restored, shown)
         done.about = home.about()
         return done
 
