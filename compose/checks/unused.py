@@ -18,7 +18,7 @@ from compose.suggestions import meant
 
 __all__ = ["check_unused", "lines_of_programs", "unused_names", "uses"]
 
-WORD = re.compile(r"[A-Za-z_]\w*")
+WORD = re.compile(r"\b[A-Za-z_]\w*")  # not the e of 1e-3
 NOUNS = {"graph": "line", "models": "model", "blocks": "block"}
 
 
