@@ -30,13 +30,14 @@ from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, data_of, handed_fields
 from runners.goals import TEST, split_of
 from runners.loop import Intervals
-from runners.processes import World, chosen_device, follows, world_of
+from runners.processes import chosen_device
 from runners.progress import Progress
 from runners.rows import POINTS
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
 from runners.state import Measured
 from runners.weights import fill_blocks
+from runners.world import World, follows, world_of
 
 __all__ = ["Order", "Reopened", "assemble", "batches_of", "examine", "reopen", "shortened", "train"]
 

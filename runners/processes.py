@@ -17,10 +17,8 @@ Rank 0 alone holds the folder; the others get their state from it.
 
 import atexit
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -31,43 +29,14 @@ from torch import Tensor, distributed
 
 from blocks.shares import Share, Unheard, heard, share_statistics, sharing
 from runners.state import Batches, Executable, RunFailed, RunState
+from runners.world import World
 
-__all__ = ["FirstsBatches", "Processes", "World", "chosen_device", "follows", "join", "joined", "place",
-           "world_of"]  # fmt: skip
+__all__ = ["FirstsBatches", "Processes", "chosen_device", "join", "joined", "place"]
 
 T = TypeVar("T")
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others: rank 0 draws and measures meanwhile."""
-
-
-@dataclass(frozen=True)
-class World:
-    """How many processes: `devices` on each of `nodes`."""
-
-    devices: int = 1
-    nodes: int = 1
-
-    @property
-    def count(self) -> int:
-        """All of them."""
-        return self.devices * self.nodes
-
-
-def world_of(devices: int, nodes: int) -> World:
-    """What was asked for; under torchrun, what it started."""
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        each = int(os.environ["LOCAL_WORLD_SIZE"])
-        return World(each, int(os.environ["WORLD_SIZE"]) // each)
-    return World(devices, nodes)
-
-
-def follows(world: World) -> bool:
-    """Whether this process is one of several, and not the first: known before they have met."""
-    if world.count == 1:
-        return False
-    given = next((os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ), "0")
-    return int(given) > 0 or int(os.environ.get("NODE_RANK", 0)) > 0
 
 
 def chosen_device() -> str:

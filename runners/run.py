@@ -31,13 +31,14 @@ from runners.following import follow
 from runners.gallery import Gallery
 from runners.logs import Record
 from runners.loop import Intervals, Loop
-from runners.processes import FirstsBatches, Processes, World, follows, join, joined, place
+from runners.processes import FirstsBatches, Processes, join, joined, place
 from runners.progress import Progress
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, NoCheckpoint, RunFailed, RunState
 from runners.trained import Run
 from runners.updates import Session
 from runners.validation import validation_of
+from runners.world import World, follows
 
 __all__ = ["Measure", "Options", "Run", "load_run", "run"]
 

@@ -66,7 +66,7 @@ def run(
     asked = (*settings, *([] if seed is None else [f"run.seed={seed}"]))
     spec = load_spec(spec_file, asked)
     from runners.examination import examine, shortened
-    from runners.processes import follows, world_of
+    from runners.world import follows, world_of
 
     if not smoke and follows(world_of(spec.run.devices, spec.run.nodes)):
         return _follow(spec, out, plugins)

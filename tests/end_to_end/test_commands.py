@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import compose
-from compose.cli import main
+from compose.cli import commands, main
 from compose.diagnostics import SpecError
 from compose.spec import parse_spec
 from runners.launch import examine
@@ -493,7 +493,8 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
 
 def test_the_readmes_commands_exist():
     named = set(re.findall(r"\bcompose ([a-z]+) (?:SPEC|RUN|NOUN|specs/|runs/|spec\.yaml)", README))
-    assert named == {"run", "check", "explain", "show", "sample", "eval", "list"}
+    assert named >= {"run", "check", "explain", "show", "sample", "eval", "list", "probe", "export"}
+    assert named <= set(commands.commands)
     targets = set(re.findall(r"\bmake ([a-z]+)\b", README))
     makefile = (ROOT / "Makefile").read_text()
     assert {"demo", "test"} <= targets
