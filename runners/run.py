@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def run(
             return done
         with _written(home):
             write_atomically(home.spec, spec_text.encode())
-        beside = _beside(executable, batches, reference)
+        beside = partial(_beside, executable, batches, reference)  # read where signals are caught
         shown = _Shown(fields or {}, picture, beside, evaluate, validate, card or Card())
         _train(prepared, home, progress, options, facts, restored, shown)
         done.about = home.about()
@@ -148,7 +149,7 @@ def load_run(folder: Path | str, build: Callable[[str], Executable], checkpoint:
 class _Shown:
     fields: Mapping[str, Field]
     picture: bytes | None
-    reference: Mapping[str, Tensor] | None
+    beside: Callable[[], Mapping[str, Tensor]]
     evaluate: Measure | None
     validate: Measure | None
     card: Card
@@ -235,9 +236,7 @@ def _train(
             if restored is not None:  # a kill within the last save may have left what no further save would remove
                 tidy(home.checkpoints, state.run_step, options.intervals.keep)
         try:
-            gallery = Gallery(
-                session, home, record, progress, shown.fields, shown.reference or {}, facts, shown.card.energies
-            )
+            gallery = Gallery(session, home, record, progress, shown.fields, shown.beside(), facts, shown.card.energies)
             if restored is None:
                 record.card(shown.card)
                 for line in shown.card.lines:
@@ -289,11 +288,9 @@ def _written(home: RunFolder) -> Iterator[None]:
         raise RunFailed(f"{problem.filename or home.path} cannot be written: {problem.strerror}") from problem
 
 
-def _beside(
-    executable: Executable, batches: Batches, reference: Mapping[str, Tensor] | None
-) -> Mapping[str, Tensor] | None:
+def _beside(executable: Executable, batches: Batches, reference: Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
     """The data beside pictures: by default the first batch, which no other process of the run asks for."""
-    return batches.batch(0) if reference is None and executable.spec.samplers else reference
+    return batches.batch(0) if reference is None and executable.spec.samplers else reference or {}
 
 
 def _facts(executable: Executable, spec_text: str, options: Options) -> dict[str, Any]:
