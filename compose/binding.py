@@ -36,7 +36,7 @@ def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
     parameters, hints = _signature(function)
     positional: list[Any] = []
     options: dict[str, Any] = {}
-    order = [word for word, given in parameters.items() if given.kind is not given.KEYWORD_ONLY] or [""]
+    order = _order(parameters)
     for argument in expression.arguments:
         if argument.name is None:
             word = order[min(len(positional), len(order) - 1)]
@@ -79,8 +79,27 @@ def _mapped(
         }
         return Record(parts)
     if not any(isinstance(value, Node) for value in (*positional, *options.values())):
-        return float(function(*(torch.tensor(float(value))[None] for value in positional), **options))
+        return _number(function, positional, options, span)
     return site.tracer.call(function, *positional, options=options, span=span)
+
+
+def _number(function: Any, positional: list[Any], options: Mapping[str, Any], span: Span | None) -> float:  # noqa: ANN401
+    """What an operator makes of numbers alone.   Raises SpecError where it wants a batch, or an event."""
+    parameters, hints = _signature(function)
+    order = _order(parameters)
+    given = [
+        torch.tensor(float(value))[None] if _is_value(hints.get(order[min(i, len(order) - 1)], Any)) else value
+        for i, value in enumerate(positional)
+    ]
+    try:
+        return float(function(*given, **options))
+    except (IndexError, RuntimeError, TypeError, ValueError):  # a lone number has neither rows nor axes
+        raise faults.not_a_tensor(span, positional[0]) from None
+
+
+def _order(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
+    """The parameters that are given by position; the last may stand for any number of them."""
+    return [word for word, given in parameters.items() if given.kind is not given.KEYWORD_ONLY] or [""]
 
 
 def _is_value(hint: Any) -> bool:  # noqa: ANN401
