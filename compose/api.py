@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compose.builder import Draft
-from compose.diagnostics import Finding, SpecError
+from compose.diagnostics import Finding, refuse_errors
 from compose.spec import Spec, load_spec, spec_from_data
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def explain(spec: Given, *, data: Iterable[object] | None = None, blocks: Blocks
     loader = _loader(data)
     spec = with_blocks(_loaded(spec), blocks or {})
     composition, findings = examine(spec, loader.contract.fields if loader else None)
-    _refuse(findings, spec)
+    refuse_errors(findings, spec.sources)
     return tables(composition)
 
 
@@ -79,7 +79,7 @@ def run(
     loader = _loader(data, fields)
     spec = with_blocks(_loaded(spec), blocks or {})
     composition, findings = examine(spec, loader.contract.fields if loader else None, to_run=True)
-    _refuse(findings, spec)
+    refuse_errors(findings, spec.sources)
     order = Order(Path(out) if out is not None else None, fresh, quiet, picture=draw(composition))
     return train(spec, composition, order, loader)
 
@@ -107,7 +107,7 @@ def study(
     home = Path(out) if out is not None else None
     made = members(lambda settings: spec_from_data(data, overrides=settings), home, seeds, swept)
     for member in made:
-        _refuse(examine(member.spec, to_run=True)[1], member.spec)
+        refuse_errors(examine(member.spec, to_run=True)[1], member.spec.sources)
     freeze(made)
     carry_out(made, jobs, ["--quiet"] * (quiet or jobs > 1), Progress(quiet=quiet).say)
     return rows(made)
@@ -138,9 +138,3 @@ def _loader(data: Iterable[object] | None, fields: Sequence[str] = ("x", "y")) -
     from runners.batches import LoaderBatches, from_loader
 
     return data if isinstance(data, LoaderBatches) else from_loader(data, fields)
-
-
-def _refuse(findings: Sequence[Finding], spec: Spec) -> None:
-    errors = [found for found in findings if found.severity == "error"]
-    if errors:
-        raise SpecError(errors, spec.sources)

@@ -26,9 +26,11 @@ __all__ = [
     "SpecError",
     "finding",
     "nearest",
+    "refuse_errors",
     "render",
     "text_lines",
     "to_json",
+    "told_as_one",
 ]
 
 Severity = Literal["error", "warning", "hint"]
@@ -147,6 +149,19 @@ class SpecError(Exception):
         self.findings = tuple(sorted(dict.fromkeys(findings), key=_order))
         self.sources: dict[str, str] = dict(sources or {})
         super().__init__("\n".join(_headline(found) for found in self.findings))
+
+
+def told_as_one(findings: Iterable[Finding], group: Iterable[Finding], place: Finding, cause: Finding) -> list[Finding]:
+    """The findings, those of the `group` left out, but for the one whose `place` their common `cause` takes."""
+    others = {id(found) for found in group if found is not place}
+    return [cause if found is place else found for found in findings if id(found) not in others]
+
+
+def refuse_errors(findings: Iterable[Finding], sources: Mapping[str, str]) -> None:
+    """Raise SpecError with the errors among the findings, if there are any; `sources` are the texts they stand in."""
+    errors = [found for found in findings if found.severity == "error"]
+    if errors:
+        raise SpecError(errors, sources)
 
 
 def to_json(findings: Iterable[Finding]) -> dict[str, Any]:

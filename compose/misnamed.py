@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from compose.diagnostics import Edit, Finding, Note, Span
+from compose.diagnostics import Edit, Finding, Note, Span, told_as_one
 from compose.fixes import text_at
 from compose.spelling import sole
+from compose.suggestions import MANY
 
 __all__ = ["misnamed"]
 
@@ -23,7 +24,6 @@ UNKNOWN = (
 )  # nothing is called so: in expressions, lists, `like:`, numbers
 IDLE = "N130"
 SHORT = 2  # letters of a name in which a wrong one leaves nothing to recognise
-MANY = 40  # names that are wrong; more need no suggestion, and looking takes the square of their number
 SHOWN = 4  # places of use that are shown
 
 
@@ -50,8 +50,7 @@ def misnamed(
         near = _declared(name, free)
         if near is not None:
             places = sorted({*uses.get(name, ()), *(found.span for found in group if found.span)})
-            told[told.index(group[0])] = _one(group[0], name, near, free.pop(near), places, own)
-            told = [found for found in told if not any(found is each for each in group)]
+            told = told_as_one(told, group, group[0], _one(group[0], name, near, free.pop(near), places, own))
     return [found for found in told if found.code != IDLE or not wrong]
 
 

@@ -7,24 +7,29 @@ from collections.abc import Mapping
 from compose.build import Composition, SamplerGraph, build
 from compose.diagnostics import Finding, SpecError, finding
 from compose.expressions import parse
-from compose.spec import Evaluation, Function, Spec
+from compose.spec import Definition, Evaluation, Function, Spec
 from compose.suggestions import meant
 
-__all__ = ["sampler_with", "unknown_sampler_option", "with_options"]
+__all__ = ["rebuilt", "sampler_with", "unknown_sampler_option"]
 
 
 def sampler_with(composition: Composition, name: str, options: Mapping[str, float | int | bool]) -> SamplerGraph:
     """The graph of sampler `name` with other values of its options.   Raises SpecError for what it cannot have."""
-    asked = with_options(composition.spec, name, options)
-    spec = asked.model_copy(update={"evaluate": Evaluation()}).at(asked.place)  # metrics are not known here
+    return rebuilt(composition, name, _with_options(composition.spec, name, options))
+
+
+def rebuilt(composition: Composition, name: str, samplers: Mapping[str, Definition]) -> SamplerGraph:
+    """The graph of sampler `name` where the spec has these samplers.   Raises SpecError if it cannot be made."""
+    changed = {"samplers": samplers, "evaluate": Evaluation()}  # metrics are not known here
+    spec = composition.spec.model_copy(update=changed).at(composition.spec.place)
     made, findings = build(spec, composition.fields)
     if findings or name not in made.samplers:
         raise SpecError(findings, spec.sources)
     return made.samplers[name]
 
 
-def with_options(spec: Spec, name: str, options: Mapping[str, float | int | bool]) -> Spec:
-    """The spec whose sampler `name` has these defaults.   Raises SpecError for an option that it does not have."""
+def _with_options(spec: Spec, name: str, options: Mapping[str, float | int | bool]) -> dict[str, Definition]:
+    """The samplers, `name` with these defaults.   Raises SpecError for an option that it does not have."""
     declared = spec.samplers[name]
     known = tuple(declared.parameters) if isinstance(declared, Function) else ()
     unknown = [option for option in options if option not in known]
@@ -34,7 +39,7 @@ def with_options(spec: Spec, name: str, options: Mapping[str, float | int | bool
         option: parse(str(value).lower(), lambda start, end: declared.span()) for option, value in options.items()
     }
     changed = declared.model_copy(update={"defaults": {**declared.defaults, **values}}).at(declared.place)
-    return spec.model_copy(update={"samplers": {**spec.samplers, name: changed}}).at(spec.place)
+    return {**spec.samplers, name: changed}
 
 
 @finding("L106", "error")

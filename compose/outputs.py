@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from compose.build import Composition
-from compose.diagnostics import Finding, Note
+from compose.diagnostics import Finding, Note, told_as_one
 from compose.fixes import text_at
 from compose.graph import Node
 
@@ -28,12 +28,12 @@ def without_output(findings: Sequence[Finding], composition: Composition) -> lis
         first = min(group, key=lambda found: found.code != NO_MODEL)
         places = [found.span for found in group if found is not first and found.span is not None]
         notes = [Note(place, "a distribution is wanted here too") for place in places]
-        told[told.index(first)] = replace(
+        cause = replace(
             first,
             help=f"write `{block}: {{.., output: normal}}`; as it is, its calls are values, which take no `~`",
             notes=(Note(composition.blocks[block].span, "declared here, without `output`"), *notes),
         )
-        told = [found for found in told if not any(found is other for other in group)]
+        told = told_as_one(told, group, first, cause)
     return told
 
 

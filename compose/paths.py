@@ -10,15 +10,17 @@ values, also where the chain runs in the noise space of a model.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
-from compose.build import Composition, SamplerGraph, build
+from compose.build import Composition, SamplerGraph
 from compose.diagnostics import SpecError
 from compose.expressions import Call, Expression, Name, Number
 from compose.expressions.syntax import Argument, Attribute, Draw
-from compose.spec import Evaluation, Spec, evaluate_constant
+from compose.options import rebuilt
+from compose.spec import Spec, evaluate_constant
 
-__all__ = ["path_samplers", "ways"]
+__all__ = ["path_samplers", "steps_of", "ways"]
 
 CHAINS = ("langevin", "mala", "hmc", "descend")
 REVERSE = "reverse"
@@ -40,16 +42,19 @@ def ways(spec: Spec, name: str) -> list[Expression]:
     if chain.function.name == REVERSE:
         keep = Argument("keep", Number(1))
         return [Attribute(drawn(replace(chain, arguments=(*chain.arguments, keep))), "path")]
-    return [drawn(_cut(chain, steps)) for steps in _lengths(spec, chain)] if chain.function.name in CHAINS else []
+    steps = steps_of(spec, chain)
+    lengths = sorted({max(steps * at // STATES, 1) for at in range(1, STATES + 1)}) if steps else []
+    return [drawn(_cut(chain, length)) for length in lengths]
 
 
-def _lengths(spec: Spec, chain: Call) -> list[int]:
-    """Up to `STATES` numbers of steps at equal distances, the last of them the chain's own."""
+def steps_of(spec: Spec, call: Call) -> int:
+    """The steps of a chain that is called; 0 for another call, and where the clock or an option decides them."""
+    if not isinstance(call.function, Name) or call.function.name not in CHAINS or "steps" not in call.named:
+        return 0
     try:
-        steps = int(evaluate_constant(chain.named["steps"], spec.values)) if "steps" in chain.named else 0
-    except SpecError:  # the clock decides, or an option
-        return []
-    return sorted({max(steps * at // STATES, 1) for at in range(1, STATES + 1)}) if steps else []
+        return int(evaluate_constant(call.named["steps"], spec.values))
+    except SpecError:
+        return 0
 
 
 def _cut(chain: Call, steps: int) -> Call:
@@ -60,8 +65,5 @@ def _cut(chain: Call, steps: int) -> Call:
 def path_samplers(composition: Composition, name: str) -> Iterator[SamplerGraph]:
     """The graphs of a sampler's way; their noise is that of the sampler."""
     for way in ways(composition.spec, name):
-        changed = {"samplers": {name: way}, "evaluate": Evaluation()}
-        spec = composition.spec.model_copy(update=changed).at(composition.spec.place)
-        made, findings = build(spec, composition.fields)
-        if not findings and name in made.samplers:
-            yield made.samplers[name]
+        with suppress(SpecError):
+            yield rebuilt(composition, name, {name: way})

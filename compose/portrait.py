@@ -129,10 +129,8 @@ class _Painter:
             yield self.name(name), self.say(line)
 
     def evaluate(self) -> Iterator[tuple[str, str]]:
-        asked = self.spec.evaluate
-        settings = {"every": asked.every, "keep": asked.keep, "patience": asked.patience}
-        yield from ((name, str(value)) for name, value in settings.items() if value is not None)
-        for name, line in asked.lines.items():
+        yield from ((name, str(value)) for name, value in self.spec.evaluate.settings.items())
+        for name, line in self.spec.evaluate.lines.items():
             yield name, self.say(line)
 
     def run(self) -> Iterator[tuple[str, str]]:

@@ -10,13 +10,13 @@ from compose.diagnostics import Span
 from compose.expressions import Expression, Name
 from compose.forms import FORMS
 from compose.spec import Function
+from compose.suggestions import MANY
 
 if TYPE_CHECKING:
     from compose.elaborate import World
 
 __all__ = ["line_of", "visible"]
 
-MANY = 40
 WORDS = ("normal", "uniform", "step", "epoch", "progress", "run_step")  # models and the clock, which need no arguments
 
 

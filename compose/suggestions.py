@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from compose.diagnostics import Edit, Span
 from compose.spelling import likely, sole
 
-__all__ = ["meant", "respelt"]
+__all__ = ["MANY", "meant", "respelt"]
 
 SHORTEST = 2  # letters of a name in which a wrong letter leaves nothing to recognise
+MANY = 40  # names that are wrong; more need no suggestion, and looking takes the square of their number
 MOST = 6  # names that are shown instead
 
 

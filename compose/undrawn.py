@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from compose.build import Composition
 from compose.dependencies import mentions, programs_of
-from compose.diagnostics import Finding, Note, Span, finding
+from compose.diagnostics import Finding, Note, Span, finding, told_as_one
 from compose.expressions import Call, Draw, Expression, Name, unparse
 from compose.faults.declaring import describe
 from compose.graph import Node
@@ -45,8 +45,8 @@ def undrawn(findings: Sequence[Finding], composition: Composition, uses: Mapping
         wanted = [found for found in group if found.code in VALUES]
         if wanted and not alone and _rest_unknown(places, group, told, unbuilt):
             seen = [found.span for found in wanted if found.span is not None]
-            told[told.index(wanted[0])] = undrawn_line(expression, name, wanted[0].about, seen)
-            told = [found for found in told if not any(found is each for each in group)]
+            cause = undrawn_line(expression, name, wanted[0].about, seen)
+            told = told_as_one(told, group, wanted[0], cause)
     return told
 
 

@@ -89,7 +89,7 @@ def kept_by(block: nn.Module, takes: Sequence[Taken], batch_size: int) -> int:
 
     Counted on the meta device, where a call computes shapes alone; each storage once, parameters not.
     """
-    known = {id(parameter.untyped_storage()) for parameter in block.parameters()}
+    known: set[int] = set()
     seen: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ def kept_by(block: nn.Module, takes: Sequence[Taken], batch_size: int) -> int:
         return tensor
 
     try:
-        shadow = copy.deepcopy(block).to("meta").train()
+        shadow = _shadow(block)
         known |= {value.untyped_storage()._cdata for value in [*shadow.parameters(), *shadow.buffers()]}
         inputs = [
             torch.empty((batch_size, *size), device="meta") if isinstance(size, tuple)
@@ -111,6 +111,13 @@ def kept_by(block: nn.Module, takes: Sequence[Taken], batch_size: int) -> int:
     except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError):
         return 0  # it is not called so, or looks at values
     return sum(seen.values())
+
+
+def _shadow(block: nn.Module) -> nn.Module:
+    """The block in train mode on the meta device; of its tensors nothing is copied."""
+    held = {id(value): value.to("meta") for value in block.buffers()}
+    held |= {id(value): nn.Parameter(value.to("meta"), value.requires_grad) for value in block.parameters()}
+    return copy.deepcopy(block, held).to("meta").train()
 
 
 def _megabytes(count: float) -> str:

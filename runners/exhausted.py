@@ -8,7 +8,8 @@ from types import TracebackType
 import torch
 
 from compose.diagnostics import Finding, Span, SpecError, finding
-from compose.expressions import Call, Name, Number, unparse, walk
+from compose.expressions import Call, walk
+from compose.paths import steps_of
 from compose.spec import Spec
 from runners.checkpoints import FRESH
 from runners.state import RunFailed
@@ -18,7 +19,6 @@ __all__ = ["EXHAUSTED", "Exhausted", "exhausted"]
 EXHAUSTED = (torch.OutOfMemoryError, MemoryError)
 """What is raised where a device, or the machine, has no memory left."""
 
-CHAINS = ("langevin", "mala", "hmc", "descend", "reverse")
 PROGRAM = "<eval_with_key>"  # what torch.fx calls the files of its programs
 
 
@@ -64,12 +64,8 @@ def _chains(spec: Spec) -> Iterator[tuple[str, int]]:
     """The lines of the graph that run a chain, and its steps."""
     for name, line in spec.graph.items():
         for part in walk(line):
-            if isinstance(part, Call) and isinstance(part.function, Name) and part.function.name in CHAINS:
-                steps = part.named.get("steps")
-                value = spec.values.get(unparse(steps)) if steps is not None else None
-                found = steps.value if isinstance(steps, Number) else value
-                if isinstance(found, int | float):
-                    yield name, int(found)
+            if isinstance(part, Call) and (steps := steps_of(spec, part)):
+                yield name, steps
 
 
 @finding("R254", "error")

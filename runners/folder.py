@@ -164,10 +164,8 @@ def another_spec(folder: Path, differences: list[Change]) -> Finding:
     What says how a run is carried out may change: `device`, `threads`, `log_every`, `checkpoint_every`, `sample_every`.
     Wrong: `compose run spec.yaml --set stages.0.steps=200`, in the folder of a run of 100.   Right: with `--fresh`.
     """
-    lines = [f"\n    {change}" for change in differences[:SHOWN]]
-    more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return Finding(
-        message=f"{folder} began with another spec{':' if lines else ''}{''.join(lines)}{more}",
+        message=f"{folder} began with another spec{_listed(differences)}",
         help=f"{FRESH} starts another run beside it; "
         f"`compose run {folder}/spec.yaml --out {folder}` goes on with the old spec",
     )
@@ -179,15 +177,20 @@ def another_study(folder: Path, differences: list[Change]) -> Finding:
 
     Wrong: `compose run spec.yaml --seeds 0,1 --set stages.0.steps=200` over runs of 100.   Right: with `--out runs/b`.
     """
-    lines = "".join(f"\n    {change}" for change in differences[:SHOWN])
-    more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return Finding(
-        message=f"{folder} belongs to a study of another spec:{lines}{more}",
+        message=f"{folder} belongs to a study of another spec{_listed(differences)}",
         help="another study is one with another folder: `--out runs/second`",
     )
 
 
 SHOWN = 8  # differences that are shown
+
+
+def _listed(differences: list[Change]) -> str:
+    """The first differences, each on a line below what is said of them; nothing if there are none."""
+    lines = [f"\n    {change}" for change in differences[:SHOWN]]
+    more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    return f":{''.join(lines)}{more}" if lines else ""
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from blocks.noise import leaf_seed
 from blocks.types import Field
 from compose.build import Composition
 from compose.compiler import Executable, compile_composition
-from compose.diagnostics import Finding, Span, SpecError, finding
+from compose.diagnostics import Finding, Span, SpecError, finding, refuse_errors
 from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
 from runners.card import card_of
@@ -160,9 +160,7 @@ def reopen(
             spec = parse_spec(text, str(folder / "spec.yaml"), [also(spec)])
         check_handed_over(spec, folder)
         composition, findings = examine(spec, fields)
-        errors = [found for found in findings if found.severity == "error"]
-        if errors:
-            raise SpecError(errors, spec.sources)
+        refuse_errors(findings, spec.sources)
         return assemble(composition, int(about.get("seed", 0)))
 
     opened = load_run(folder, build, checkpoint)

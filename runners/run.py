@@ -159,28 +159,20 @@ def _prepare(executable: Executable, batches: Batches, options: Options) -> Sess
     precision = _canonical(options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
+    processes = None
     if options.world.count > 1:
-        return _prepare_one_of_many(executable, batches, options)
-    fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]
-    if len(executable.blocks):
-        fabric.setup_module(executable.blocks)
-    if len(executable.averages):
-        fabric.setup_module(executable.averages)
+        fabric = join(options.world, options.device, options.precision)
+        place(executable, fabric, DTYPES[precision])
+        processes = Processes(fabric)
+        batches = FirstsBatches(batches, processes) if isinstance(batches, LoaderBatches) else batches
+    else:
+        fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]
+        for modules in (executable.blocks, executable.averages):
+            if len(modules):
+                fabric.setup_module(modules)
     return Session(
         executable, batches, fabric, RunState(executable.blocks, executable.averages), options.seed,
-        DTYPES[precision], _numbers(executable), precision.endswith("mixed"),
-    )  # fmt: skip
-
-
-def _prepare_one_of_many(executable: Executable, batches: Batches, options: Options) -> Session:
-    precision = _canonical(options.precision)
-    fabric = join(options.world, options.device, options.precision)
-    place(executable, fabric, DTYPES[precision])
-    processes = Processes(fabric)
-    return Session(
-        executable, FirstsBatches(batches, processes) if isinstance(batches, LoaderBatches) else batches, fabric,
-        RunState(executable.blocks, executable.averages), options.seed, DTYPES[precision], _numbers(executable),
-        precision.endswith("mixed"), processes=processes,
+        DTYPES[precision], _numbers(executable), precision.endswith("mixed"), processes=processes,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ edited meanwhile changes nothing. A run that is finished is not made again, so t
 """
 
 import csv
+import io
 import itertools
 import math
 import re
@@ -154,11 +155,10 @@ def _over_seeds(values: Sequence[float]) -> tuple[float, float | None, int]:
 def write_table(path: Path, table: Sequence[Row]) -> None:
     """The rows as CSV: the settings, then of each figure `NAME`, `NAME.std` and `NAME.seeds`."""
     names = list(dict.fromkeys(name for row in table for name in row.figures))
-    beside = path.with_name(f".{path.name}.partial")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*table[0].settings, *(f"{name}{end}" for name in names for end in ("", ".std", ".seeds"))])
-        for row in table:
-            cells = [part for name in names for part in row.figures.get(name, (None, None, 0))]
-            writer.writerow([*row.settings.values(), *("" if cell is None else cell for cell in cells)])
-    beside.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*table[0].settings, *(f"{name}{end}" for name in names for end in ("", ".std", ".seeds"))])
+    for row in table:
+        cells = [part for name in names for part in row.figures.get(name, (None, None, 0))]
+        writer.writerow([*row.settings.values(), *("" if cell is None else cell for cell in cells)])
+    write_atomically(path, text.getvalue().encode())

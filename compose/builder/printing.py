@@ -71,9 +71,8 @@ class _Printer:
             yield f"{draft}.stages.append({shown})"
         for name, made in spec.samplers.items():
             yield from self.definition("samplers", name, made)
-        for name in ("every", "keep", "patience"):
-            if (word := getattr(spec.evaluate, name)) is not None:
-                yield f"{draft}.evaluate.{name} = {self.plain(word)}"
+        for name, word in spec.evaluate.settings.items():
+            yield f"{draft}.evaluate.{name} = {self.plain(word)}"
         for name, line in spec.evaluate.lines.items():
             yield f"{draft}.evaluate.{name} = {self.say(line)}"
         for name, value in _written(spec.run).items():

@@ -8,28 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from blocks import loops
-from blocks.operators import elementwise
+from blocks.registry import OPERATORS
 from compose.build import Composition
 from compose.catalogue import Catalogue
-from compose.checks.directions import SCORES
-from compose.checks.sums import Part, parts
+from compose.checks.directions import MONOTONE, SCORES
+from compose.checks.sums import Part, parts, parts_of_terms
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.graph import Node
 
 __all__ = ["check_contrasts"]
 
 DESCENTS = (loops.langevin, loops.descend)
-INCREASING = (elementwise.softplus, elementwise.relu, elementwise.sigmoid, elementwise.tanh, elementwise.exp)
+INCREASING = tuple(OPERATORS.find(name) for name in MONOTONE)
 
 
 def check_contrasts(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
     """Every trained energy or critic whose terms push its score the way that its own samples went."""
     for stage in composition.stages:
         for update in stage.updates:
-            terms = [part for name, node in update.terms.items() for part in parts(node, sign=int(update.signs[name]))]
+            terms = [_peeled(part) for part in parts_of_terms(update)]
             for block in update.trains:
                 if composition.blocks[block].role in SCORES:
-                    yield from _contrast(block, [part for part in map(_peeled, terms) if _scores(part.node, block)])
+                    yield from _contrast(block, [part for part in terms if _scores(part.node, block)])
 
 
 def _contrast(block: str, scores: list[Part]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from compose.build import Composition, StageGraphs, UpdateGraph
 from compose.catalogue import Catalogue
 from compose.checks.signs import expressions_of
-from compose.checks.sums import parts
+from compose.checks.sums import parts, parts_of_terms
 from compose.dependencies import mentions
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, unparse, walk
@@ -183,7 +183,7 @@ def _is_score(expression: Expression, critics: Mapping[str, str]) -> bool:
 
 def _likelihoods(composition: Composition, update: UpdateGraph) -> Iterator[Finding]:
     """A model's log-density with a plus, where no other part of the terms holds it."""
-    terms = [part for name, node in update.terms.items() for part in parts(node, sign=int(update.signs[name]))]
+    terms = list(parts_of_terms(update))
     for block in update.trains:
         held = [part for part in terms if block in reach(part.node).reached]
         if len(held) == 1 and held[0].sign > 0 and _is_likelihood(held[0].node, block):

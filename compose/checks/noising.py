@@ -9,10 +9,12 @@ What a block or an operator makes of a value is at no known level, and fits anyw
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from blocks import loops
+from blocks.diffusion import VPChain
 from blocks.operators import arithmetic
 from compose.build import Composition
 from compose.catalogue import Catalogue
@@ -21,7 +23,9 @@ from compose.graph import Edge, Node
 
 __all__ = ["check_noising"]
 
-ORDER = {"diffuse": ("x", "t"), "step": ("x", "t"), "posterior": ("x0", "x_t", "t"), "convert": ("v", "x_t", "t")}
+ORDER = {  # the arguments of each method, behind `self`
+    name: tuple(inspect.signature(getattr(VPChain, name)).parameters)[1:] for name in VPChain.methods
+}
 TAKES = {  # each argument, with its level less t; None is the data
     "diffuse": {"x": None}, "step": {"x": -1}, "posterior": {"x0": None, "x_t": 0}, "convert": {"x_t": 0},
 }  # fmt: skip

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from blocks.operators import arithmetic
+from compose.build import UpdateGraph
 from compose.diagnostics import Span
 from compose.graph import Edge, Node
 
-__all__ = ["SUMS", "Part", "is_written", "parts"]
+__all__ = ["SUMS", "Part", "is_written", "parts", "parts_of_terms"]
 
 SUMS = (arithmetic.add, arithmetic.subtract)
 
@@ -36,6 +37,12 @@ def parts(node: Node, place: Span | None = None, sign: int = 1, *, formed: bool 
         if isinstance(argument, Edge):
             second = target is arithmetic.subtract and at == 1
             yield from parts(argument.source, argument.span, -sign if second else sign, formed=formed)
+
+
+def parts_of_terms(update: UpdateGraph) -> Iterator[Part]:
+    """The parts of all that an update minimizes; those of what it maximizes have the other sign."""
+    for name, node in update.terms.items():
+        yield from parts(node, sign=int(update.signs[name]))
 
 
 def is_written(node: Node) -> bool:

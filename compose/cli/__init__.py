@@ -43,23 +43,9 @@ def commands() -> None:
 
 
 for command in (
-    new,
-    run,
-    check,
-    explain,
-    show,
-    diff,
-    sample,
-    evaluate,
-    probe,
-    export,
-    runs,
-    whence,
-    listing,
-    schema,
-    completion,
+    new, run, check, explain, show, diff, sample, evaluate, probe, export, runs, whence, listing, schema, completion,
     version,
-):
+):  # fmt: skip
     commands.add_command(command)
 
 

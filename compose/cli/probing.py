@@ -12,7 +12,7 @@ from compose.cli.checking import settings, with_plugins
 from compose.cli.commands import Command, Settings
 from compose.cli.completing import specs_and_runs
 from compose.cli.drawing import of_checkpoint, opened
-from compose.diagnostics import SpecError
+from compose.diagnostics import SpecError, refuse_errors
 
 if TYPE_CHECKING:
     from runners.probe import Probed
@@ -87,9 +87,7 @@ def _of_spec(
     from runners.weights import fill_blocks
 
     composition, findings = examine(spec, to_run=True)
-    errors = [found for found in findings if found.severity == "error"]
-    if errors:
-        raise SpecError(errors, spec.sources)
+    refuse_errors(findings, spec.sources)
     executable = assemble(composition, spec.run.seed)
     fill_blocks(dict(executable.blocks.items()), spec)
     rows = batches_of(spec, open_sources(spec)).batch(0)

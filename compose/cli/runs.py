@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from compose.cli.columns import aligned
 from compose.cli.commands import Command
 from compose.cli.completing import run_folders, runs_in
 from compose.diagnostics import SpecError
@@ -80,10 +81,7 @@ def _table(found: "list[Entry]") -> str:
             figures.append(f"best {entry.best['name']} {entry.best['value']:.4g} at {entry.best['step']:,}")
         status = entry.status if entry.pid is None else f"{entry.status} ({entry.pid})"
         lines.append([entry.folder, status, f"{entry.step:,}", _size(entry.size), _age(entry.age), "  ".join(figures)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned(lines)
 
 
 def _size(count: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from compose.cli.columns import aligned
 from compose.cli.commands import Settings
 from compose.diagnostics import SpecError
 
@@ -135,9 +136,7 @@ def _show(made: "Sequence[Member]", table: "Sequence[Row]") -> None:
     for row in table:
         count = max((figure[2] for figure in row.figures.values()), default=0)
         lines.append([*row.settings.values(), str(count), *(_cell(row, name) for name in names)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    click.echo(aligned(lines))
     click.echo(f"\n{home / 'table.csv'}")
 
 

@@ -232,10 +232,8 @@ def _samplers(console: Console, composition: Composition, paper: Paper) -> None:
     _close(console, made)
     if spec.evaluate.lines:
         measured = _table(console, "", "evaluate", "is")
-        asked = {"every": spec.evaluate.every, "keep": spec.evaluate.keep, "patience": spec.evaluate.patience}
-        for word, value in asked.items():
-            if value is not None:
-                measured.add_row(word, str(value))
+        for word, value in spec.evaluate.settings.items():
+            measured.add_row(word, str(value))
         for name, line in spec.evaluate.lines.items():
             measured.add_row(name, unparse(line))
         _close(console, measured)

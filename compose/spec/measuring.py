@@ -121,6 +121,12 @@ class Evaluation(Record):
         return self.options
 
     @property
+    def settings(self) -> dict[str, str | int]:
+        """The words of the section that are given, by name."""
+        given = {"every": self.every, "keep": self.keep, "patience": self.patience}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
     def interval(self) -> Interval | None:
         """How often to measure while training."""
         found = INTERVAL.fullmatch(self.every or "")

@@ -11,7 +11,7 @@ from blocks.types import Field
 from runners.datasets.array_files import FORMATS, Header, read_field, read_headers
 from runners.datasets.options import BadOption
 from runners.datasets.source import Source, dataset
-from runners.datasets.splits import hold_out
+from runners.datasets.splits import hold_out, label_field
 
 __all__ = ["Given", "arrays"]
 
@@ -110,7 +110,7 @@ def _field(name: str, header: Header, given: Mapping[str, Given], low: float | N
     if len(shape) > 1:
         return Field(shape[1:], low=0.0, high=1.0) if dtype == np.uint8 else Field(shape[1:], "int64")
     last = max(int(_array(split, value, name).max()) for split, value in given.items())
-    return Field((), "int64", low=0, high=last, classes=last + 1)
+    return label_field(last + 1)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blocks.types import Field
 from runners.datasets.members import list_members, read_members
 from runners.datasets.options import BadOption, check_positive
 from runners.datasets.source import Source, dataset
-from runners.datasets.splits import Range, hold_out, image_field, in_range
+from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
 
 __all__ = ["cifar10"]
 
@@ -38,10 +37,9 @@ def cifar10(*, root: str, range: Range = "unit", limit: int | None = None, valid
     texts and arrays, and calls nothing.   Raises ValueError, naming the file, for one that is missing or damaged.
     Source: Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
     """
-    if limit is not None:
-        check_positive(limit=limit)
+    check_positive(limit=limit)
     splits = {split: min(limit or BATCH * len(names), BATCH * len(names)) for split, names in BATCHES.items()}
-    fields = {"x": image_field(EVENT, range), "y": Field((), "int64", low=0, high=CLASSES - 1, classes=CLASSES)}
+    fields = {"x": image_field(EVENT, range), "y": label_field(CLASSES)}
     files, missing = _files(Path(root))
 
     def load(split: str) -> Mapping[str, Tensor]:

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from blocks.types import Field
 from runners.datasets.options import BadOption
 from runners.datasets.source import Load, Source, dataset
-from runners.datasets.splits import Range, fixed_order, hold_out, image_field, in_range
+from runners.datasets.splits import Range, fixed_order, hold_out, image_field, in_range, label_field
 
 __all__ = ["digits"]
 
@@ -26,7 +25,7 @@ def digits(*, range: Range = "unit", test_size: int = 360, validation: float = 0
     if not 0 < test_size < ROWS:
         raise BadOption("test_size", f"`test_size` is {test_size}, but there are {ROWS} digits to divide")
     splits, load = hold_out({"train": ROWS - test_size, "test": test_size}, _loader(range, test_size), validation)
-    fields = {"x": image_field((1, 8, 8), range), "y": Field((), "int64", low=0, high=9, classes=10)}
+    fields = {"x": image_field((1, 8, 8), range), "y": label_field(10)}
     return Source(fields, splits, load)
 
 

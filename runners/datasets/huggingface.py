@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from blocks.types import Field, Size
-from runners.datasets.images import MODES
+from blocks.types import Size
+from runners.datasets.images import MODES, event_of, pixels_of
 from runners.datasets.options import BadOption, check_positive
 from runners.datasets.source import Source, dataset
-from runners.datasets.splits import Range, hold_out, image_field, in_range
+from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
 
 __all__ = ["huggingface"]
 
@@ -46,8 +46,7 @@ def huggingface(
     Raises ValueError, naming folder and row, for a picture of another size or a broken one.
     """
     library = _library()
-    if limit is not None:
-        check_positive(limit=limit)
+    check_positive(limit=limit)
     splits = {name: rows for name, rows in _opened(library, root).items() if len(rows)}
     if "train" not in splits:
         raise BadOption(
@@ -61,7 +60,7 @@ def huggingface(
     fields = {"x": image_field(event, range)}
     if label is not None:
         classes = features[label].num_classes
-        fields["y"] = Field((), "int64", low=0, high=classes - 1, classes=classes)
+        fields["y"] = label_field(classes)
     counts = {name: min(len(rows), limit or len(rows)) for name, rows in splits.items()}
 
     def load(split: str) -> Mapping[str, Tensor]:
@@ -111,7 +110,7 @@ def _event(rows: Any, column: str, size: Sequence[int] | None, channels: int | N
     if size is not None and channels is not None:
         return channels, *size
     first = _picture(rows, column, 0, f"`train` of `{root}`")
-    return channels or (1 if first.mode in ("1", "L", "LA", "I;16") else 3), *(size or (first.height, first.width))
+    return event_of(first, size, channels)
 
 
 def _picture(rows: Any, column: str, number: int, where: str) -> Image.Image:  # noqa: ANN401  the library is optional
@@ -134,6 +133,5 @@ def _pixels(rows: Any, column: str, event: Size, where: str) -> Tensor:  # noqa:
                 f"the picture in row {number} of {where} has {picture.height} x {picture.width} pixels, "
                 f"but {event[1]} x {event[2]} are promised"
             )
-        flat = np.asarray(picture.convert(MODES[event[0]])).reshape(event[1], event[2], event[0])
-        pixels[number] = flat.transpose(2, 0, 1)
+        pixels[number] = pixels_of(picture.convert(MODES[event[0]]), event)
     return torch.from_numpy(pixels)

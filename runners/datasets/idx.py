@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blocks.types import Field, Size
+from blocks.types import Size
 from runners.datasets.options import BadOption, check_positive
 from runners.datasets.source import Source, dataset
-from runners.datasets.splits import Range, hold_out, image_field, in_range
+from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
 
 __all__ = ["idx", "read_header", "read_rows"]
 
@@ -54,8 +54,7 @@ def idx(
     """
     files = {split: _files(Path(root), prefix) for split, prefix in PREFIXES.items()}
     files = {split: pair for split, pair in files.items() if pair}
-    if limit is not None:
-        check_positive(limit=limit)
+    check_positive(limit=limit)
     if "train" not in files:
         return _assumed(root, limit, range, pad, classes, tuple(event or EVENT), validation)
     labelled = {split for split, pair in files.items() if "labels" in pair}
@@ -68,7 +67,7 @@ def idx(
     padded = _padded_event(there, pad)
     fields = {"x": image_field(padded, range)}
     if labelled:
-        fields["y"] = Field((), "int64", low=0, high=classes - 1, classes=classes)
+        fields["y"] = label_field(classes)
     counts = {split: min(shape[0], limit or shape[0]) for split, shape in shapes.items()}
 
     def load(split: str) -> Mapping[str, Tensor]:
@@ -89,7 +88,7 @@ def _assumed(
     splits, load = hold_out(counts, lambda split: {}, validation)
     names = ", ".join(f"`{prefix}-{part}`" for prefix in PREFIXES.values() for part in PARTS.values())
     missing = BadOption("root", f"`{root}` must hold {names}, each plain or with `.gz`, and has no training images")
-    label = Field((), "int64", low=0, high=classes - 1, classes=classes)
+    label = label_field(classes)
     return Source({"x": image_field(_padded_event(event, pad), range), "y": label}, splits, load, missing=missing)
 
 

@@ -11,13 +11,13 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from blocks.types import Field, Size
+from blocks.types import Size
 from runners.datasets.members import list_members, read_members
 from runners.datasets.options import BadOption, check_positive
 from runners.datasets.source import Source, dataset
-from runners.datasets.splits import Range, hold_out, image_field, in_range
+from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
 
-__all__ = ["Fit", "images"]
+__all__ = ["MODES", "Fit", "event_of", "images", "pixels_of"]
 
 Fit = Literal["exact", "crop", "stretch"]
 """How a picture of another size is met: refused; cut to the middle of that shape, then resized; resized as it is."""
@@ -52,8 +52,7 @@ def images(
     The contract reads names and one header; where there is no `root`, `size`, `channels` and `classes` stand for it.
     An archive is read where it lies, never unpacked.   Raises ValueError, naming the file, for a broken picture.
     """
-    if limit is not None:
-        check_positive(limit=limit)
+    check_positive(limit=limit)
     sides = _sides(size)
     if not Path(root).exists():
         return _assumed(root, sides, channels, range, limit, classes, validation)
@@ -64,7 +63,7 @@ def images(
     _check_labels(root, files, names, classes)
     fields = {"x": image_field(event, range)}
     if names:
-        fields["y"] = Field((), "int64", low=0, high=len(names) - 1, classes=len(names))
+        fields["y"] = label_field(len(names))
 
     def load(split: str) -> Mapping[str, Tensor]:
         rows = {"x": in_range(_pixels(Path(root), files[split], event, fit), PEAK, range)}
@@ -97,7 +96,7 @@ def _assumed(
         raise BadOption("root", f"{cause}: to check without it, write `size` and `channels`, and `classes` for `y`")
     fields = {"x": image_field((channels, *sides), range)}
     if classes is not None:
-        fields["y"] = Field((), "int64", low=0, high=classes - 1, classes=classes)
+        fields["y"] = label_field(classes)
     rows = limit or ASSUMED
     splits, load = hold_out({"train": rows, "test": rows}, lambda split: {}, validation)
     return Source(fields, splits, load, missing=BadOption("root", cause))
@@ -154,8 +153,18 @@ def _event(root: Path, name: str, sides: tuple[int, ...] | None, channels: int |
         picture = _opened(root, name, content)
     except ValueError as error:
         raise BadOption("root", str(error)) from error
+    return event_of(picture, sides, channels)
+
+
+def event_of(picture: Image.Image, sides: Sequence[int] | None, channels: int | None) -> Size:
+    """[channels, height, width] as asked for, the rest as a picture has it."""
     grey = picture.mode in ("1", "L", "LA", "I;16")
     return channels or (1 if grey else 3), *(sides or (picture.height, picture.width))
+
+
+def pixels_of(picture: Image.Image, event: Size) -> np.ndarray:  # -> c h w, uint8
+    """The pixels of a picture that has the sides of the event, and its channels (MODES)."""
+    return np.asarray(picture).reshape(*event[1:], event[0]).transpose(2, 0, 1)
 
 
 def _opened(root: Path, name: str, content: bytes) -> Image.Image:
@@ -195,7 +204,7 @@ def _decoded(root: Path, name: str, content: bytes, event: Size, fit: Fit) -> np
         raise ValueError(f"`{name}` in `{root}` is a broken picture: {error}") from error
     if picture.size != wanted:
         picture = FITS[fit](picture, wanted)
-    return np.asarray(picture).reshape(event[1], event[2], event[0]).transpose(2, 0, 1)
+    return pixels_of(picture, event)
 
 
 FITS = {

@@ -56,10 +56,10 @@ def bind(
     return {name: _checked(thing, name, annotations[name], value) for name, value in options.items()}
 
 
-def check_positive(**values: float) -> None:
-    """Raise BadOption for the first value that is not above zero: `check_positive(size=size, std=std)`."""
+def check_positive(**values: float | None) -> None:
+    """Raise BadOption for the first value that is given and not above zero: `check_positive(size=size, limit=None)`."""
     for name, value in values.items():
-        if not value > 0:
+        if value is not None and not value > 0:
             raise BadOption(name, f"`{name}` is {value:g}, but it must be above 0")
 
 

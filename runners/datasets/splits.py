@@ -10,7 +10,7 @@ from blocks.types import Field, Size
 from runners.datasets.options import BadOption
 from runners.datasets.source import Load
 
-__all__ = ["Range", "fixed_order", "hold_out", "image_field", "in_range"]
+__all__ = ["Range", "fixed_order", "hold_out", "image_field", "in_range", "label_field"]
 
 Range = Literal["unit", "signed"]
 """Where pixels lie: "unit" is [0, 1], "signed" is [-1, 1]."""
@@ -22,6 +22,11 @@ SPLIT_SEED = 0  # splits are part of a data set: the run's seed does not move th
 def image_field(event: Size, range: Range) -> Field:
     """The contract of images whose pixels lie in `range`."""
     return Field(event, low=LOWS[range], high=1.0)
+
+
+def label_field(classes: int) -> Field:
+    """The contract of labels: 0 .. classes - 1."""
+    return Field((), "int64", low=0, high=classes - 1, classes=classes)
 
 
 def in_range(pixels: Tensor, peak: float, range: Range) -> Tensor:

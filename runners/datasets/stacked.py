@@ -11,7 +11,7 @@ from runners.datasets.digits import digits
 from runners.datasets.idx import idx
 from runners.datasets.options import BadOption, check_positive
 from runners.datasets.source import Source, dataset
-from runners.datasets.splits import Range, hold_out
+from runners.datasets.splits import Range, hold_out, label_field
 
 __all__ = ["stacked"]
 
@@ -43,7 +43,7 @@ def stacked(
     modes = CLASSES**CHANNELS
     fields = {
         "x": Field((CHANNELS, *image.event[1:]), low=image.low, high=image.high),
-        "y": Field((), "int64", low=0, high=modes - 1, classes=modes),
+        "y": label_field(modes),
     }
     counts = {"train": size, "test": test_size}
 

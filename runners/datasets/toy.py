@@ -10,6 +10,7 @@ from blocks.noise import leaf_seed
 from blocks.types import Field
 from runners.datasets.options import check_positive
 from runners.datasets.source import Density, Source
+from runners.datasets.splits import label_field
 
 __all__ = ["Sample", "mixture_density", "normal", "rotation", "toy_source", "uniform"]
 
@@ -39,7 +40,7 @@ def toy_source(
     check_positive(size=size, test_size=test_size)
     fields = {"x": Field((2,))}
     if classes is not None:
-        fields["y"] = Field((), "int64", low=0, high=classes - 1, classes=classes)
+        fields["y"] = label_field(classes)
     counts = {"train": size, "test": test_size}
 
     def load(split: str) -> Mapping[str, Tensor]:

@@ -25,7 +25,8 @@ samplers: {default: ~flow}
 """
 FAULTY = GOOD.replace("flow.log_prob(x)}", "flo.log_prob(x)}")
 COMMANDS = (
-    "new", "run", "check", "explain", "show", "diff", "sample", "eval", "list", "schema", "completion", "version",
+    "new", "run", "check", "explain", "show", "diff", "sample", "eval", "probe", "export", "runs", "whence", "list",
+    "schema", "completion", "version",
 )  # fmt: skip
 
 
