@@ -215,6 +215,7 @@ def _options(spec: Spec, order: Order) -> Options:
         precision=asked.precision,
         device=device,
         world=World() if order.trial else world,
+        strategy=asked.strategy,
         threads=asked.threads,
         intervals=intervals,
         quiet=order.quiet or follows(world),

@@ -137,7 +137,7 @@ class Loop:
         """A stage's last acts: its optimizers go, the run is saved, pictures and metrics are made."""
         state = self.session.state
         self._settle()
-        state.optimizers, state.names = {}, {}
+        state.optimizers, state.names, state.shards = {}, {}, {}
         state.stage, state.step, state.leading = state.stage + 1, 0, state.leading.next_stage()
         saved = self._try_to_save()
         self._show(stage.name)
@@ -175,7 +175,7 @@ class Loop:
         improved = state.leading.step != before.step
         self.progress.say(f"step {state.run_step:,}: {figures}{'  (the best so far)' if improved else ''}")
         if improved:
-            self._told(lambda: self._write(self.folder.best, keep=1), False)
+            self._kept(self.folder.best, keep=1)
         if validation.is_over(state.leading):
             self._log(stage, {})  # else the next stage would log the rest of this one
             waited = f"{state.leading.waited} evaluations in a row were no better"
@@ -214,9 +214,15 @@ class Loop:
     def _settle(self) -> None:
         """Read what is pending, and look at every parameter.   Raises Diverged on what is not finite."""
         self._read()
+        lost: str | None = None
         for name, value in self.session.state.parameters().items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise Diverged([lost_weight(name, self._standing())], self.session.executable.spec.sources)
+                lost = name
+                break
+        processes = self.session.processes
+        lost = processes.first_said(lost) if processes else lost  # a process may hold what the others do not
+        if lost is not None:
+            raise Diverged([lost_weight(lost, self._standing())], self.session.executable.spec.sources)
 
     def _standing(self) -> Standing:
         spec, state = self.session.executable.spec, self.session.state
@@ -241,7 +247,7 @@ class Loop:
         if self._saved == (state.stage, state.run_step):
             return True
         self._settle()
-        if not self._told(lambda: self._write(self.folder.checkpoints, self.intervals.keep), False):
+        if not self._kept(self.folder.checkpoints, self.intervals.keep):
             return False
         self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
         return True
@@ -251,15 +257,18 @@ class Loop:
         processes = self.session.processes
         return make() if processes is None else processes.told(make, otherwise)
 
-    def _write(self, folder: Path, keep: int) -> bool:
+    def _kept(self, folder: Path, keep: int) -> bool:
         state = self.session.state
-        made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)
+        made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)  # by all: each may hold a part
+        return self._told(lambda: self._write(folder, made, keep), False)
+
+    def _write(self, folder: Path, made: Checkpoint, keep: int) -> bool:
         try:
             self.record.flush()
             write_checkpoint(folder, made, keep)
         except OSError as error:
             cause = f"{error.strerror}: {error.filename or folder}"
             then = "the last checkpoint is untouched, and saving is tried again"
-            self.progress.say(f"could not save step {state.run_step}: {cause}; {then}")
+            self.progress.say(f"could not save step {made.step}: {cause}; {then}")
             return False
         return True

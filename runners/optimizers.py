@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from blocks.registry import Registry
 from runners.adam import prepared_step
 from runners.schedules import Number, Scheduled, scheduled
+from runners.shards import Shards
 from runners.state import Clock
 
 __all__ = ["CLIPS", "OPTIMIZERS", "UpdateOptimizer", "adam", "adamax", "adamw", "contract", "optimizer", "rmsprop",
@@ -104,7 +105,8 @@ def rmsprop(
 class UpdateOptimizer:
     """The optimizer of one update: options of `kind`, overridden per block; any number may follow the clock.
 
-    Blocks with the same options share a parameter group.   Raises ValueError on an option the optimizer lacks.
+    Blocks with the same options share a parameter group. By `shared_out` each process keeps a part of
+    the optimizer's state.   Raises ValueError on an option the optimizer lacks.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class UpdateOptimizer:
         blocks: Mapping[str, nn.Module],
         clock: Clock,
         names: Mapping[str, float] | None = None,
+        shared_out: Callable[[Sequence[Tensor]], Shards] | None = None,
     ) -> None:
         self._clock, self._names = clock, names or {}
         self.blocks = {name: [p for p in block.parameters() if p.requires_grad] for name, block in blocks.items()}
@@ -138,6 +141,11 @@ class UpdateOptimizer:
                     placed[place].append(f"{name}.{part}")
         self.names = [name for group in placed for name in group]
         self.parameters: list[nn.Parameter] = [p for group in groups for p in group["params"]]
+        self.shards = shared_out(self.parameters) if shared_out else None
+        if self.shards:
+            owned = iter(self.shards.owned)
+            for group in groups:
+                group["params"] = [next(owned) for _ in group["params"]]
         self.torch: Optimizer = OPTIMIZERS.find(kind)(groups, **self._numbers(resolved[0]))
         self._step: Callable[[], object] | None = None  # what steps, once torch's first step has made the state
 
@@ -152,7 +160,7 @@ class UpdateOptimizer:
         return {key: scheduled(value, self._names)(self._clock) for key, value in options.items()}
 
     def step(self, clock: Clock) -> None:
-        """Set what follows the clock, step, and drop the gradients."""
+        """Set what follows the clock, step (where parts are owned, after `divide`), and drop the gradients."""
         for place, key, value in self._schedules:
             self.torch.param_groups[place][key] = value(clock)
         if self._step is None:
@@ -160,8 +168,15 @@ class UpdateOptimizer:
             self._step = prepared_step(self.torch)
         else:
             self._step()
+        if self.shards:
+            self.shards.join()
         for parameter in self.parameters:
             parameter.grad = None
+
+    def divide(self) -> None:
+        """Where each process owns a part of the parameters: give that part its part of the gradient."""
+        if self.shards:
+            self.shards.divide()
 
     def rates(self) -> dict[str, float]:
         """The learning rate of each block, as last set."""

@@ -28,6 +28,7 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, distributed
 
 from blocks.shares import Share, Unheard, heard, share_statistics, sharing
+from runners.shards import Shards
 from runners.state import Batches, Executable, RunFailed, RunState
 from runners.world import World
 
@@ -76,10 +77,13 @@ def joined() -> Iterator[None]:
 
 
 class Processes:
-    """All processes of a run, seen from one.   What is said here must be said by all of them, in the same order."""
+    """All processes of a run, seen from one.   What is said here must be said by all of them, in the same order.
 
-    def __init__(self, fabric: Fabric) -> None:
-        self.fabric = fabric
+    `sharded`: each keeps a part of every optimizer's state.
+    """
+
+    def __init__(self, fabric: Fabric, sharded: bool = False) -> None:
+        self.fabric, self.sharded = fabric, sharded
         self.share = Share(fabric.global_rank, fabric.world_size)
         self.leads = fabric.global_rank == 0
 
@@ -129,12 +133,23 @@ class Processes:
             distributed.all_gather(parts, rows)
         return torch.cat(parts)
 
+    def shards(self, parameters: Sequence[Tensor]) -> Shards:
+        """The parts of parameters that this process owns, where they are shared out."""
+        return Shards(parameters, self.share, self.gather)
+
     def most(self, number: int) -> int:
         """The largest of the processes' numbers."""
         told = torch.tensor(number, device=self.fabric.device)
         with heard():
             distributed.all_reduce(told, distributed.ReduceOp.MAX)
         return int(told)
+
+    def first_said(self, name: str | None) -> str | None:
+        """What the first of the processes that have something to say says."""
+        said: list[str | None] = [None] * self.share.processes
+        with heard():
+            distributed.all_gather_object(said, name)
+        return next((each for each in said if each is not None), None)
 
     def told(self, make: Callable[[], T], otherwise: T) -> T:
         """What the first process makes, on all of them.   `otherwise` has its type, and is never seen."""

@@ -61,6 +61,7 @@ class Options:
     precision: str = "32"
     device: str = "cpu"
     world: World = field(default_factory=World)
+    strategy: str = "auto"
     threads: int | None = None
     intervals: Intervals = field(default_factory=Intervals)
     quiet: bool = False
@@ -163,7 +164,7 @@ def _prepare(executable: Executable, batches: Batches, options: Options) -> Sess
     if options.world.count > 1:
         fabric = join(options.world, options.device, options.precision)
         place(executable, fabric, DTYPES[precision])
-        processes = Processes(fabric)
+        processes = Processes(fabric, sharded=options.strategy == "sharded")
         batches = FirstsBatches(batches, processes) if isinstance(batches, LoaderBatches) else batches
     else:
         fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from compose.diagnostics import SpecError
 from compose.program import CompiledEvaluation, CompiledSampler, CompiledStage
 from compose.spec import Spec
+from runners.shards import Shards
 
 __all__ = ["Batches", "Clock", "Diverged", "Executable", "Interrupted", "Leading", "Measured", "Mismatch",
            "NoCheckpoint", "RunFailed", "RunState"]  # fmt: skip
@@ -135,6 +136,7 @@ class RunState:
     blocks: nn.ModuleDict
     averages: nn.ModuleDict
     optimizers: dict[str, Optimizer] = field(default_factory=dict)
+    shards: dict[str, Shards] = field(default_factory=dict)  # update -> who holds what of its optimizer's state
     names: dict[str, list[str]] = field(default_factory=dict)  # update -> names of its optimizer's parameters, in order
     stage: int = 0
     step: int = 0
@@ -153,12 +155,15 @@ class RunState:
         return plain | sets | {"leading": list(self.leading)}
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`."""
+        """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`.
+
+        Where the optimizers' state is shared out, all processes must ask at once.
+        """
         averages = {name: self.averages[name] for name in sorted(self.averaged)}
         return {
             "blocks": _module_tensors(self.blocks.items()),
             "averages": _module_tensors(averages.items()),
-            "optimizers": self._optimizer_tensors(),
+            "optimizers": self._optimizer_tensors(whole=True),
         }
 
     def parameters(self) -> dict[str, Tensor]:
@@ -191,21 +196,29 @@ class RunState:
         """Fill the optimizers, built anew for the current stage.   Raises Mismatch on a name that none of them has."""
         left = dict(tensors)
         for update, made in self.optimizers.items():
-            parameters = [p for group in made.param_groups for p in group["params"]]
-            for name, parameter in zip(self.names[update], parameters, strict=True):
+            shards, parameters = self.shards.get(update), [p for group in made.param_groups for p in group["params"]]
+            for place, (name, parameter) in enumerate(zip(self.names[update], parameters, strict=True)):
                 prefix = f"{update}/{name}/"
                 for key in [key for key in left if key.startswith(prefix)]:
-                    made.state[parameter][key.removeprefix(prefix)] = _laid_out_as(parameter, left.pop(key))
+                    entry, saved = key.removeprefix(prefix), left.pop(key)
+                    made.state[parameter][entry] = (
+                        shards.part(place, entry, _laid_out_as(shards.parameters[place], saved))
+                        if shards
+                        else _laid_out_as(parameter, saved)
+                    )
         if left:
             raise Mismatch(f"the checkpoint holds optimizer state that no update has: {_some(left)}")
 
-    def _optimizer_tensors(self) -> dict[str, Tensor]:
+    def _optimizer_tensors(self, whole: bool = False) -> dict[str, Tensor]:
+        """What the optimizers know, by name: where it is shared out, this process's part, or all of it."""
         found = {}
         for update, made in self.optimizers.items():
             parameters = [p for group in made.param_groups for p in group["params"]]
-            for name, parameter in zip(self.names[update], parameters, strict=True):
-                values = made.state.get(parameter, {})
-                found |= {f"{update}/{name}/{key}": v for key, v in values.items() if isinstance(v, Tensor)}
+            shards = self.shards.get(update) if whole else None
+            for place, (name, parameter) in enumerate(zip(self.names[update], parameters, strict=True)):
+                for key, value in made.state.get(parameter, {}).items():
+                    if isinstance(value, Tensor):
+                        found[f"{update}/{name}/{key}"] = shards.whole(place, key, value) if shards else value
         return found
 
 

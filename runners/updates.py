@@ -1,6 +1,6 @@
 """One update of a stage, with everything that a step needs looked up beforehand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from runners.optimizers import CLIPS, UpdateOptimizer
 from runners.processes import Processes
 from runners.projections import projections_of
 from runners.schedules import scheduled
+from runners.shards import Shards
 from runners.state import Batches, Clock, Executable, RunState
 
 __all__ = ["Session", "UpdateStep"]
@@ -63,8 +64,12 @@ class UpdateStep:
         self._learnt = [p for block in blocks.values() for p in block.parameters() if p.requires_grad]
         self.optimizer: UpdateOptimizer | None = None  # an update that only writes to memories trains nothing
         if blocks:
-            self.optimizer = UpdateOptimizer(chosen.kind, options, overrides, blocks, clock, session.names)
+            self.optimizer = UpdateOptimizer(
+                chosen.kind, options, overrides, blocks, clock, session.names, _shared_out(session)
+            )  # fmt: skip
             state.optimizers[update.name] = self.optimizer.torch
+            if self.optimizer.shards:
+                state.shards[update.name] = self.optimizer.shards
             state.names[update.name] = self.optimizer.names
         wanted = {word: getattr(spec.gradients, word) for word in CLIPS} if spec.gradients else {}
         self._clips = [(CLIPS[word], limit) for word, limit in wanted.items() if limit is not None]
@@ -128,6 +133,7 @@ class UpdateStep:
     def _descend(self, optimizer: UpdateOptimizer, clock: Clock, norms: dict[str, Tensor] | None) -> None:
         if self.session.processes is not None:
             self.session.processes.average(optimizer.parameters)
+            optimizer.divide()
         if norms is not None:
             norms |= {f"{self.name}/{block}": norm for block, norm in optimizer.gradient_norms().items()}
         for clip, limit in self._clips:
@@ -150,3 +156,8 @@ class UpdateStep:
         else:  # the stage's first step
             average.start()
             averaged.add(block)
+
+
+def _shared_out(session: Session) -> Callable[[Sequence[Tensor]], Shards] | None:
+    """What parts an optimizer's parameters among the processes, if each is to keep a part of its state."""
+    return session.processes.shards if session.processes is not None and session.processes.sharded else None

@@ -14,7 +14,7 @@ __all__ = ["BlockDeclaration", "DataSource", "Function", "Program", "RunOptions"
 
 BATCH_SIZE = 128
 PRECISIONS = ("32", "64", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
-STRATEGIES = ("auto", "ddp")
+STRATEGIES = ("auto", "ddp", "sharded")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 

@@ -108,14 +108,15 @@ def test_two_processes_compute_what_one_does(system, precision, most, tmp_path):
     text, settings = SYSTEMS[system]
     asked = (*settings, f"run.precision={precision}", "run.log_every=4")
     compose.run(parse_spec(text, "spec.yaml", asked), tmp_path / "1", quiet=True)
-    status, said = finish(command(text, tmp_path, *asked, name="2"))
-    assert status == 0, said
-    one, two = saved(tmp_path / "1"), saved(tmp_path / "2")
-    assert one.numbers == two.numbers
-    assert distance(one, two) < most
-    for alone, shared in zip(logged(tmp_path / "1"), logged(tmp_path / "2"), strict=True):
-        for group in ("terms", "gradients"):
-            assert shared.get(group, {}) == pytest.approx(alone.get(group, {}), rel=100 * most, abs=100 * most)
+    for strategy in ("ddp", "sharded") if precision == "64" else ("ddp",):
+        status, said = finish(command(text, tmp_path, *asked, f"run.strategy={strategy}", name=strategy))
+        assert status == 0, said
+        one, two = saved(tmp_path / "1"), saved(tmp_path / strategy)
+        assert one.numbers == two.numbers
+        assert distance(one, two) < most
+        for alone, shared in zip(logged(tmp_path / "1"), logged(tmp_path / strategy), strict=True):
+            for group in ("terms", "gradients"):
+                assert shared.get(group, {}) == pytest.approx(alone.get(group, {}), rel=100 * most, abs=100 * most)
 
 
 def test_two_processes_stop_early_where_one_does(tmp_path):
@@ -142,17 +143,18 @@ def test_only_the_first_process_writes(tmp_path):
     assert sum("tfevents" in path for path in shared) == 1
 
 
+@pytest.mark.parametrize("strategy", ["ddp", "sharded"])
 @pytest.mark.parametrize(("first", "second"), [(2, 1), (1, 2)])
-def test_a_run_goes_on_with_another_number_of_processes(first, second, tmp_path):
-    exact = "run.precision=64"
-    status, said = finish(command(VAEBM, tmp_path, exact, processes=1, name="whole"))
+def test_a_run_goes_on_with_another_number_of_processes(first, second, strategy, tmp_path):
+    exact = "run.precision=64", f"run.strategy={strategy}"
+    status, said = finish(command(VAEBM, tmp_path, *exact, processes=1, name="whole"))
     assert status == 0, said
-    stopping = command(VAEBM, tmp_path, exact, "run.checkpoint_every=2", processes=first)
+    stopping = command(VAEBM, tmp_path, *exact, "run.checkpoint_every=2", processes=first)
     process = start(stopping)
     wait_for(lambda: checkpoint_paths(tmp_path / "run" / "checkpoints"))
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=PATIENCE)
-    status, said = finish(command(VAEBM, tmp_path, exact, processes=second))
+    status, said = finish(command(VAEBM, tmp_path, *exact, processes=second))
     assert status == 0, said
     assert distance(saved(tmp_path / "whole"), saved(tmp_path / "run")) < 1e-10
 
