@@ -6,11 +6,11 @@ verifies the size and SHA-256 of every file.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +22,22 @@ from torch import Tensor
 
 from runners.state import RunFailed
 
-__all__ = ["FRESH", "Checkpoint", "Damaged", "checkpoint_paths", "read_checkpoint", "read_latest", "step_of",
+__all__ = ["FRESH", "Checkpoint", "Damaged", "Newer", "checkpoint_paths", "read_checkpoint", "read_latest", "step_of",
            "tidy", "write_atomically", "write_checkpoint"]  # fmt: skip
 
-FORMAT = 1
+FORMAT = 2
+"""What is written. 1: as 2, without `leading` and the names of the optimizers' entries among the numbers."""
+PARTS = ("blocks", "averages", "optimizers")
 FRESH = "`--fresh` (in Python `fresh=True`)"  # how a run is started anew
 NAME = re.compile(r"step-(\d{8,})")
 
 
 class Damaged(RunFailed):
     """A checkpoint whose files are not what its manifest says."""
+
+
+class Newer(RunFailed):
+    """A checkpoint that a newer version of this program wrote: whole, and not to be read past."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,12 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Pat
         _write_files(beside, checkpoint)
         if final.exists():
             _remove(final)
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, "files of something else are in its place", str(final))
         beside.rename(final)
     except OSError:
-        shutil.rmtree(beside, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _remove(beside)
         raise
     _force(folder)
     tidy(folder, checkpoint.step, keep)
@@ -68,8 +77,12 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Pat
 
 
 def tidy(folder: Path, step: int, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints up to `step`, and what a kill left half written or half removed."""
-    kept = [path for path in checkpoint_paths(folder) if step_of(path) <= step][-max(keep, 1) :]
+    """Remove all but the newest `keep` checkpoints up to `step`, and what a kill left half written or half removed.
+
+    Nothing is removed that was not written here, whatever its name.
+    """
+    mine = [path for path in checkpoint_paths(folder) if _is_sealed(path / "manifest.json")]
+    kept = [path for path in mine if step_of(path) <= step][-max(keep, 1) :]
     _remove_partial(folder)
     for path in folder.glob("step-*"):
         if NAME.fullmatch(path.name) and path not in kept:
@@ -93,8 +106,8 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
 
 def checkpoint_paths(folder: Path) -> list[Path]:
     """The finished checkpoints in `folder`, oldest first."""
-    found = [p for p in folder.glob("step-*") if NAME.fullmatch(p.name) and (p / "manifest.json").exists()]
-    return sorted(found, key=step_of)
+    named = [p for p in folder.glob("step-*") if NAME.fullmatch(p.name) and (p / "manifest.json").exists()]
+    return sorted(filter(_is_written, named), key=step_of)
 
 
 def step_of(path: Path) -> int:
@@ -105,7 +118,7 @@ def step_of(path: Path) -> int:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read and verify one checkpoint.
 
-    Raises Damaged, naming the file that is not as it was written; OSError for one that may not be read.
+    Raises Damaged, naming the file that is not as it was written; Newer; OSError for one that may not be read.
     """
     manifest = _read_manifest(path / "manifest.json")
     tensors = {}
@@ -119,7 +132,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if hashlib.sha256(data).hexdigest() != said["sha256"]:
             raise Damaged(f"{path / name} is not what was written: its SHA-256 differs")
         tensors[name.removesuffix(".safetensors")] = load_tensors(data)
-    return Checkpoint(manifest["step"], manifest["numbers"], tensors, manifest["facts"])
+    return Checkpoint(manifest["step"], _brought_up(manifest, tensors), tensors, manifest["facts"])
+
+
+def _brought_up(manifest: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Any]:
+    """The numbers of a manifest, as the newest format has them."""
+    numbers = dict(manifest["numbers"])
+    if manifest["format"] == 1:
+        return {"leading": [], "optimizers": sorted(tensors.get("optimizers", ())), **numbers}
+    return numbers
 
 
 def read_latest(folder: Path, report: Callable[[str], None]) -> Checkpoint | None:
@@ -159,8 +180,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise Damaged(f"{path} is not a manifest") from None
     if seal != _seal(manifest):
         raise Damaged(f"{path} is not what was written: its seal differs")
-    if manifest["format"] != FORMAT:
-        raise Damaged(f"{path} has format {manifest['format']}; this program reads {FORMAT}")
+    if manifest["format"] > FORMAT:
+        raise Newer(
+            f"{path.parent} was written by a newer version of compose: its format is {manifest['format']}, and this "
+            f"one reads up to {FORMAT}; go on with that version, or start anew with {FRESH}"
+        )
     return manifest
 
 
@@ -169,13 +193,32 @@ def _seal(manifest: Mapping[str, Any]) -> str:
 
 
 def _remove_partial(folder: Path) -> None:
-    for left_over in folder.glob(".*.partial"):
-        shutil.rmtree(left_over)
+    for left_over in folder.glob(".step-*.partial"):
+        if NAME.fullmatch(left_over.name[1:].removesuffix(".partial")):
+            _remove(left_over)
 
 
 def _remove(path: Path) -> None:
-    (path / "manifest.json").unlink(missing_ok=True)  # from here on it is no checkpoint
-    shutil.rmtree(path)
+    """Remove what was written here as a checkpoint, or a part of one.   What else lies there stays, and its folder."""
+    if path.is_symlink() or not path.is_dir() or not _is_written(path):
+        return
+    for name in ("manifest.json", *(f"{part}.safetensors" for part in PARTS)):  # without a manifest it is no checkpoint
+        (path / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # of a folder that is not empty
+        path.rmdir()
+
+
+def _is_written(path: Path) -> bool:
+    """Whether a folder is a checkpoint, or what is left of one: a manifest of somebody else's stands alone."""
+    held = {entry.name for entry in path.iterdir()}
+    return not held or any(f"{part}.safetensors" in held for part in PARTS) or _is_sealed(path / "manifest.json")
+
+
+def _is_sealed(path: Path) -> bool:
+    try:
+        return "seal" in json.loads(path.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -147,12 +147,14 @@ class RunState:
     metrics: dict[str, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     leading: Leading = field(default_factory=Leading)
+    awaited: list[str] = field(default_factory=list)  # optimizers' entries of a checkpoint that no stage has taken yet
 
     def numbers(self) -> dict[str, Any]:
         """The part that is written as JSON."""
         plain = {name: getattr(self, name) for name in ("stage", "step", "run_step", "window", "metrics")}
         sets = {"averaged": sorted(self.averaged), "initialised": sorted(self.initialised)}
-        return plain | sets | {"leading": list(self.leading)}
+        held = sorted(self._optimizer_tensors()) or self.awaited
+        return plain | sets | {"leading": list(self.leading), "optimizers": held}
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`.
@@ -174,17 +176,21 @@ class RunState:
         return found | {f"optimizer.{name}": value for name, value in self._optimizer_tensors().items()}
 
     def restore_numbers(self, numbers: Mapping[str, Any]) -> None:
-        """Take the JSON part back."""
+        """Take the JSON part back.   Raises Mismatch on a piece that is not there."""
+        if missing := [name for name in self.numbers() if name not in numbers]:
+            raise Mismatch(f"the checkpoint lacks {_some(missing)}")
         for name in ("stage", "step", "run_step"):
             setattr(self, name, int(numbers[name]))
         self.window = {name: list(pair) for name, pair in numbers["window"].items()}
         self.metrics = dict(numbers["metrics"])
-        self.leading = Leading(*numbers.get("leading", ()))  # checkpoints from before there was validation have none
+        self.leading, self.awaited = Leading(*numbers["leading"]), list(numbers["optimizers"])
         self.averaged, self.initialised = set(numbers["averaged"]), set(numbers["initialised"])
 
     def restore_blocks(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Fill blocks and averages in place; `restore_numbers` comes first.   Raises Mismatch, changing nothing."""
         mine = self.tensors()
+        if missing := [part for part in mine if part not in tensors]:
+            raise Mismatch(f"the checkpoint lacks its {_some(missing)}")
         for part in ("blocks", "averages"):
             _same_names(part, mine[part], tensors[part])
         with torch.no_grad():
@@ -193,8 +199,13 @@ class RunState:
                     value.copy_(tensors[part][name])
 
     def restore_optimizers(self, tensors: Mapping[str, Tensor]) -> None:
-        """Fill the optimizers, built anew for the current stage.   Raises Mismatch on a name that none of them has."""
-        left = dict(tensors)
+        """Fill the optimizers, built anew for the current stage.
+
+        Raises Mismatch on a name that none of them has, and on one that the checkpoint says it holds and does not.
+        """
+        if missing := set(self.awaited) - set(tensors):
+            raise Mismatch(f"the checkpoint lacks {_some(missing)} of its optimizers")
+        left, self.awaited = dict(tensors), []
         for update, made in self.optimizers.items():
             shards, parameters = self.shards.get(update), [p for group in made.param_groups for p in group["params"]]
             for place, (name, parameter) in enumerate(zip(self.names[update], parameters, strict=True)):
