@@ -20,6 +20,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from runners.disk import refusal
 from runners.state import RunFailed
 
 __all__ = ["FRESH", "Checkpoint", "Damaged", "Newer", "checkpoint_paths", "read_checkpoint", "read_latest", "step_of",
@@ -222,14 +223,14 @@ def _is_sealed(path: Path) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write and force to the disk.   Raises OSError with the path, which a failing write does not tell by itself."""
+    """Write and force to the disk.   Raises OSError with the path, and the bytes that a full disk lacks."""
     try:
         with path.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
     except OSError as problem:
-        raise OSError(problem.errno, problem.strerror, str(path)) from None
+        raise refusal(problem, path, len(data)) from None
 
 
 def _force(folder: Path) -> None:

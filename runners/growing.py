@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from runners.disk import refusal
+
 __all__ = ["GrowingFile"]
 
 
@@ -37,7 +39,7 @@ class GrowingFile:
             if self._handle is not None:
                 os.fsync(self._handle)
         except OSError as problem:
-            raise OSError(problem.errno, problem.strerror, str(self.path)) from None
+            raise refusal(problem, self.path, len(self._waiting)) from None
 
     def close(self) -> None:
         """Write what waits, and close; what the disk refuses now is lost, and told."""
@@ -61,4 +63,4 @@ class GrowingFile:
         self._refused = False
 
     def _told(self, problem: OSError) -> str:
-        return f"could not write {self.path}: {problem.strerror}"
+        return f"could not write {self.path}: {refusal(problem, self.path, len(self._waiting)).strerror}"

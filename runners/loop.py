@@ -28,6 +28,9 @@ __all__ = ["Intervals", "Loop"]
 
 T = TypeVar("T")
 
+SELDOM = 60.0
+"""Seconds between two attempts to save on a disk that goes on refusing."""
+
 
 @dataclass(frozen=True)
 class Intervals:
@@ -74,6 +77,8 @@ class Loop:
     _measured: tuple[int, Measured] = (-1, Measured())  # the step of the last validation, and what it gave
     _saved: tuple[int, int] | None = None
     _saved_at: float = field(default_factory=time.monotonic)
+    _refused: int = 0  # saves in a row that the disk refused, and when the last was
+    _refused_at: float = 0.0
     _logged_at: tuple[float, int] = (0.0, 0)
 
     def run(self) -> None:
@@ -232,7 +237,10 @@ class Loop:
         every, seconds = self.intervals.checkpoint, self.intervals.checkpoint_seconds
         if every and run_step % every == 0:
             return True
-        late, processes = time.monotonic() - self._saved_at > seconds, self.session.processes
+        now, processes = time.monotonic(), self.session.processes
+        late = now - self._saved_at > seconds
+        if self._refused:  # sooner than the next is due, and ever more rarely
+            late |= now - self._refused_at > min(2.0**self._refused, SELDOM)
         return logged and (late if processes is None else bool(processes.most(int(late))))
 
     def _leave_if_asked(self) -> None:
@@ -248,7 +256,9 @@ class Loop:
             return True
         self._settle()
         if not self._kept(self.folder.checkpoints, self.intervals.keep):
+            self._refused, self._refused_at = self._refused + 1, time.monotonic()
             return False
+        self._refused = 0
         self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
         return True
 

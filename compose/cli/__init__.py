@@ -27,6 +27,12 @@ from compose.diagnostics import SpecError
 
 __all__ = ["main"]
 
+NO_ROOM = "No usable temporary directory"
+"""What `tempfile` says, which PyTorch asks when it is imported."""
+NOWHERE = """\
+PyTorch keeps temporary files, and no folder takes them: not that of TMPDIR, /tmp, /var/tmp nor this one.
+Free some space there, or name a folder:  TMPDIR=/path/to/folder compose ..."""
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def commands() -> None:
@@ -70,3 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpecError as error:
         complain(error.findings, error.sources)
         return error.status
+    except FileNotFoundError as error:
+        if NO_ROOM not in str(error):
+            raise
+        click.echo(NOWHERE, err=True)
+        return 1

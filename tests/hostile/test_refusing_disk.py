@@ -1,0 +1,138 @@
+"""Every write of a run is refused in turn, once or from then on: nothing is lost, and what is said is of use."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from runners.checkpoints import checkpoint_paths, read_checkpoint
+from runners.run import load_run
+from runners.state import RunFailed
+from tests.hostile.refusing import refusing
+from tests.runners.small_system import SmallSystem, assert_same_bits, everything, train
+
+OFTEN = {"checkpoint": 2, "sample": 4}
+KINDS = [(errno.ENOSPC, True), (errno.EIO, False), (errno.EROFS, True)]
+"""What the disk says, and whether it goes on saying it."""
+SPEC = """
+compose: 1
+name: small
+data: {source: toy.moons, batch_size: 8}
+blocks: {flow: {kind: flow.realnvp, couplings: 2, hidden: [4]}}
+stages: [{steps: 2, minimize: {nll: -flow.log_prob(x)}}]
+"""
+NOWHERE = """
+import tempfile
+tempfile._candidate_tempdir_list = lambda: []
+from compose.cli import main
+raise SystemExit(main(["run", "spec.yaml"]))
+"""
+EVERY = 12  # of the writes that the quick suite tries
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return everything(train(tmp_path_factory.mktemp("whole") / "run", **OFTEN))
+
+
+@pytest.fixture(scope="module")
+def writes(tmp_path_factory):
+    """How many changes of files a run makes."""
+    folder = tmp_path_factory.mktemp("counted")
+    with refusing(folder) as disk:
+        train(folder / "run", **OFTEN)
+    assert disk.count > 60
+    return disk.count
+
+
+def environment():
+    told = {name: value for name, value in os.environ.items() if not name.startswith("TORCHINDUCTOR")}  # set by torch
+    return {**told, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+
+
+def refuse_and_go_on(folder, at, number, lasts, whole, capsys):
+    path = folder / str(at)
+    failed = None
+    with refusing(path, at, number, lasts):
+        try:
+            train(path, quiet=False, **OFTEN)
+        except RunFailed as failure:
+            failed = str(failure)
+    said = capsys.readouterr().err + (failed or "")
+    if failed or lasts:
+        assert os.strerror(number) in said, (at, said)
+        assert str(path) in said, (at, said)
+    for held in checkpoint_paths(path / "checkpoints"):
+        read_checkpoint(held)  # raises if it is not whole
+    assert_same_bits(everything(train(path, **OFTEN)), whole)
+    assert not list(path.rglob("*.partial")), at
+    return said
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_some_writes_are_refused(kind, writes, whole, tmp_path, capsys):
+    number, lasts = KINDS[kind]
+    places = range(1 + kind, writes + 1, len(KINDS) * EVERY)
+    said = [refuse_and_go_on(tmp_path, at, number, lasts, whole, capsys) for at in places]
+    told = sum(" bytes are needed, " in each for each in said)
+    assert told > len(said) / 2 if number == errno.ENOSPC else told == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "lasts"), KINDS)
+def test_every_write_is_refused_in_turn(number, lasts, writes, whole, tmp_path, capsys):
+    for at in range(1, writes + 1):
+        refuse_and_go_on(tmp_path, at, number, lasts, whole, capsys)
+
+
+def test_a_save_that_failed_is_tried_again_soon_and_the_run_goes_on(tmp_path, monkeypatch, capsys):
+    """Only the end of the stage would save by itself: what is there before is a second attempt."""
+    monkeypatch.setattr("runners.loop.SELDOM", 0.0)
+    with refusing(tmp_path):
+        train(tmp_path / "counted", checkpoint=5)
+    refused = []
+
+    def watched(folder, checkpoint, keep):
+        if not refused:
+            refused.append(checkpoint.step)
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        refused.append(checkpoint.step)
+        return written(folder, checkpoint, keep)
+
+    from runners import loop
+
+    written = loop.write_checkpoint
+    monkeypatch.setattr(loop, "write_checkpoint", watched)
+    train(tmp_path / "run", checkpoint=5, quiet=False)
+    assert refused[:2] == [5, 6]
+    assert "could not save step 5: No space left on device" in capsys.readouterr().err
+
+
+def test_a_read_only_folder_still_opens_and_samples(whole, tmp_path):
+    train(tmp_path / "run", **OFTEN)
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    with refusing(tmp_path / "elsewhere", at=1, number=errno.EROFS) as disk:
+        opened = load_run(tmp_path / "elsewhere", lambda _text: SmallSystem(seed=9))
+        assert opened.sample("default", 5).shape == (5, 2)
+    assert disk.count == 0
+    assert_same_bits(everything(opened), whole)
+
+
+def test_without_any_place_for_temporary_files_a_command_says_so(tmp_path):
+    """In a process of its own: PyTorch asks while it is imported."""
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    command = [sys.executable, "-c", NOWHERE]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
+    assert ended.returncode == 1
+    assert "TMPDIR=/path/to/folder" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_tmpdir_that_is_not_there_is_no_matter(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    command = [sys.executable, "-m", "compose", "run", "spec.yaml", "--out", "run"]
+    missing = environment() | {"TMPDIR": str(tmp_path / "missing")}
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=missing)
+    assert ended.returncode == 0, ended.stderr
