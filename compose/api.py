@@ -63,6 +63,7 @@ def run(
     fields: Sequence[str] = ("x", "y"),
     blocks: Blocks | None = None,
     fresh: bool = False,
+    force: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Train a spec into the folder `out` (by default runs/NAME/seed-S), or go on with what it holds.
@@ -70,6 +71,7 @@ def run(
     `data`: an iterable of batches that may be iterated again (a DataLoader), in place of the spec's source; batches
     are tensors, tuples in the order of `fields`, or dicts. `blocks`: modules of yours by the spec's names: a module is
     copied, and the copy trained; a class is built as a registered block is.
+    `force`: go on in a folder whose spec was edited, if what was saved fits.
     Raises SpecError for a spec with errors, `runners.state.RunFailed` and `Interrupted`.
     """
     from compose.picture import draw
@@ -80,7 +82,7 @@ def run(
     spec = with_blocks(_loaded(spec), blocks or {})
     composition, findings = examine(spec, loader.contract.fields if loader else None, to_run=True)
     refuse_errors(findings, spec.sources)
-    order = Order(Path(out) if out is not None else None, fresh, quiet, picture=draw(composition))
+    order = Order(Path(out) if out is not None else None, fresh, quiet, picture=draw(composition), force=force)
     return train(spec, composition, order, loader)
 
 

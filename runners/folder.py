@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from compose.diagnostics import Finding, SpecError, finding
 from compose.spec import Spec, parse_spec
 from compose.spec.changes import Change, changes
 from compose.spec.writing import to_data
-from runners.checkpoints import FRESH, checkpoint_paths, write_atomically
+from runners.checkpoints import checkpoint_paths, write_atomically
 from runners.state import RunFailed
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "choose_folder",
     "differences_from",
     "identity",
+    "listed",
     "read_about",
 ]
 
@@ -103,6 +104,11 @@ class RunFolder:
             if PICTURE.fullmatch(path.name):
                 path.unlink()
 
+    def keep_spec(self, run_step: int) -> None:
+        """Keep the spec of the steps up to this one under a name of its own, before an edited one takes its place."""
+        if self.spec.exists():
+            write_atomically(self.path / f"spec-until-{run_step:08d}.yaml", self.spec.read_bytes())
+
     def say(self, status: Status, facts: Mapping[str, Any]) -> None:
         """Write `run.json`."""
         said = {**self.about(), **facts, "status": status}
@@ -114,15 +120,11 @@ def identity(spec: Spec) -> str:
     return hashlib.sha256(json.dumps(_lasting(spec)).encode()).hexdigest()
 
 
-def check_folder(folder: Path, spec: Spec) -> None:
-    """Raise SpecError unless a run of `spec` may begin or go on in `folder`."""
+def check_folder(folder: Path) -> None:
+    """Raise SpecError unless a run may begin or go on in `folder`."""
     held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if folder.is_file() or ("run.json" not in held and held - BEFORE_A_RUN):
         raise SpecError([folder_taken(folder)])
-    home = RunFolder(folder)
-    before = home.about().get("spec_sha256")
-    if before is not None and before != identity(spec) and not home.came_to_nothing():
-        raise SpecError([another_spec(folder, _changes(folder, spec))])
 
 
 def differences_from(folder: Path, spec: Spec) -> list[Change]:
@@ -157,20 +159,6 @@ def folder_taken(folder: Path) -> Finding:
     )
 
 
-@finding("R131", "error")
-def another_spec(folder: Path, differences: list[Change]) -> Finding:
-    """A run is to go on with another spec than it began with: its steps so far belong to the other one.
-
-    What says how a run is carried out may change: `device`, `threads`, `log_every`, `checkpoint_every`, `sample_every`.
-    Wrong: `compose run spec.yaml --set stages.0.steps=200`, in the folder of a run of 100.   Right: with `--fresh`.
-    """
-    return Finding(
-        message=f"{folder} began with another spec{_listed(differences)}",
-        help=f"{FRESH} starts another run beside it; "
-        f"`compose run {folder}/spec.yaml --out {folder}` goes on with the old spec",
-    )
-
-
 @finding("L232", "error")
 def another_study(folder: Path, differences: list[Change]) -> Finding:
     """A study is to go on with another spec than it froze in the folders of its runs: its table would mix two things.
@@ -178,7 +166,7 @@ def another_study(folder: Path, differences: list[Change]) -> Finding:
     Wrong: `compose run spec.yaml --seeds 0,1 --set stages.0.steps=200` over runs of 100.   Right: with `--out runs/b`.
     """
     return Finding(
-        message=f"{folder} belongs to a study of another spec{_listed(differences)}",
+        message=f"{folder} belongs to a study of another spec{listed(differences)}",
         help="another study is one with another folder: `--out runs/second`",
     )
 
@@ -186,8 +174,8 @@ def another_study(folder: Path, differences: list[Change]) -> Finding:
 SHOWN = 8  # differences that are shown
 
 
-def _listed(differences: list[Change]) -> str:
-    """The first differences, each on a line below what is said of them; nothing if there are none."""
+def listed(differences: Sequence[object]) -> str:
+    """The first differences, as text, each on a line below what is said of them; nothing if there are none."""
     lines = [f"\n    {change}" for change in differences[:SHOWN]]
     more = f"\n    and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return f":{''.join(lines)}{more}" if lines else ""

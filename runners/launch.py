@@ -6,7 +6,7 @@ train(spec, composition, ...) -> Run          reopen(folder) -> Run
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from runners.batches import Batches, LoaderBatches
 from runners.card import card_of
 from runners.catalogue import data_fails, open_sources
 from runners.datasets import Source
+from runners.edits import edits_of, refuse_edits, said_of
 from runners.evaluate import Refusal, evaluate, rows_of
 from runners.examination import examine, shortened
 from runners.folder import RunFolder, check_folder, choose_folder, identity
@@ -49,7 +50,8 @@ FEW = 16  # rows that metrics are asked of in a trial
 class Order:
     """How a run is asked for.   `out`: its folder (by default runs/NAME/seed-S); `plugins`: files it needs again.
 
-    `trial`: only to see that it runs; metrics are asked of a few rows, and may refuse what training would mend.
+    `force`: go on with an edited spec. `trial`: only to see that it runs; metrics are asked of a few rows, and may
+    refuse what training would mend.
     """
 
     out: Path | None = None
@@ -58,6 +60,7 @@ class Order:
     plugins: Sequence[Path] = ()
     picture: bytes | None = None
     trial: bool = False
+    force: bool = False
 
 
 def assemble(composition: Composition, seed: int) -> Executable:
@@ -80,17 +83,22 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     """
     folder, options = _folder(spec, order), _options(spec, order)
     if not follows(options.world):
-        check_folder(folder, spec)
+        check_folder(folder)
     if loader is None:  # which has batches of its own size
         _check_rows(spec)
+    executable = assemble(composition, spec.run.seed)
+    edits, step = edits_of(folder, spec, executable) if not follows(options.world) else ([], 0)
+    refuse_edits(folder, edits, step, order.force)
     sources = {} if loader is not None else open_sources(spec)
     batches = loader if loader is not None else batches_of(spec, sources)
-    executable = assemble(composition, spec.run.seed)
     fill_blocks(dict(executable.blocks.items()), spec)
     about: dict[str, Any] = {
         "plugins": [str(path.resolve()) for path in order.plugins],
         "spec_sha256": identity(spec),
     }
+    if edits:
+        about["edits"] = [*RunFolder(folder).about().get("edits", ()), *said_of(edits, step)]
+        options = replace(options, edited=tuple(map(str, edits)))
     if loader is not None:
         about["fields"] = {name: asdict(field) for name, field in loader.contract.fields.items()}
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,6 +65,7 @@ class Options:
     threads: int | None = None
     intervals: Intervals = field(default_factory=Intervals)
     quiet: bool = False
+    edited: Sequence[str] = ()  # how the spec differs from the one that the run began with, if it may
 
 
 def run(
@@ -103,9 +104,12 @@ def run(
             progress.say(f"the run in {home.path} ended before its first checkpoint; it starts over")
             with _written(home):
                 home.clear()
-        _same_run(home, facts)
+        if not options.edited:
+            _same_run(home, facts)
         prepared = _prepare(executable, batches, options)
         restored = _restore(home, prepared.state, progress)
+        if options.edited:
+            _take_edit(home, prepared.state, spec_text, options.edited, facts, progress)
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
         finished = done.finished and prepared.state.stage == len(executable.spec.stages)
         if prepared.processes is not None:
@@ -284,6 +288,19 @@ def _written(home: RunFolder) -> Iterator[None]:
 def _beside(executable: Executable, batches: Batches, reference: Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
     """The data beside pictures: by default the first batch, which no other process of the run asks for."""
     return batches.batch(0) if reference is None and executable.spec.samplers else reference or {}
+
+
+def _take_edit(
+    home: RunFolder, state: RunState, spec_text: str, edited: Sequence[str], facts: Mapping[str, Any],
+    progress: Progress,
+) -> None:  # fmt: skip
+    """From here on the run has another spec; the one of the steps so far is kept, and `run.json` knows both."""
+    for line in edited:
+        progress.say(f"the spec was edited: {line}")
+    with _written(home):
+        home.keep_spec(state.run_step)
+        write_atomically(home.spec, spec_text.encode())
+        home.say(home.about()["status"], {name: facts[name] for name in ("spec_sha256", "seed", "edits")})
 
 
 def _facts(executable: Executable, spec_text: str, options: Options) -> dict[str, Any]:

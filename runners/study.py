@@ -73,7 +73,7 @@ def freeze(study: Sequence[Member]) -> None:
     for member in study:
         if differences := differences_from(member.folder, member.spec):
             raise SpecError([another_study(member.folder, differences)])
-        check_folder(member.folder, member.spec)
+        check_folder(member.folder)
     for member in study:
         if not RunFolder(member.folder).spec.exists():
             try:

@@ -25,6 +25,7 @@ __all__ = ["run"]
 @settings
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The run folder.  [runs/NAME/seed-S]")
 @click.option("--fresh", is_flag=True, help="Start the next run instead of going on with the last one.")
+@click.option("--force", is_flag=True, help="Go on with a spec that was edited, if the saved state fits it.")
 @click.option("--devices", type=click.IntRange(min=1), help="Processes, a device each; as `--set run.devices=N`.")
 @click.option("--strategy", help="How they work together; as `--set run.strategy=WORD`.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, as `--set run.seed=N`.")
@@ -39,9 +40,9 @@ __all__ = ["run"]
     help="One step of every update, one draw of every sampler, saved and loaded; nothing is kept.",
 )
 def run(
-    spec_file: Path, settings: Settings, out: Path | None, fresh: bool, devices: int | None, strategy: str | None,
-    seed: int | None, seeds: str | None, sweeps: tuple[str, ...], jobs: int, plugins: tuple[Path, ...], quiet: bool,
-    smoke: bool,
+    spec_file: Path, settings: Settings, out: Path | None, fresh: bool, force: bool, devices: int | None,
+    strategy: str | None, seed: int | None, seeds: str | None, sweeps: tuple[str, ...], jobs: int,
+    plugins: tuple[Path, ...], quiet: bool, smoke: bool,
 ) -> int:  # fmt: skip
     """\b
     compose run specs/tutorial/glf_digits.yaml              train; the same command goes on after a stop
@@ -82,7 +83,7 @@ def run(
         return status
     from runners.launch import Order  # it imports the loop: not before the spec is right
 
-    status, done = _train(composition, Order(out, fresh, quiet, plugins))
+    status, done = _train(composition, Order(out, fresh, quiet, plugins, force=force))
     status = status or _without_figures(done, quiet)
     if done is not None:
         from compose.cli.closing import commands_next, say_what_was_made
