@@ -4,6 +4,7 @@ Exit status: 0 success, 1 the run failed, 2 the spec or the command line is wron
 """
 
 import sys
+import tempfile
 from collections.abc import Sequence
 
 import click
@@ -27,8 +28,6 @@ from compose.diagnostics import SpecError
 
 __all__ = ["main"]
 
-NO_ROOM = "No usable temporary directory"
-"""What `tempfile` says, which PyTorch asks when it is imported."""
 NOWHERE = """\
 PyTorch keeps temporary files, and no folder takes them: not that of TMPDIR, /tmp, /var/tmp nor this one.
 Free some space there, or name a folder:  TMPDIR=/path/to/folder compose ..."""
@@ -76,8 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpecError as error:
         complain(error.findings, error.sources)
         return error.status
-    except FileNotFoundError as error:
-        if NO_ROOM not in str(error):
+    except FileNotFoundError:
+        if _has_room():
             raise
         click.echo(NOWHERE, err=True)
         return 1
+
+
+def _has_room() -> bool:
+    """Whether some folder takes temporary files, which PyTorch asks for when it is imported."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return False
+    return True
