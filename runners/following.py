@@ -39,7 +39,7 @@ def follow(session: Session, home: RunFolder, intervals: Intervals, validation: 
     done = Run(home.path, session.executable, session.state, session.seed, {})
     if finished:
         return done
-    with Signals() as signals, suppress(Interrupted, Diverged), joined():
+    with Signals(session.executable.spec.run.preemption) as signals, suppress(Interrupted, Diverged), joined():
         Loop(
             session, home, Unwritten(), Progress(quiet=True), signals, intervals, {}, restored=restored or {},
             validation=validation,

@@ -77,7 +77,8 @@ class Progress:
         if self._bar is not None:
             if done is not None:
                 self._refresh(done)
-            self._bar.stop()
+            with suppress(OSError):
+                self._bar.stop()
             self._bar = None
         elif done is not None and not self._quiet:
             self._line(done)
@@ -96,7 +97,8 @@ class Progress:
 
     def _refresh(self, done: int) -> None:
         assert self._bar is not None and self._task is not None
-        self._bar.update(self._task, completed=done, rate=self._rate(done), losses=self._losses, refresh=True)
+        with suppress(OSError):  # a terminal that is gone
+            self._bar.update(self._task, completed=done, rate=self._rate(done), losses=self._losses, refresh=True)
 
     def _line(self, done: int) -> None:
         facts = [f"{done:,}/{self._steps:,} steps", self._rate(done), self._left(done), self._losses]

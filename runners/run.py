@@ -223,7 +223,7 @@ def _train(
 ) -> None:  # fmt: skip
     state, executable, evaluate, validate = session.state, session.executable, shown.evaluate, shown.validate
     status: Status = "failed"
-    with Signals() as signals:
+    with Signals(executable.spec.run.preemption) as signals:
         went_on = f"going on with {home.path} after step {state.run_step:,}"
         several = f", in {options.world.count} processes" if options.world.count > 1 else ""
         progress.say((went_on if restored is not None else f"training into {home.path}") + several)

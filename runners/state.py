@@ -116,7 +116,7 @@ class Mismatch(RunFailed):
 
 
 class Interrupted(Exception):
-    """A signal stopped the run.   `status` is the exit status of the process: 130 or 143; `saved` if all was saved."""
+    """A signal stopped the run.   `status` is the exit status of the process (`stops`); `saved` if all was saved."""
 
     def __init__(self, status: int, saved: bool = False) -> None:
         super().__init__("stopped, and saved" if saved else "stopped; what followed the last checkpoint is lost")

@@ -1,6 +1,7 @@
 """The command line: arguments become calls of `compose` and `runners`, which are imported on use only.
 
-Exit status: 0 success, 1 the run failed, 2 the spec or the command line is wrong, 130 and 143 stopped by a signal.
+Exit status: 0 success, 1 the run failed, 2 the spec or the command line is wrong, 129, 130 and
+143 stopped by a signal (SIGHUP, SIGINT, SIGTERM), 75 by that of `run.preemption`.
 """
 
 import sys
@@ -22,7 +23,7 @@ from compose.cli.probing import probe
 from compose.cli.running import run
 from compose.cli.runs import runs
 from compose.cli.showing import show
-from compose.cli.stopping import unwinding_on_sigterm
+from compose.cli.stopping import let_go_of_streams, unwinding
 from compose.cli.tracing import whence
 from compose.diagnostics import SpecError
 
@@ -54,7 +55,7 @@ for command in (
     commands.add_command(command)
 
 
-@unwinding_on_sigterm()
+@unwinding()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on `arguments` (the process' own by default) and give the exit status."""
     from compose.cli.messages import complain
@@ -80,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         click.echo(NOWHERE, err=True)
         return 1
+    finally:
+        let_go_of_streams()
 
 
 def _has_room() -> bool:

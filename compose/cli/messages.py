@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 import click
@@ -26,7 +27,8 @@ def complain(findings: Iterable[Finding], sources: Mapping[str, str]) -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"  # a stream that a test put there may have none
     shown = render(kept, sources, color=in_colour(stream), width=width, encoding=encoding)
     if shown:
-        click.echo(f"{shown}\n", err=True, color=True)
+        with suppress(BrokenPipeError):
+            click.echo(f"{shown}\n", err=True, color=True)
     for file, count in left.items():
         tell(f"... and {count:,} more in {file}; `compose check {file} --json` lists them all\n")
 
@@ -49,8 +51,9 @@ def count_errors(findings: Iterable[Finding]) -> int:
 
 
 def tell(text: str) -> None:
-    """A line for the reader, on stderr."""
-    click.echo(text, err=True)
+    """A line for the reader, on stderr.   One who has gone ends nothing."""
+    with suppress(BrokenPipeError):
+        click.echo(text, err=True)
 
 
 def in_colour(stream: TextIO) -> bool:

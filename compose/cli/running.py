@@ -1,14 +1,16 @@
 """`compose run`: checks, trains, and says what it made."""
 
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from compose.cli.checking import settings, with_plugins
 from compose.cli.commands import Command, Settings
+from compose.cli.stopping import unwinding
 from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -53,9 +55,8 @@ def run(
     compose run spec.yaml --seeds 0,1 --sweep params.T=2,4,8 --sweep data.batch_size=64,256
 
     Exit status: 0 done, 1 the run failed or a line of `evaluate` has no figure, 2 the spec or the command line is
-    wrong, 130 or 143 stopped by a signal after saving.
+    wrong; after saving: 130, 143 or 129 stopped by SIGINT, SIGTERM or SIGHUP, 75 by the signal of `run.preemption`.
     """
-    from compose.cli.messages import complain, count_errors, tell
     from compose.cli.plugins import load_plugins
     from compose.spec import load_spec
 
@@ -66,11 +67,18 @@ def run(
         return _study(spec_file, settings, seed, seeds, sweeps, out, jobs, plugins, quiet, only_one=fresh or smoke)
     asked = (*settings, *([] if seed is None else [f"run.seed={seed}"]))
     spec = load_spec(spec_file, asked)
+    order = {"out": out, "fresh": fresh, "quiet": quiet, "plugins": plugins, "force": force}
+    with unwinding(spec.run.preemption):
+        return _one(spec_file, spec, asked, order, smoke)
+
+
+def _one(spec_file: Path, spec: "Spec", asked: Settings, order: dict[str, Any], smoke: bool) -> int:
+    from compose.cli.messages import complain, count_errors, tell
     from runners.examination import examine, shortened
     from runners.world import follows, world_of
 
     if not smoke and follows(world_of(spec.run.devices, spec.run.nodes)):
-        return _follow(spec, out, plugins)
+        return _follow(spec, order)
     composition, findings = examine(shortened(spec) if smoke else spec, to_run=True)
     complain(findings, spec.sources)
     if errors := count_errors(findings):
@@ -83,14 +91,16 @@ def run(
         return status
     from runners.launch import Order  # it imports the loop: not before the spec is right
 
-    status, done = _train(composition, Order(out, fresh, quiet, plugins, force=force))
-    status = status or _without_figures(done, quiet)
+    status, done = _train(composition, Order(**order))
+    status = status or _without_figures(done, order["quiet"])
     if done is not None:
         from compose.cli.closing import commands_next, say_what_was_made
 
-        say_what_was_made(done)
-        if not quiet:
-            click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in commands_next(done, spec_file, asked, plugins)))
+        with suppress(BrokenPipeError):  # the run is done, whether or not somebody reads so
+            say_what_was_made(done)
+            if not order["quiet"]:
+                lines = commands_next(done, spec_file, asked, order["plugins"])
+                click.echo("\nnext:\n" + "\n".join(f"  {line}" for line in lines))
     return status
 
 
@@ -110,14 +120,14 @@ def _study(
     return carry_out(Study(spec_file, settings, chosen, read_sweeps(sweeps), out, jobs, plugins, quiet))
 
 
-def _follow(spec: "Spec", out: Path | None, plugins: tuple[Path, ...]) -> int:
+def _follow(spec: "Spec", order: dict[str, Any]) -> int:
     """Train along with the first process, which says what there is to say."""
     from runners.examination import examine
     from runners.launch import Order, train
     from runners.state import RunFailed
 
     try:
-        train(spec, examine(spec, to_run=True)[0], Order(out, quiet=True, plugins=plugins))
+        train(spec, examine(spec, to_run=True)[0], replace(Order(**order), quiet=True))
     except RunFailed:
         return 1
     return 0

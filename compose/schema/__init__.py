@@ -14,7 +14,7 @@ from compose.schema.hints import Schema, of_field, options_of, required_of
 from compose.schema.prose import MEANING
 from compose.spec import BlockDeclaration, DataSource, Optimizer, Record, RunOptions, Spec
 from compose.spec.measuring import GOAL, INTERVAL
-from compose.spec.parts import DEVICES, PRECISIONS, STRATEGIES
+from compose.spec.parts import DEVICES, PRECISIONS, PREEMPTIONS, STRATEGIES
 
 __all__ = ["Kinds", "schema"]
 
@@ -27,6 +27,7 @@ CHOICES: Mapping[tuple[type[Record], str], tuple[str, ...]] = {
     (RunOptions, "precision"): PRECISIONS,
     (RunOptions, "device"): DEVICES,
     (RunOptions, "strategy"): STRATEGIES,
+    (RunOptions, "preemption"): PREEMPTIONS,
 }
 BY_NAME = "In a spec that extends another: parts of its list by name, or by number from 0."
 

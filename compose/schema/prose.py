@@ -84,6 +84,7 @@ MEANING: Mapping[type[Record], Mapping[str, str]] = {
         "checkpoint_every": "Steps between two checkpoints.",
         "sample_every": "Steps between two pictures of every sampler; by default at the end of a stage.",
         "threads": "How many threads compute.",
+        "preemption": "The signal by which a scheduler takes the machine: the run saves, and exits with 75.",
     },
     Stage: {
         **OF_AN_UPDATE,

@@ -14,6 +14,7 @@ __all__ = ["BlockDeclaration", "DataSource", "Function", "Program", "RunOptions"
 
 BATCH_SIZE = 128
 PRECISIONS = ("32", "64", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
+PREEMPTIONS = ("none", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGXCPU")
 STRATEGIES = ("auto", "ddp", "sharded")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
@@ -98,3 +99,4 @@ class RunOptions(Record):
     checkpoint_every: Whole = 1000
     sample_every: Whole | None = None
     threads: Whole | None = None
+    preemption: Annotated[str, Choice(PREEMPTIONS)] = "none"

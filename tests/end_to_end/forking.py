@@ -4,7 +4,7 @@
 
 An order: {"arguments": ["run", ...], "stops": [[seconds, signal], ...], "at": [n, ...], "signal": s, "within": folder,
 "file_size": bytes}. `stops` are sent by the clock; `signal` strikes the child itself, just before each n-th time that
-it changes a file in the folder. An answer: {"status": exit status, or minus the signal that ended it, "said": stderr}.
+it changes a file in the folder, or when it opens the file `reading`. An answer: {"status": exit status, or minus the signal that ended it, "said": stderr}.
 """
 
 import itertools
@@ -59,11 +59,23 @@ def strike(number, at, within):
     sys.addaudithook(hook)
 
 
+def strike_a_reader(number, path):
+    """Send this process a signal when it opens a file to read."""
+
+    def hook(event, arguments):
+        if event == "open" and str(arguments[0]) == path:
+            os.kill(os.getpid(), number)
+
+    sys.addaudithook(hook)
+
+
 def child(order):
     from compose.cli import main
 
     if "file_size" in order:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size"], order["file_size"]))
+    if "reading" in order:
+        strike_a_reader(order["signal"], order["reading"])
     if "at" in order:
         strike(order.get("signal", signal.SIGKILL), order["at"], order["within"])
     try:

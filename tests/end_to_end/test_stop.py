@@ -17,11 +17,15 @@ def whole_checkpoint(folder):
     return [read_checkpoint(path) for path in checkpoint_paths(folder / "checkpoints")][-1]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 75}
+PREEMPTED = ("--set", "run.preemption=SIGUSR1")
+
+
+@pytest.mark.parametrize("number", STATUSES)
 @pytest.mark.parametrize("at", AT.values(), ids=AT)
-def test_a_signal_leaves_one_whole_checkpoint_and_its_status(at, number, status, forker, whole_run, tmp_path):
-    spec, whole = whole_run("vaebm")
-    left, said = forker.run("run", spec, "--out", tmp_path / "run", at=[at], signal=number, within=tmp_path)
+def test_a_signal_leaves_one_whole_checkpoint_and_its_status(at, number, forker, whole_run, tmp_path):
+    (spec, whole), status = whole_run("vaebm"), STATUSES[number]
+    left, said = forker.run("run", spec, "--out", tmp_path / "run", *PREEMPTED, at=[at], signal=number, within=tmp_path)
     assert left == status, said
     assert said.endswith("stopped, and saved; the same command goes on from there\n")
     assert (
@@ -30,13 +34,22 @@ def test_a_signal_leaves_one_whole_checkpoint_and_its_status(at, number, status,
     assert_same_remains(tmp_path / "run", whole)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_signal_that_takes_the_machine_away_may_be_any(number, forker, whole_run, tmp_path):
+    spec, _ = whole_run("vaebm")
+    named = ("--set", f"run.preemption={signal.Signals(number).name}")
+    left, said = forker.run("run", spec, "--out", tmp_path / "run", *named, at=[60], signal=number, within=tmp_path)
+    assert left == 75, said
+    assert whole_checkpoint(tmp_path / "run").step > 0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_while_the_spec_is_read_leaves_nothing_behind(number, status, forker, whole_run, tmp_path):
     spec, _ = whole_run("vaebm")
-    left, said = forker.run("run", spec, "--out", tmp_path / "run", stops=[(0.15, number)])
+    left, said = forker.run("run", spec, "--out", tmp_path / "run", reading=spec, signal=number)
     assert left == status, said
     assert "Traceback" not in said
-    assert not (tmp_path / "run" / "metrics.jsonl").exists() or whole_checkpoint(tmp_path / "run").step == 0
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("seed", range(2))

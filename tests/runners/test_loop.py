@@ -80,6 +80,22 @@ def test_a_run_that_was_killed_resumes_bit_for_bit(at, every, whole, tmp_path):
     assert steps == sorted(set(steps))
 
 
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_run_that_is_stopped_again_and_again_ends_as_if_nothing_had_been(after, whole, tmp_path):
+    """One batch, two or three, and it is stopped: in stage one after every step, later also between two updates."""
+    for stops in range(ASKED):
+        try:
+            done = train(tmp_path, SmallSystem(seed=stops), batches=Stopping(after, terminate))
+        except Interrupted as stopped:
+            assert stopped.saved
+        else:
+            break
+    assert done.finished
+    assert stops >= 12 / after - 1
+    assert_same_bits(everything(done), whole[0])
+    assert logged(tmp_path) == whole[1]
+
+
 def test_means_over_a_window_survive_a_stop_within_it(tmp_path):
     train(tmp_path / "whole", log=5)
     with pytest.raises(Interrupted):
