@@ -3,8 +3,9 @@
     python -m tests.end_to_end.forking      orders, one JSON object a line, on stdin; answers on stdout
 
 An order: {"arguments": ["run", ...], "stops": [[seconds, signal], ...], "at": [n, ...], "signal": s, "within": folder,
-"file_size": bytes}. `stops` are sent by the clock; `signal` strikes the child itself, just before each n-th time that
-it changes a file in the folder, or when it opens the file `reading`. An answer: {"status": exit status, or minus the signal that ended it, "said": stderr}.
+"reading": file, "file_size": bytes}. `stops` are sent by the clock; `signal` strikes the child itself, just before each
+n-th time that it changes a file in the folder, or when it opens the file `reading`. An answer: {"status": exit status,
+or minus the signal that ended it, "said": stderr}.
 """
 
 import itertools
