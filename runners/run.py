@@ -41,7 +41,7 @@ from runners.updates import Session
 from runners.validation import validation_of
 from runners.world import World, follows
 
-__all__ = ["Measure", "Options", "Run", "load_run", "run"]
+__all__ = ["Measure", "Options", "Run", "load_run", "prepare", "run"]
 
 Measure = Callable[[Executable, frozenset[str]], Measured]
 """Measures a system, the blocks named read from their averages."""
@@ -94,7 +94,7 @@ def run(
     home = RunFolder(folder)
     if follows(options.world):
         measured = validation_of(executable.spec, Measured) if validate else None
-        return follow(_prepare(executable, batches, options), home, options.intervals, measured)
+        return follow(prepare(executable, batches, options), home, options.intervals, measured)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
         progress = Progress(quiet=options.quiet)
@@ -103,7 +103,7 @@ def run(
             with _written(home):
                 home.clear()
         _same_run(home, facts)
-        prepared = _prepare(executable, batches, options)
+        prepared = prepare(executable, batches, options)
         restored = _restore(home, prepared.state, progress)
         done = Run(home.path, executable, prepared.state, options.seed, home.about())
         finished = done.finished and prepared.state.stage == len(executable.spec.stages)
@@ -155,7 +155,8 @@ class _Shown:
     card: Card
 
 
-def _prepare(executable: Executable, batches: Batches, options: Options) -> Session:
+def prepare(executable: Executable, batches: Batches, options: Options) -> Session:
+    """A system on its device, with its data and a state to train.   Raises RunFailed."""
     precision = _canonical(options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -242,6 +243,7 @@ def _train(
                     validation_of(executable.spec, lambda: validate(executable, frozenset(state.averaged)))
                     if validate else None,
                     same_rows=validate is evaluate,
+                    measure=partial(_again, validate, state) if validate else None,
                 ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
@@ -252,6 +254,11 @@ def _train(
             record.close()
             found = {"metrics": state.metrics, "refused": state.refused, **_best(executable, state)}
             _conclude(home, status, {**facts, "run_step": state.run_step, **found}, progress)
+
+
+def _again(validate: Measure, state: RunState, system: Executable) -> Measured:
+    """What validation measures, of the system as it is watched."""
+    return validate(system, frozenset(state.averaged))
 
 
 def _best(executable: Executable, state: RunState) -> dict[str, Any]:

@@ -129,7 +129,8 @@ class RunState:
     stage: index of the current stage; step: steps done in it; run_step: steps done in all. averaged: blocks whose
     averages exist. initialised: blocks that saw their first batch. window: sum and count of each logged value since
     the last logged step. metrics: the last value of each metric. refused: why metrics had none when they were last
-    asked, which is said in `run.json` and no checkpoint needs. leading: what validation has found.
+    asked, which is said in `run.json` and no checkpoint needs. leading: what validation has found. rollbacks: how often
+    the run went back to a good state; noise is named by it.
     """
 
     blocks: nn.ModuleDict
@@ -145,12 +146,13 @@ class RunState:
     metrics: dict[str, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     leading: Leading = field(default_factory=Leading)
+    rollbacks: int = 0
 
     def numbers(self) -> dict[str, Any]:
         """The part that is written as JSON."""
         plain = {name: getattr(self, name) for name in ("stage", "step", "run_step", "window", "metrics")}
         sets = {"averaged": sorted(self.averaged), "initialised": sorted(self.initialised)}
-        return plain | sets | {"leading": list(self.leading)}
+        return plain | sets | {"leading": list(self.leading), "rollbacks": self.rollbacks}
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`."""
@@ -175,6 +177,7 @@ class RunState:
         self.window = {name: list(pair) for name, pair in numbers["window"].items()}
         self.metrics = dict(numbers["metrics"])
         self.leading = Leading(*numbers.get("leading", ()))  # checkpoints from before there was validation have none
+        self.rollbacks = int(numbers.get("rollbacks", 0))
         self.averaged, self.initialised = set(numbers["averaged"]), set(numbers["initialised"])
 
     def restore_blocks(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:

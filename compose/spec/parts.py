@@ -15,6 +15,7 @@ __all__ = ["BlockDeclaration", "DataSource", "Function", "Program", "RunOptions"
 BATCH_SIZE = 128
 PRECISIONS = ("32", "64", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
 STRATEGIES = ("auto", "ddp")
+ON_NAN = ("stop", "rollback")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
@@ -98,3 +99,5 @@ class RunOptions(Record):
     checkpoint_every: Whole = 1000
     sample_every: Whole | None = None
     threads: Whole | None = None
+    on_nan: Annotated[str, Choice(ON_NAN)] = "stop"
+    rollbacks: WholeOrZero = 3
