@@ -132,7 +132,9 @@ def _traced(kind: str, name: str, trace: Trace, lost: fx.Node, traces: Sequence[
     values = _order(traces)
     first = next(at for at, one in enumerate(values) if one is seen)
     became, span = trace.values[lost].example, _span(node, origin)
-    return Diagnosis(kind, trace.update, name, node.name, about, values, first, rows, call=call, span=span, value=became)
+    return Diagnosis(
+        kind, trace.update, name, node.name, about, values, first, rows, call=call, span=span, value=became
+    )
 
 
 def _loop(origin: fx.Node, trace: Trace) -> tuple[fx.Node, Seen, str, int | None]:
@@ -214,7 +216,9 @@ def of_gradient(traces: Sequence[Trace], gradients: Mapping[str, Tensor]) -> Dia
     seen = trace.gradients[at]
     users = [user for user in at.users if user in trace.gradients and trace.gradients[user].finite]
     through = users[0] if users else at
-    about = f"going back through `{through.name}` is the first, to `{at.name}`" if users else f"`{at.name}` is the first"
+    about = (
+        f"going back through `{through.name}` is the first, to `{at.name}`" if users else f"`{at.name}` is the first"
+    )
     first = next(i for i, one in enumerate(values) if one is seen)
     span = _span(through, at)
     return Diagnosis("gradient", traces[-1].update, lost[0], through.name, about, values, first, seen.rows, span=span)

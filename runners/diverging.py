@@ -59,11 +59,12 @@ def diverged(found: Diagnosis, standing: Standing) -> Finding:
     stage = standing.spec.stages[standing.stage]
     updates = stage.all_updates()
     update = next((one for one in updates if one.name == found.update), updates[0])
-    span = found.span or stage.place.head
-    if found.kind == "term":
-        span = update.span("minimize" if found.name in update.minimize else "maximize", found.name, key=True)
-    elif found.kind == "metric":
-        span = standing.spec.evaluate.span(found.name, key=True)
+    section = "minimize" if found.name in update.minimize else "maximize"
+    places = {
+        "term": lambda: update.span(section, found.name, key=True),
+        "metric": lambda: standing.spec.evaluate.span(found.name, key=True),
+    }
+    span = places.get(found.kind, lambda: found.span or stage.place.head)()
     way = f"{_way(update, standing)}; `compose replay {standing.checkpoints.parent}` shows that step again"
     note = (Note(found.span, f"`{found.node}` is the first that is not finite"),) if found.span else ()
     return replace(not_finite(span, found.cause, way), notes=note if found.span != span else ())

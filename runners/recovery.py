@@ -1,8 +1,8 @@
 """What a run does that has lost something: it finds where, keeps that step, and stops, rolls back, or ends the stage.
 
-    stop        the finding, and the step in RUN/diverged, which `compose replay RUN` shows again
-    rollback    from the last good state on, with other noise, a bounded number of times
-    exploded    a value beyond the `bound` of its stage: the stage ends with the weights before that step
+stop        the finding, and the step in RUN/diverged, which `compose replay RUN` shows again
+rollback    from the last good state on, with other noise, a bounded number of times
+exploded    a value beyond the `bound` of its stage: the stage ends with the weights before that step
 """
 
 from collections.abc import Callable, Mapping
@@ -99,9 +99,7 @@ class Recovery:
         lossy.before.restore(self.session)
         return True
 
-    def _retrace(
-        self, base: Snapshot | None, plan: StagePlan, until: int, bounds: Mapping[str, float]
-    ) -> Lossy | None:
+    def _retrace(self, base: Snapshot | None, plan: StagePlan, until: int, bounds: Mapping[str, float]) -> Lossy | None:
         state = self.session.state
         if base is None or int(base.numbers["stage"]) != state.stage:
             return None

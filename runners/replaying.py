@@ -63,7 +63,13 @@ def _figures(session: Session, kept: Kept, folder: Path, stage: str) -> Diagnosi
     def measure(system: Executable) -> dict[str, float]:
         averaged = frozenset(session.state.averaged)
         found = evaluate(
-            system, sources, averaged=averaged, seed=seed, split=split, only=[str(kept.figure)], refused=lambda _no: None
+            system,
+            sources,
+            averaged=averaged,
+            seed=seed,
+            split=split,
+            only=[str(kept.figure)],
+            refused=lambda _no: None,
         )
         return {name: estimate.value for name, estimate in found.items()}
 

@@ -222,12 +222,11 @@ class WatchedFabric:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  all else is Fabric's
         return getattr(self._fabric, name)
 
-    def backward(self, loss: Tensor, **options: Any) -> None:  # noqa: ANN401
+    def backward(self, loss: Tensor, inputs: Sequence[Tensor] | None = None) -> None:
         """Go back, each gradient noted."""
         self._system.backward = True
         try:
-            self._fabric.backward(loss, **options)
+            self._fabric.backward(loss, inputs=inputs)
         finally:
             self._system.backward = False
         self._after()
-

@@ -74,7 +74,9 @@ def test_a_term_names_the_value_the_step_and_the_rows_and_its_step_can_be_taken_
     assert (again.node, again.step, again.rows, again.samples) == ("x", LOST, (3,), (51,))
     assert main(["replay", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert shown == (tmp_path / "diverged" / "diagnosis.txt").read_text() == "\n".join([again.cause, *again.lines(), ""])
+    assert (
+        shown == (tmp_path / "diverged" / "diagnosis.txt").read_text() == "\n".join([again.cause, *again.lines(), ""])
+    )
     assert [line.split()[1] for line in shown.splitlines() if line.startswith(">")] == ["x"]
     named = [line.split()[0] for line in shown.splitlines()[2:]]
     assert named[:5] == [">", "guess", "gap", "powered", "error"]
@@ -157,7 +159,139 @@ def test_a_value_within_one_block_names_the_block(tmp_path):
         x[1, 0] = 60.0
 
     try:
-        found = lost(tmp_path, {**FIT, "blocks": {"net": {"kind": "mine"}}}, data=batches(large), blocks={"net": Fragile()})
+        found = lost(
+            tmp_path, {**FIT, "blocks": {"net": {"kind": "mine"}}}, data=batches(large), blocks={"net": Fragile()}
+        )
     finally:
         BLOCKS._declared.pop("given.net", None)
     assert "`guess` is the first, which the block `net` makes of finite values" in found.message
+
+
+CHAIN = {
+    **FIT,
+    "blocks": {"energy": {"kind": "energy.mlp", "hidden": [8]}},
+    "models": {"tilted": "tilt(normal(like=x), energy)"},
+    "graph": {"neg": "~langevin(tilted, init=x, steps=6, step_size=1e9)"},
+    "stages": [{"name": "fit", "steps": 4, "minimize": {"contrast": "energy(x) - energy(neg)"}}],
+    "samplers": {"default": "~tilted"},
+}
+
+
+def test_a_chain_names_the_call_of_its_body(tmp_path):
+    spec = {**CHAIN, "samplers": {"default": "~langevin(tilted, steps=2, step_size=0.01)"}}
+    found = lost(tmp_path, spec, data=batches())
+    assert re.search(r"in step 1 of stage `fit`.* the loop `neg\S*`, in call \d of its body", found.message)
+    assert compose.replay(tmp_path).call is not None
+
+
+MEASURED = {
+    "compose": 1,
+    "name": "measured",
+    "data": {"source": "toy.moons", "batch_size": 16, "size": 64, "test_size": 16},
+    "blocks": {"net": {"kind": "decoder.mlp", "hidden": [8]}},
+    "graph": {"guess": "net(x)"},
+    "stages": [{"name": "fit", "steps": 8, "minimize": {"error": "squared_error(guess, x)"}}],
+    "samplers": {"default": "net(~normal(like=x))"},
+    "evaluate": {"odd": "sum(guess / (0 * x))"},
+    "run": {"checkpoint_every": 4},
+}
+
+
+def test_a_figure_stops_the_run_before_the_save_of_that_step(tmp_path):
+    found = lost(tmp_path, {**MEASURED, "evaluate": {"every": "4 steps", **MEASURED["evaluate"]}})
+    assert "the figure `odd` is not finite in step 4 of stage `fit`" in found.message
+    assert finite_checkpoints(tmp_path) == []
+    again = compose.replay(tmp_path)
+    assert (again.kind, again.name) == ("metric", "odd")
+    assert any(seen.name == "guess" and seen.finite for seen in again.values)
+
+
+def test_a_figure_at_the_end_of_all_is_told_and_the_run_is_kept(tmp_path):
+    made = compose.run(compose.load(MEASURED), out=tmp_path, quiet=True)
+    assert made.finished
+    assert re.match(r"`odd` has no figure: it came out as (nan|inf|-inf)", made.refused["odd"])
+
+
+def events(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if "event" in line], [line["run_step"] for line in lines]
+
+
+def test_rollbacks_are_bounded_and_each_is_an_event(tmp_path):
+    spec = with_stage(run={"on_nan": "rollback", "rollbacks": 2})
+    found = lost(tmp_path, spec, data=batches(spoil_row))
+    assert f"in step {LOST} of stage `fit`" in found.message
+    told, steps = events(tmp_path)
+    assert [(line["event"], line["number"], line["run_step"]) for line in told] == [
+        ("rollback", 1, 4),
+        ("rollback", 2, 4),
+    ]
+    assert steps == sorted(steps)
+    assert finite_checkpoints(tmp_path) == ["step-00000004"]
+
+
+UNLUCKY = with_stage(
+    {**FIT, "graph": {**FIT["graph"], "eps": "~normal(like=x)", "chance": "guess / relu(sum(eps) + 3.2)"}},
+    run={"on_nan": "rollback", "rollbacks": 9, "checkpoint_every": 1, "log_every": 1},
+    minimize={"error": "sum(gap ** 2) + 1e-3 * sum(chance ** 2)"},
+)
+
+
+class Crash(Exception):
+    pass
+
+
+class Cut:
+    """Batches that end in a crash, once so many were read."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def __iter__(self):
+        for batch in batches():
+            self.left -= 1
+            if not self.left:
+                raise Crash
+            yield batch
+
+
+def test_other_noise_takes_a_run_past_a_bad_draw_and_one_that_was_cut_off_alike(tmp_path):
+    """About one step in ten draws a number by which nothing can be divided."""
+    spec = compose.load(UNLUCKY)
+    made = compose.run(spec, out=tmp_path / "run", data=batches(), quiet=True)
+    assert made.finished
+    assert made.state.rollbacks == len(events(tmp_path / "run")[0]) > 0
+    with pytest.raises(Crash):
+        compose.run(spec, out=tmp_path / "cut", data=Cut(14), quiet=True)
+    again = compose.run(spec, out=tmp_path / "cut", data=batches(), quiet=True)
+    assert events(tmp_path / "cut") == events(tmp_path / "run")
+    weights = [one.executable.blocks.state_dict() for one in (made, again)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_a_value_beyond_its_bound_ends_the_stage_with_the_weights_before(tmp_path):
+    def large(x):
+        x *= 100
+
+    spec = with_stage(bound={"error": 1000})
+    spec["stages"].append({"name": "after", "steps": 2, "minimize": {"error": "sum(gap ** 2)"}})
+    made = compose.run(compose.load(spec), out=tmp_path / "run", data=batches(large), quiet=True)
+    assert made.finished
+    (told,), steps = events(tmp_path / "run")
+    assert (told["event"], told["run_step"], told["value"], told["stage"]) == ("exploded", LOST - 1, "error", "fit")
+    assert steps == sorted(steps)
+    assert made.state.run_step == LOST - 1 + 2
+    short = with_stage(steps=LOST - 1)
+    before = compose.run(compose.load(short), out=tmp_path / "short", data=batches(), quiet=True)
+    kept = compose.load_run(tmp_path / "run", checkpoint=LOST - 1)
+    expected = before.executable.blocks.state_dict()
+    for name, value in kept.executable.blocks.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_a_run_that_lost_nothing_has_no_step_to_replay(tmp_path, capsys):
+    compose.run(compose.load(MEASURED), out=tmp_path, quiet=True)
+    with pytest.raises(RunFailed, match="keeps no step to replay"):
+        compose.replay(tmp_path)
+    assert main(["replay", str(tmp_path)]) == 2
+    assert "keeps no step to replay" in capsys.readouterr().err
