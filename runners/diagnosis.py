@@ -21,8 +21,9 @@ class Diagnosis:
     """The first value of a step that is not finite.
 
     kind: what was lost by it: "term", "memory", "gradient", "weight" or "metric"; name: of the term, the memory, the
-    parameter or the metric; value: what it became. node: the first value that is not finite; call: which call of a loop's body made it.
-    values: all that was looked at, in order. rows: those of the batch; samples: their numbers in the data.
+    parameter or the metric; value: what it became. node: the first value that is not finite; call: which call of a
+    loop's body made it. values: all that was looked at, in order. rows: those of the batch; samples: their numbers in
+    the data.
     """
 
     kind: str
@@ -154,8 +155,9 @@ def _loop(origin: fx.Node, trace: Trace) -> tuple[fx.Node, Seen, str, int | None
 
 def _is_loop(node: fx.Node) -> bool:
     given = node.args[0] if node.args else None
-    held = isinstance(given, fx.Node) and given.op == "get_attr" and given.graph.owning_module is not None
-    return held and isinstance(getattr(given.graph.owning_module, str(given.target), None), fx.GraphModule)  # type: ignore[union-attr]
+    if not isinstance(given, fx.Node) or given.op != "get_attr":
+        return False
+    return isinstance(getattr(given.graph.owning_module, str(given.target), None), fx.GraphModule)
 
 
 def _told(node: fx.Node, trace: Trace) -> str:

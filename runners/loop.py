@@ -90,7 +90,9 @@ class Loop:
     def __post_init__(self) -> None:
         """The way back, for a run that loses something."""
         session = self.session
-        self._recovery = Recovery(session, self.folder, self.progress, self.facts, self._asked_to_leave, self.measure)
+        self._recovery = Recovery(
+            session, self.folder, self.progress, self.facts, lambda: bool(self._asked_to_leave()), self.measure
+        )
 
     def run(self) -> None:
         """Train what is left of every stage.   Raises Exhausted, naming the value, where there is no memory left."""
@@ -133,7 +135,7 @@ class Loop:
         self.progress.say(f"{found.findings[0].message}\n{back}")
 
     def _give_way(self, exploded: Exploded, plan: StagePlan) -> None:
-        """End the stage with the weights before a value went beyond its bound.   Raises Diverged if it does not again."""
+        """End the stage with the weights before a value went beyond its bound.   Raises Diverged if it stays."""
         state, lost, standing = self.session.state, exploded.lost, self._standing()
         bounds = self._bounds()
         if not self._recovery.good(self._recovery.base(), plan, standing.step, bounds):

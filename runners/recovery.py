@@ -15,9 +15,9 @@ from runners.checkpoints import read_latest
 from runners.diagnosis import Diagnosis
 from runners.diverging import Standing, diverged
 from runners.folder import RunFolder
+from runners.kept import Kept, keep
 from runners.logs import Lost
 from runners.progress import Progress
-from runners.kept import Kept, keep
 from runners.retrace import Lossy, Snapshot, examine, examine_figures, retrace
 from runners.stages import StagePlan
 from runners.state import Diverged, Executable, Measured, RunFailed
@@ -114,8 +114,7 @@ class Recovery:
         def find() -> Diagnosis | None:
             if measure is None:
                 return None
-            figures = lambda system: measure(system).values  # noqa: E731
-            return examine_figures(self.session.executable, figures, standing.name, standing.step)
+            return examine_figures(self.session.executable, measure, standing.name, standing.step)
 
         found = find() if processes is None else processes.told(find, None)
         if found is None:

@@ -17,7 +17,7 @@ from runners.launch import assemble
 from runners.retrace import examine, examine_figures
 from runners.run import Options, prepare
 from runners.stages import plan_stages
-from runners.state import Executable, RunFailed
+from runners.state import Executable, Measured, RunFailed
 from runners.updates import Session
 
 __all__ = ["replay"]
@@ -60,7 +60,7 @@ def _figures(session: Session, kept: Kept, folder: Path, stage: str) -> Diagnosi
     sources = data_of(spec, RunFolder(folder).about())[0]
     split = split_of(sources.values()) or TEST
 
-    def measure(system: Executable) -> dict[str, float]:
+    def measure(system: Executable) -> Measured:
         averaged = frozenset(session.state.averaged)
         found = evaluate(
             system,
@@ -71,6 +71,6 @@ def _figures(session: Session, kept: Kept, folder: Path, stage: str) -> Diagnosi
             only=[str(kept.figure)],
             refused=lambda _no: None,
         )
-        return {name: estimate.value for name, estimate in found.items()}
+        return Measured({name: estimate.value for name, estimate in found.items()})
 
     return examine_figures(session.executable, measure, stage, session.state.step)

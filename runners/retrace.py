@@ -16,7 +16,7 @@ from torch import Tensor
 from runners.diagnosis import Diagnosis, of_figure, of_gradient, of_output, of_weight
 from runners.logs import fold
 from runners.stages import StagePlan, StageRun
-from runners.state import Batches, Executable
+from runners.state import Batches, Executable, Measured
 from runners.updates import Session
 from runners.watching import Trace, WatchedFabric, WatchedSystem
 
@@ -126,7 +126,7 @@ def _written(session: Session) -> list[Tensor]:
     return list(session.executable.blocks.buffers())
 
 
-class _Found(Exception):  # noqa: N818  no error: what was looked for
+class _Found(Exception):
     def __init__(self, diagnosis: Diagnosis) -> None:
         super().__init__(diagnosis.cause)
         self.diagnosis = diagnosis
@@ -202,12 +202,12 @@ def examine(session: Session, before: Snapshot, plan: StagePlan) -> Diagnosis | 
 
 
 def examine_figures(
-    system: Executable, measure: Callable[[Executable], Mapping[str, float]], stage: str, step: int
+    system: Executable, measure: Callable[[Executable], Measured], stage: str, step: int
 ) -> Diagnosis | None:
     """Measure once more, every value looked at; None if every figure is finite."""
     traces: list[Trace] = []
     watched = WatchedSystem(system, lambda _line: None, lambda trace, _made: traces.append(trace))
-    figures = measure(_as_system(watched))
+    figures = measure(_as_system(watched)).values
     found = of_figure(traces, figures)
     return found and found.placed(stage, step, [])
 

@@ -44,8 +44,8 @@ def commands() -> None:
 
 
 for command in (
-    new, run, check, explain, show, diff, sample, evaluate, probe, replay, export, runs, whence, listing, schema, completion,
-    version,
+    new, run, check, explain, show, diff, sample, evaluate, probe, replay, export, runs, whence, listing, schema,
+    completion, version,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -262,7 +262,7 @@ def test_other_noise_takes_a_run_past_a_bad_draw_and_one_that_was_cut_off_alike(
     assert made.finished
     assert made.state.rollbacks == len(events(tmp_path / "run")[0]) > 0
     with pytest.raises(Crash):
-        compose.run(spec, out=tmp_path / "cut", data=Cut(14), quiet=True)
+        compose.run(spec, out=tmp_path / "cut", data=Cut(9), quiet=True)
     again = compose.run(spec, out=tmp_path / "cut", data=batches(), quiet=True)
     assert events(tmp_path / "cut") == events(tmp_path / "run")
     weights = [one.executable.blocks.state_dict() for one in (made, again)]
