@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blocks.registry import block, operator
-    from compose.api import check, explain, load, load_run, run, study
+    from compose.api import check, explain, load, load_run, replay, run, study
 
-__all__ = ["block", "check", "explain", "load", "load_run", "operator", "run", "study"]
+__all__ = ["block", "check", "explain", "load", "load_run", "operator", "replay", "run", "study"]
 
 _HOMES = {"block": "blocks.registry", "operator": "blocks.registry"}
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from runners.batches import LoaderBatches
+    from runners.diagnosis import Diagnosis
     from runners.run import Run
     from runners.study import Row
 
-__all__ = ["check", "explain", "load", "load_run", "run", "study"]
+__all__ = ["check", "explain", "load", "load_run", "replay", "run", "study"]
 
 Blocks = Mapping[str, "nn.Module | type[nn.Module]"]
 Given = Spec | Draft | str | Path
@@ -125,6 +126,18 @@ def load_run(folder: str | Path, *, checkpoint: str | int = "latest", blocks: Bl
 
     register(blocks or {})
     return reopen(Path(folder), checkpoint=checkpoint).run
+
+
+def replay(folder: str | Path, *, blocks: Blocks | None = None) -> Diagnosis:
+    """The step by which a run was lost, taken again: the first value that is not finite, and all `lines()` before it.
+
+    `blocks`: those it was trained with.   Raises RunFailed if the run keeps no such step.
+    """
+    from runners.given import register
+    from runners.replaying import replay as taken_again
+
+    register(blocks or {})
+    return taken_again(Path(folder))
 
 
 def _loaded(spec: Given) -> Spec:

@@ -13,7 +13,19 @@ from compose.spec.writing import write_value
 
 __all__ = ["copied", "with_defaults"]
 
-LISTED = ("monitor", "gradients", "project", "ema", "shared", "mode", "copy", "every", "times", "batch")  # of a stage
+LISTED = (
+    "monitor",
+    "gradients",
+    "project",
+    "ema",
+    "shared",
+    "mode",
+    "bound",
+    "copy",
+    "every",
+    "times",
+    "batch",
+)  # of a stage
 Kinds = Mapping[str, Any]
 
 

@@ -35,7 +35,7 @@ __all__ = ["SECTIONS", "Portrait", "portrait"]
 
 SECTIONS = ("data", "blocks", "models", "graph", "training", "samplers", "evaluate", "run", "gradients", "cost")
 OF_AN_UPDATE = ("monitor", "gradients", "project", "ema", "every", "times", "batch", "write")
-OF_A_STAGE = ("epochs", "steps", "copies", "fit", "shared", "mode")
+OF_A_STAGE = ("epochs", "steps", "copies", "fit", "shared", "mode", "bound")
 Parts = Mapping[tuple[str, str], str]
 
 

@@ -44,6 +44,8 @@ def settings_of_stage(stage: Stage) -> Lines:
         yield "fit", f"{block} to {unparse(fit.value)}{_more(fit.options)}"
     if stage.mode:
         yield "mode", ", ".join(f"{block} {mode}" for block, mode in stage.mode.items())
+    if stage.bound:
+        yield "bound", ", ".join(f"|{value}| <= {limit:g}" for value, limit in stage.bound.items())
 
 
 def settings_of_update(update: UpdateGraph, spec: Spec) -> Lines:

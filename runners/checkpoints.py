@@ -27,8 +27,9 @@ __all__ = ["FRESH", "Checkpoint", "Damaged", "Newer", "checkpoint_paths", "read_
            "tidy", "write_atomically", "write_checkpoint"]  # fmt: skip
 
 FORMAT = 2
-"""What is written. 1: as 2, without `leading` and the names of the optimizers' entries among the numbers."""
-PARTS = ("blocks", "averages", "optimizers")
+"""What is written. 1: without `leading`, `rollbacks` and the names of the optimizers' entries among the numbers."""
+PARTS = ("blocks", "averages", "optimizers", "batches")
+"""The files of tensors that a checkpoint may have; `batches` only one that is kept to be replayed."""
 FRESH = "`--fresh` (in Python `fresh=True`)"  # how a run is started anew
 NAME = re.compile(r"step-(\d{8,})")
 
@@ -140,7 +141,7 @@ def _brought_up(manifest: Mapping[str, Any], tensors: Mapping[str, Mapping[str, 
     """The numbers of a manifest, as the newest format has them."""
     numbers = dict(manifest["numbers"])
     if manifest["format"] == 1:
-        return {"leading": [], "optimizers": sorted(tensors.get("optimizers", ())), **numbers}
+        return {"leading": [], "rollbacks": 0, "optimizers": sorted(tensors.get("optimizers", ())), **numbers}
     return numbers
 
 

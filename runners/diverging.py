@@ -1,14 +1,15 @@
 """A run that diverges: which value is the first that is not finite, where it stands, and what is left to go on from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from compose.diagnostics import Finding, Span, finding
+from compose.diagnostics import Finding, Note, Span, finding
 from compose.spec import Optimizer, Spec, Update
 from runners.checkpoints import FRESH, checkpoint_paths
+from runners.diagnosis import Diagnosis
 from runners.logs import Lost
 
-__all__ = ["Standing", "lost_term", "lost_weight"]
+__all__ = ["Standing", "diverged", "lost_figure", "lost_term", "lost_weight"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,29 @@ def lost_weight(name: str, standing: Standing) -> Finding:
     since = "every loss so far was finite"
     cause = f"`{name}` is not finite, noticed at step {standing.step:,} of stage `{standing.name}`; {since}"
     return not_finite(stage.place.head, cause, _way(stage.all_updates()[0], standing))
+
+
+def lost_figure(name: str, value: float, standing: Standing) -> Finding:
+    """The finding for a figure that is measured while training."""
+    stage = standing.spec.stages[standing.stage]
+    cause = f"the figure `{name}` is {value} after step {standing.step:,} of stage `{standing.name}`"
+    return not_finite(standing.spec.evaluate.span(name, key=True), cause, _way(stage.all_updates()[0], standing))
+
+
+def diverged(found: Diagnosis, standing: Standing) -> Finding:
+    """The finding that names the first value that is not finite; the term, if it was one, is shown first."""
+    stage = standing.spec.stages[standing.stage]
+    updates = stage.all_updates()
+    update = next((one for one in updates if one.name == found.update), updates[0])
+    section = "minimize" if found.name in update.minimize else "maximize"
+    places = {
+        "term": lambda: update.span(section, found.name, key=True),
+        "metric": lambda: standing.spec.evaluate.span(found.name, key=True),
+    }
+    span = places.get(found.kind, lambda: found.span or stage.place.head)()
+    way = f"{_way(update, standing)}; `compose replay {standing.checkpoints.parent}` shows that step again"
+    note = (Note(found.span, f"`{found.node}` is the first that is not finite"),) if found.span else ()
+    return replace(not_finite(span, found.cause, way), notes=note if found.span != span else ())
 
 
 def _way(update: Update, standing: Standing) -> str:

@@ -23,6 +23,12 @@ class Unwritten:
     def line(self, run_step: int, stage: str, entry: Mapping[str, Any]) -> None:
         """Nothing is written."""
 
+    def event(self, run_step: int, stage: str, event: str, facts: Mapping[str, Any]) -> None:
+        """Nothing is written."""
+
+    def rewind(self, run_step: int) -> None:
+        """Nothing is to be forgotten."""
+
     def flush(self) -> None:
         """Nothing is to be forced to the disk."""
 

@@ -31,7 +31,9 @@ class Pending(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """The first term that is not finite: the steps done before it, its update, its name, and what it was."""
+    """The first term that is not finite, or value beyond its bound: the steps done before it, its update, its name, and
+    what it was.
+    """
 
     step: int
     update: str
@@ -40,12 +42,17 @@ class Lost(NamedTuple):
 
 
 def fold(
-    pending: list[Pending], window: dict[str, list[float]], mean: Callable[[Tensor], Tensor] | None = None
+    pending: list[Pending],
+    window: dict[str, list[float]],
+    mean: Callable[[Tensor], Tensor] | None = None,
+    bounds: Mapping[str, float] | None = None,
 ) -> Lost | None:
     """Read all pending values into `window` (tag -> [sum, count]) and empty the list.   `mean`: over the processes.
 
-    Returns the first term that is not finite, where it ends; a monitored value may be.
+    Returns the first term that is not finite, where it ends; a monitored value may be. So it does for a term, or a
+    monitored value, whose magnitude is beyond its bound.
     """
+    limits = bounds or {}
     values = [value for one in pending for group in (one.terms, one.monitor) for value in group.values()]
     read: Iterator[float] = iter(())
     if values:
@@ -55,7 +62,8 @@ def fold(
         for kind, group in (("terms", one.terms), ("monitor", one.monitor)):
             for name in group:
                 number = next(read)
-                if kind == "terms" and not math.isfinite(number):
+                lost = kind == "terms" and not math.isfinite(number)
+                if lost or (name in limits and not abs(number) <= limits[name]):
                     return Lost(one.step, one.update, name, number)
                 entry = window.setdefault(f"{kind}/{one.update}/{name}", [0.0, 0])
                 entry[0] += number
@@ -72,10 +80,26 @@ class Record:
     """
 
     def __init__(self, folder: Path, run_step: int, report: Callable[[str], None]) -> None:
-        path = folder / "metrics.jsonl"
-        _forget_after(path, run_step)
-        self._lines = GrowingFile(path, report)
-        self._events = EventFile(folder / "tensorboard", run_step + 1, report)
+        self._folder, self._report = folder, report
+        self._open(run_step)
+
+    def _open(self, run_step: int) -> None:
+        path = self._folder / "metrics.jsonl"
+        self._told = _forget_after(path, run_step)
+        self._lines = GrowingFile(path, self._report)
+        self._events = EventFile(self._folder / "tensorboard", run_step + 1, self._report)
+
+    def rewind(self, run_step: int) -> None:
+        """Forget what was logged after `run_step`: the run goes on from there."""
+        self.close()
+        self._open(run_step)
+
+    def event(self, run_step: int, stage: str, event: str, facts: Mapping[str, Any]) -> None:
+        """Write that something happened.   A run that goes on from this very step tells it once."""
+        said = (json.dumps({"run_step": run_step, "stage": stage, "event": event, **facts}) + "\n").encode()
+        if said not in self._told:
+            self._lines.write(said)
+            self._events.text(run_step, f"events/{event}", json.dumps(facts))
 
     def line(self, run_step: int, stage: str, entry: Mapping[str, Any]) -> None:
         """Write one logged step: `entry` holds groups of numbers ("terms": {name: number}) and lone numbers."""
@@ -121,17 +145,21 @@ def _tags(stage: str, entry: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
             yield f"{stage}/clock/{group}", value
 
 
-def _forget_after(path: Path, run_step: int) -> None:
+def _forget_after(path: Path, run_step: int) -> list[bytes]:
+    """Cut the record off after a step.   Returns the events of that very step."""
     if not path.exists():
-        return
-    kept = []
+        return []
+    kept, events = [], []
     for line in path.read_bytes().splitlines(keepends=True):
         said = _read(line)
         if said is None or said["run_step"] > run_step:
             break  # cut off while it was written, or written after the checkpoint
         if said["run_step"] < run_step or "metrics" not in said:  # the metrics of this very step are made again
             kept.append(line)
+        if said["run_step"] == run_step and "event" in said:
+            events.append(line)
     write_atomically(path, b"".join(kept))
+    return events
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 Between two logged steps nothing is read back from the device.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +14,15 @@ import torch
 from torch import Tensor
 
 from runners.checkpoints import Checkpoint, write_checkpoint
-from runners.diverging import Standing, lost_term, lost_weight
+from runners.diverging import Standing, lost_figure, lost_term, lost_weight
 from runners.exhausted import EXHAUSTED, Exhausted, exhausted
 from runners.folder import RunFolder
 from runners.logs import fold
 from runners.progress import Progress
+from runners.recovery import Exploded, LostFigure, Recovery
 from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
-from runners.state import Diverged, Interrupted, Measured, RunFailed
+from runners.state import Diverged, Executable, Interrupted, Measured, RunFailed
 from runners.updates import Session
 from runners.validation import Validation
 
@@ -50,6 +52,14 @@ class Written(Protocol):
         """Write one logged step."""
         ...
 
+    def event(self, run_step: int, stage: str, event: str, facts: Mapping[str, Any]) -> None:
+        """Write that something happened."""
+        ...
+
+    def rewind(self, run_step: int) -> None:
+        """Forget what was logged after a step."""
+        ...
+
     def flush(self) -> None:
         """Force what was written to the disk.   Raises OSError."""
         ...
@@ -74,12 +84,20 @@ class Loop:
     restored: Mapping[str, Tensor] = field(default_factory=dict)
     validation: Validation | None = None
     same_rows: bool = False  # validation measures what the end of a stage does
+    measure: Callable[[Executable], Measured] | None = None  # what validation measures, of another system
     _measured: tuple[int, Measured] = (-1, Measured())  # the step of the last validation, and what it gave
     _saved: tuple[int, int] | None = None
     _saved_at: float = field(default_factory=time.monotonic)
     _refused: int = 0  # saves in a row that the disk refused, and when the last was
     _refused_at: float = 0.0
     _logged_at: tuple[float, int] = (0.0, 0)
+
+    def __post_init__(self) -> None:
+        """The way back, for a run that loses something."""
+        session = self.session
+        self._recovery = Recovery(
+            session, self.folder, self.progress, self.facts, lambda: bool(self._asked_to_leave()), self.measure
+        )
 
     def run(self) -> None:
         """Train what is left of every stage.   Raises Exhausted, naming the value, where there is no memory left."""
@@ -98,7 +116,57 @@ class Loop:
                 self._show(spec.stages[state.stage - 1].name)
         while state.stage < len(plans):
             self._leave_if_asked()
-            self._stage(plans[state.stage])
+            plan = plans[state.stage]
+            self._recovery.begin(self._saved == (state.stage, state.run_step))
+            try:
+                self._stage(plan)
+            except Diverged as cause:
+                self._roll_back(cause, plan)
+            except Exploded as exploded:
+                self._give_way(exploded, plan)
+
+    def _roll_back(self, cause: Diverged, plan: StagePlan) -> None:
+        """Go on from the last good state with other noise, if the spec asks for it.   Raises Diverged if not."""
+        state, asked, recovery = self.session.state, self.session.executable.spec.run, self._recovery
+        done, standing, base = state.rollbacks, self._standing(), recovery.base()
+        found = recovery.find(cause, base, plan, standing)
+        if asked.on_nan != "rollback" or base is None or done >= asked.rollbacks:
+            raise found from None
+        base.restore(self.session)
+        state.rollbacks, self.restored = done + 1, base.tensors["optimizers"]
+        self._measured = (-1, Measured())
+        self._say_back("rollback", {"number": done + 1, "of": asked.rollbacks, "cause": found.findings[0].message})
+        back = f"rollback {done + 1} of {asked.rollbacks}, to step {state.run_step:,}, with other noise"
+        self.progress.say(f"{found.findings[0].message}\n{back}")
+
+    def _give_way(self, exploded: Exploded, plan: StagePlan) -> None:
+        """End the stage with the weights before a value went beyond its bound.   Raises Diverged if it stays."""
+        state, lost, standing = self.session.state, exploded.lost, self._standing()
+        bounds = self._bounds()
+        if not self._recovery.good(self._recovery.base(), plan, standing.step, bounds):
+            raise Diverged([lost_term(lost, standing)], self.session.executable.spec.sources)
+        state.window.clear()
+        self._measured = (-1, Measured())
+        facts = {"value": lost.term, "was": repr(lost.value), "bound": bounds[lost.term], "step": state.step}
+        self._say_back("exploded", facts)
+        beyond = f"`{lost.term}` of update `{lost.update}` became {lost.value:.5g}, beyond its bound {facts['bound']:g}"
+        kept = f"the stage ends with the weights after step {state.step:,} of {plan.steps:,}"
+        self.progress.say(f"exploded: {beyond}, in step {lost.step + 1:,} of stage `{standing.name}`; {kept}")
+        self._end(standing.name)
+
+    def _say_back(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Forget what was logged after the step that the run went back to, and write why."""
+        run_step, name = self.session.state.run_step, self._standing().name
+        try:
+            self.record.rewind(run_step)
+        except OSError as error:
+            raise RunFailed(f"the record of the run cannot be cut off: {error.strerror}: {error.filename}") from None
+        self.record.event(run_step, name, event, facts)
+
+    def _bounds(self) -> Mapping[str, float]:
+        """What values of the present stage must stay below, by name."""
+        stages, at = self.session.executable.spec.stages, self.session.state.stage
+        return stages[at].bound if at < len(stages) else {}
 
     def _stage(self, plan: StagePlan) -> None:
         state = self.session.state
@@ -114,7 +182,7 @@ class Loop:
                 self._step(stage)
         finally:
             self.progress.stop(state.step)
-        self._end(stage)
+        self._end(stage.name)
 
     def _step(self, stage: StageRun) -> None:
         state, intervals, plan = self.session.state, self.intervals, stage.plan
@@ -138,14 +206,14 @@ class Loop:
                 self._try_to_save()
             self._leave_if_asked()
 
-    def _end(self, stage: StageRun) -> None:
+    def _end(self, stage: str) -> None:
         """A stage's last acts: its optimizers go, the run is saved, pictures and metrics are made."""
         state = self.session.state
         self._settle()
         state.optimizers, state.names, state.shards = {}, {}, {}
         state.stage, state.step, state.leading = state.stage + 1, 0, state.leading.next_stage()
         saved = self._try_to_save()
-        self._show(stage.name)
+        self._show(stage)
         if not saved and state.stage == len(self.session.executable.spec.stages):
             raise RunFailed(f"the end of the run could not be saved in {self.folder.checkpoints}")
 
@@ -157,7 +225,9 @@ class Loop:
         at, measured = self._measured
         if at != state.run_step or not self.same_rows:
             measured = self.evaluate()
-        metrics, state.refused = dict(measured.values), dict(measured.refused)
+        metrics = {name: value for name, value in measured.values.items() if math.isfinite(value)}
+        lost = {name: f"`{name}` has no figure: it came out as {measured.values[name]}" for name in measured.values}
+        state.refused = {**measured.refused, **{name: lost[name] for name in lost if name not in metrics}}
         for cause in state.refused.values():
             self.progress.say(cause)
         state.metrics = {name: value for name, value in state.metrics.items() if name not in state.refused} | metrics
@@ -172,6 +242,10 @@ class Loop:
         self._settle()
         state, measured = self.session.state, self._told(validation.measure, Measured())
         self._measured = state.run_step, measured
+        for name, value in measured.values.items():
+            if not math.isfinite(value):
+                found = Diverged([lost_figure(name, value, self._standing())], self.session.executable.spec.sources)
+                raise LostFigure(name, found)
         self.record.line(state.run_step, stage.name, {"step": state.step, "validation": dict(measured.values)})
         for cause in measured.refused.values():
             self.progress.say(cause)
@@ -212,7 +286,10 @@ class Loop:
     def _read(self) -> None:
         """Read what is pending.   Raises Diverged on a term that is not finite."""
         processes = self.session.processes
-        lost = fold(self.session.pending, self.session.state.window, processes.mean if processes else None)
+        bounds = self._bounds()
+        lost = fold(self.session.pending, self.session.state.window, processes.mean if processes else None, bounds)
+        if lost is not None and lost.term in bounds:
+            raise Exploded(lost)
         if lost is not None:
             raise Diverged([lost_term(lost, self._standing())], self.session.executable.spec.sources)
 
@@ -243,10 +320,12 @@ class Loop:
             late |= now - self._refused_at > min(2.0**self._refused, SELDOM)
         return logged and (late if processes is None else bool(processes.most(int(late))))
 
-    def _leave_if_asked(self) -> None:
+    def _asked_to_leave(self) -> int:
         processes = self.session.processes
-        status = self.signals.status if processes is None else processes.most(self.signals.status)
-        if status:
+        return self.signals.status if processes is None else processes.most(self.signals.status)
+
+    def _leave_if_asked(self) -> None:
+        if status := self._asked_to_leave():
             raise Interrupted(status, saved=self._try_to_save())
 
     def _try_to_save(self) -> bool:
@@ -259,6 +338,7 @@ class Loop:
             self._refused, self._refused_at = self._refused + 1, time.monotonic()
             return False
         self._refused = 0
+        self._recovery.saved()
         self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
         return True
 

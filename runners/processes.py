@@ -157,6 +157,11 @@ class Processes:
         with heard():
             return self.fabric.broadcast(made)
 
+    def said_by(self, rank: int, value: T) -> T:
+        """What the process `rank` has, on all of them."""
+        with heard():
+            return self.fabric.broadcast(value, src=rank)
+
     def agree(
         self, state: RunState, restored: Mapping[str, Tensor] | None = None, finished: bool = False
     ) -> tuple[Mapping[str, Tensor] | None, bool]:

@@ -41,7 +41,7 @@ from runners.updates import Session
 from runners.validation import validation_of
 from runners.world import World, follows
 
-__all__ = ["Measure", "Options", "Run", "load_run", "run"]
+__all__ = ["Measure", "Options", "Run", "load_run", "prepare", "run"]
 
 Measure = Callable[[Executable, frozenset[str]], Measured]
 """Measures a system, the blocks named read from their averages."""
@@ -96,7 +96,7 @@ def run(
     home = RunFolder(folder)
     if follows(options.world):
         measured = validation_of(executable.spec, Measured) if validate else None
-        return follow(_prepare(executable, batches, options), home, options.intervals, measured)
+        return follow(prepare(executable, batches, options), home, options.intervals, measured)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
         progress = Progress(quiet=options.quiet)
@@ -106,7 +106,7 @@ def run(
                 home.clear()
         if not options.edited:
             _same_run(home, facts)
-        prepared = _prepare(executable, batches, options)
+        prepared = prepare(executable, batches, options)
         restored = _restore(home, prepared.state, progress)
         if options.edited:
             _take_edit(home, prepared.state, spec_text, options.edited, facts, progress)
@@ -160,7 +160,8 @@ class _Shown:
     card: Card
 
 
-def _prepare(executable: Executable, batches: Batches, options: Options) -> Session:
+def prepare(executable: Executable, batches: Batches, options: Options) -> Session:
+    """A system on its device, with its data and a state to train.   Raises RunFailed."""
     precision = _canonical(options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -247,6 +248,7 @@ def _train(
                     validation_of(executable.spec, lambda: validate(executable, frozenset(state.averaged)))
                     if validate else None,
                     same_rows=validate is evaluate,
+                    measure=partial(_again, validate, state) if validate else None,
                 ).run()  # fmt: skip
             status = "finished"
         except Interrupted:
@@ -257,6 +259,11 @@ def _train(
             record.close()
             found = {"metrics": state.metrics, "refused": state.refused, **_best(executable, state)}
             _conclude(home, status, {**facts, "run_step": state.run_step, **found}, progress)
+
+
+def _again(validate: Measure, state: RunState, system: Executable) -> Measured:
+    """What validation measures, of the system as it is watched."""
+    return validate(system, frozenset(state.averaged))
 
 
 def _best(executable: Executable, state: RunState) -> dict[str, Any]:

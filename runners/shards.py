@@ -61,15 +61,14 @@ class Shards:
             whole.copy_(part.reshape(-1)[: len(whole)])
 
     def whole(self, place: int, key: str, value: Tensor) -> Tensor:
-        """An entry of the state of the n-th part as one process would hold it.   All processes must ask, in the same
-        order; the first alone is told, in the processor's memory.
+        """An entry of the state of the n-th part as one process would hold it, in the processor's memory.
+
+        All processes must ask, in the same order.
         """
         if key in ALIKE:
             return value
         parameter = self.parameters[place]
         gathered = self._gather(_padded(value, self._each[place])[None])
-        if self._share.rank:
-            return value
         whole = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False, device="cpu")
         _flat(whole).copy_(gathered.reshape(-1)[: whole.numel()])
         return whole

@@ -130,7 +130,8 @@ class RunState:
     stage: index of the current stage; step: steps done in it; run_step: steps done in all. averaged: blocks whose
     averages exist. initialised: blocks that saw their first batch. window: sum and count of each logged value since
     the last logged step. metrics: the last value of each metric. refused: why metrics had none when they were last
-    asked, which is said in `run.json` and no checkpoint needs. leading: what validation has found.
+    asked, which is said in `run.json` and no checkpoint needs. leading: what validation has found. rollbacks: how often
+    the run went back to a good state; noise is named by it.
     """
 
     blocks: nn.ModuleDict
@@ -148,13 +149,14 @@ class RunState:
     refused: dict[str, str] = field(default_factory=dict)
     leading: Leading = field(default_factory=Leading)
     awaited: list[str] = field(default_factory=list)  # optimizers' entries of a checkpoint that no stage has taken yet
+    rollbacks: int = 0
 
     def numbers(self) -> dict[str, Any]:
         """The part that is written as JSON."""
         plain = {name: getattr(self, name) for name in ("stage", "step", "run_step", "window", "metrics")}
         sets = {"averaged": sorted(self.averaged), "initialised": sorted(self.initialised)}
         held = sorted(self._optimizer_tensors()) or self.awaited
-        return plain | sets | {"leading": list(self.leading), "optimizers": held}
+        return plain | sets | {"leading": list(self.leading), "rollbacks": self.rollbacks, "optimizers": held}
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`.
@@ -184,6 +186,7 @@ class RunState:
         self.window = {name: list(pair) for name, pair in numbers["window"].items()}
         self.metrics = dict(numbers["metrics"])
         self.leading, self.awaited = Leading(*numbers["leading"]), list(numbers["optimizers"])
+        self.rollbacks = int(numbers["rollbacks"])
         self.averaged, self.initialised = set(numbers["averaged"]), set(numbers["initialised"])
 
     def restore_blocks(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:

@@ -43,7 +43,8 @@ class Session:
     processes: Processes | None = None
 
     def inputs(self, program: Program, scope: str, update: str) -> Inputs:
-        """The inputs of a program of this run."""
+        """The inputs of a program of this run; after a rollback their noise is another, lest the same come again."""
+        scope = f"{scope}/rollback {self.state.rollbacks}" if self.state.rollbacks else scope
         return Inputs(program, self.seed, scope, update, dtype=self.dtype, device=self.fabric.device)
 
 

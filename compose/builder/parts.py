@@ -105,7 +105,8 @@ class Stage(Part):
     """A stretch of training: `epochs` or `steps`, and what an `Update` takes, or several `updates`.
 
     `copy` fills blocks from others at its start, `fit` fits blocks in closed form, `shared` lists values that the
-    updates of a step share, `mode` overrides "train" and "eval" of blocks.
+    updates of a step share, `mode` overrides "train" and "eval" of blocks, `bound` ends it where a term, or a monitored
+    value, is beyond that magnitude.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Stage(Part):
         fit: ByBlock | None = None,
         shared: Sequence[Named] | None = None,
         mode: ByBlock | None = None,
+        bound: Mapping[str, Number] | None = None,
     ) -> None:
         super().__init__({key: value for key, value in locals().items() if key not in ("self", "__class__")})
 

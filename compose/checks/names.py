@@ -55,6 +55,7 @@ def check_blocks(composition: Composition, catalogue: Catalogue) -> Iterator[Fin
         yield from _memories(composition, stage)
         yield from _copies(composition, stage)
         yield from _fits(composition, stage)
+        yield from _bounds(stage)
     yield from _idle(composition)
 
 
@@ -103,6 +104,14 @@ def _fits(composition: Composition, stage: Stage) -> Iterator[Finding]:
         declared = composition.blocks.get(name.split(".")[0])
         if declared is not None:
             yield not_fitted(stage.span("fit", name, key=True), name, declared.kind, declared.is_model)
+
+
+def _bounds(stage: Stage) -> Iterator[Finding]:
+    """A bound is of a term or of a monitored value of the stage."""
+    held = [name for part in stage.all_updates() for name in (*part.minimize, *part.maximize, *part.monitor)]
+    for name in stage.bound:
+        if name not in held:
+            yield unknown_bound(stage.span("bound", name, key=True), name, dict.fromkeys(held))
 
 
 def _copies(composition: Composition, stage: Stage) -> Iterator[Finding]:
@@ -180,6 +189,21 @@ def not_a_memory(span: Span, name: str, kind: str) -> Finding:
         span=span,
         message=f"`{name}` is a `{kind}`, which stores nothing",
         help="write to a block of kind memory.replay",
+    )
+
+
+@finding("N244", "error")
+def unknown_bound(span: Span, name: str, known: Iterable[str]) -> Finding:
+    """`bound` names a value that the stage does not compute in each step: neither a term of it nor monitored.
+
+    Wrong: `bound: {contrst: 1e4}` over a term `contrast`.   Right: `bound: {contrast: 1e4}`.
+    """
+    names = tuple(known)
+    return Finding(
+        span=span,
+        message=f"no term or monitored value of this stage is called `{name}`",
+        help=meant(name, names, f"there are {', '.join(names)}; or monitor it"),
+        fix=respelt(span, name, names),
     )
 
 

@@ -20,6 +20,7 @@ from compose.cli.explaining import explain
 from compose.cli.exporting import export
 from compose.cli.listing import listing, version
 from compose.cli.probing import probe
+from compose.cli.replaying import replay
 from compose.cli.running import run
 from compose.cli.runs import runs
 from compose.cli.showing import show
@@ -49,8 +50,8 @@ def commands() -> None:
 
 
 for command in (
-    new, run, check, explain, show, diff, sample, evaluate, probe, export, runs, whence, listing, schema, completion,
-    version,
+    new, run, check, explain, show, diff, sample, evaluate, probe, replay, export, runs, whence, listing, schema,
+    completion, version,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -85,6 +85,8 @@ MEANING: Mapping[type[Record], Mapping[str, str]] = {
         "sample_every": "Steps between two pictures of every sampler; by default at the end of a stage.",
         "threads": "How many threads compute.",
         "preemption": "The signal by which a scheduler takes the machine: the run saves, and exits with 75.",
+        "on_nan": "What to do where a value is not finite: `stop`, or `rollback` to the last good checkpoint.",
+        "rollbacks": "How often a run rolls back before it stops.",
     },
     Stage: {
         **OF_AN_UPDATE,
@@ -94,6 +96,7 @@ MEANING: Mapping[type[Record], Mapping[str, str]] = {
         "copy": "Blocks whose weights are copied from another block at the start.",
         "fit": "Blocks that are fitted in closed form or by EM, on a value.",
         "shared": "Values that are computed once a step and used by all its updates.",
+        "bound": "Terms and monitored values beyond whose magnitude the stage ends, with the weights before.",
         "mode": "Blocks that are in `train` or `eval` mode whatever is trained.",
     },
     Update: OF_AN_UPDATE,

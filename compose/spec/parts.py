@@ -16,6 +16,7 @@ BATCH_SIZE = 128
 PRECISIONS = ("32", "64", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
 PREEMPTIONS = ("none", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGXCPU")
 STRATEGIES = ("auto", "ddp", "sharded")
+ON_NAN = ("stop", "rollback")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
@@ -100,3 +101,5 @@ class RunOptions(Record):
     sample_every: Whole | None = None
     threads: Whole | None = None
     preemption: Annotated[str, Choice(PREEMPTIONS)] = "none"
+    on_nan: Annotated[str, Choice(ON_NAN)] = "stop"
+    rollbacks: WholeOrZero = 3

@@ -165,6 +165,7 @@ class Stage(Record):
     copies: Annotated[dict[str, Word], Tabular("block", named=False)] = Field(default_factory=dict, alias="copy")
     fit: Annotated[dict[str, Fit], Tabular("block", named=False)] = Field(default_factory=dict)
     shared: Words = ()
+    bound: Annotated[dict[str, Positive], Tabular("value")] = Field(default_factory=dict)
     mode: Annotated[
         dict[str, Annotated[Literal["train", "eval"], Choice(("train", "eval"))]], Tabular("block", named=False)
     ] = Field(default_factory=dict)
