@@ -210,7 +210,7 @@ class Loop:
         """A stage's last acts: its optimizers go, the run is saved, pictures and metrics are made."""
         state = self.session.state
         self._settle()
-        state.optimizers, state.names, state.shards = {}, {}, {}
+        state.let_optimizers_go()
         state.stage, state.step, state.leading = state.stage + 1, 0, state.leading.next_stage()
         saved = self._try_to_save()
         self._show(stage)

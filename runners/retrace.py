@@ -41,7 +41,7 @@ class Snapshot:
 
     def restore(self, session: Session) -> None:
         """Put a session there; its optimizers are for the stage to build, and to be filled then."""
-        session.state.optimizers, session.state.names = {}, {}
+        session.state.let_optimizers_go()
         session.state.restore_numbers(self.numbers)
         session.state.restore_blocks(self.tensors)
         session.pending.clear()
@@ -118,7 +118,8 @@ def _is_lost(session: Session, bounds: Mapping[str, float]) -> bool:
     processes = session.processes
     lost = fold(session.pending, session.state.window, processes.mean if processes else None, bounds) is not None
     held = [*session.state.parameters().values(), *_written(session)]
-    return lost or not all(bool(torch.isfinite(value).all()) for value in held if value.is_floating_point())
+    lost = lost or not all(bool(torch.isfinite(value).all()) for value in held if value.is_floating_point())
+    return lost if processes is None else bool(processes.most(int(lost)))  # each may hold what the others do not
 
 
 def _written(session: Session) -> list[Tensor]:

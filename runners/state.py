@@ -223,6 +223,10 @@ class RunState:
         if left:
             raise Mismatch(f"the checkpoint holds optimizer state that no update has: {_some(left)}")
 
+    def let_optimizers_go(self) -> None:
+        """The optimizers of a stage that ends, or is begun again, and what a checkpoint says of them."""
+        self.optimizers, self.names, self.shards, self.awaited = {}, {}, {}, []
+
     def _optimizer_tensors(self, whole: bool = False) -> dict[str, Tensor]:
         """What the optimizers know, by name: where it is shared out, this process's part, or all of it."""
         found = {}
