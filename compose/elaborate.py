@@ -18,6 +18,7 @@ from compose.attributes import attribute_of
 from compose.binding import call_block, call_block_at, call_operator, placed
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
+from compose.conditioning import conditioned_block
 from compose.draws import Draws, FreshDraws
 from compose.expressions import (
     Attribute,
@@ -234,7 +235,7 @@ class Evaluator:
         if isinstance(value, Node) and value.family:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockModel(value)
+            return BlockModel(value, self.world.blocks[value.name].leaves)
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
@@ -251,6 +252,8 @@ class Evaluator:
         holes = [part for part in walk(expression) if isinstance(part, Hole) and id(part) not in self.closed]
         if not holes:
             return self(expression)
+        if (conditioned := conditioned_block(self, expression, holes)) is not None:
+            return conditioned
         direct = isinstance(expression, Call) and all(
             isinstance(argument.value, Hole) or not _has_hole(argument.value) for argument in expression.arguments
         )
@@ -266,7 +269,7 @@ class Evaluator:
     def apply(self, called: Value, arguments: list[Value], span: Span | None) -> Value:
         """A function, block or bijection applied to values."""
         if isinstance(called, BlockValue):
-            return call_block(self, called, "forward", arguments, {}, span)
+            return call_block(self, called, "forward", [*arguments, *called.context], {}, span)
         if isinstance(called, Bijection):
             return called.forward(self.tracer, arguments[0], span)
         if isinstance(called, Function):

@@ -88,20 +88,20 @@ class BlockBijection(Bijection):
 
     def forward(self, tracer: Tracer, noise: Value, span: Span | None) -> Node:
         """Noise to data."""
-        return tracer.block(self._use(span), "forward", noise, span=span)
+        return tracer.block(self._use(span), "forward", noise, *self.block.context, span=span)
 
     def inverse(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """Data to noise."""
-        return tracer.block(self._use(span), "inverse", value, span=span)
+        return tracer.block(self._use(span), "inverse", value, *self.block.context, span=span)
 
     def forward_and_ladj(self, tracer: Tracer, noise: Value, span: Span | None) -> tuple[Node, Node]:
         """Noise to data, and the log-determinant."""
-        pair = tracer.block(self._use(span), "forward_and_ladj", noise, span=span)
+        pair = tracer.block(self._use(span), "forward_and_ladj", noise, *self.block.context, span=span)
         return tracer.field(pair, 0, span=span), tracer.field(pair, 1, span=span)
 
     def inverse_and_ladj(self, tracer: Tracer, value: Value, span: Span | None) -> tuple[Node, Node]:
         """Data to noise, and the log-determinant."""
-        pair = tracer.block(self._use(span), "inverse_and_ladj", value, span=span)
+        pair = tracer.block(self._use(span), "inverse_and_ladj", value, *self.block.context, span=span)
         return tracer.field(pair, 0, span=span), tracer.field(pair, 1, span=span)
 
     def _use(self, span: Span | None) -> BlockUse:
