@@ -240,8 +240,9 @@ class Sizes:
         """The noise of a model of several leaves, sized as the model says once it is built."""
         assert node.use is not None
         name, leaves = node.use.block, self.blocks[node.use.block].leaves
-        count = max((slot + 1 for slot, _ in self.slots.positions(node)), default=0)
-        module: Any = self.slots.build(name, count, self.makes(name)) if node.operation.target in OF_NOISE else None
+        if node.operation.target not in OF_NOISE:
+            return False
+        module: Any = self.slots.build(name, self.slots.count(node), self.makes(name))
         if module is None:
             return False
         laws = module.noise_laws()
@@ -261,7 +262,7 @@ class Sizes:
         call: Any = None
         if node.use is not None:
             news = self.slots.bind_known(node)
-            count = max((slot + 1 for slot, _ in self.slots.positions(node)), default=0)
+            count = self.slots.count(node)
             module = self.slots.build(node.use.block, count, self.makes(node.use.block))
             if self.slots[node.use.block].broken:
                 self.failed.add(id(node))

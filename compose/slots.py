@@ -61,6 +61,12 @@ class Slots(dict[str, Slot]):
         indexed = enumerate(node.arguments) if places is None else zip(places, node.arguments, strict=False)
         return [(place, argument) for place, argument in indexed if place is not None]
 
+    def count(self, node: Node) -> int:
+        """How many values a block's call gives; the noise of a model stands for its value."""
+        assert node.use is not None
+        noise = bool(self.blocks[node.use.block].leaves) and node.operation.target in OF_NOISE
+        return max((place + 1 for place, _ in self.positions(node)), default=int(noise))
+
     def bind_known(self, node: Node) -> bool:
         """Take the sizes of a call's arguments that are known; whether there was news."""
         assert node.use is not None
