@@ -17,7 +17,7 @@ __all__ = ["InverseAutoregressive", "MaskedAutoregressive"]
 
 
 class Autoregressive(Transform):
-    """The shift t and log-scale s of each entry, by a masked network: (t, r) = net(value, context), s of r by `scale`."""
+    """The shift t and log-scale s of each entry: (t, r) = net(value, context), a masked network, and s of r."""
 
     def __init__(
         self, features: int, *, hidden: Sequence[int], scale: Scale, activation: Activation, context: int = 0

@@ -1,6 +1,6 @@
 """Bijections of pictures "b c h w": a norm that starts from data, an invertible 1x1 convolution, couplings.
 
-What is said of one pixel or channel counts for all: log-determinants are multiplied by height and width where they must.
+What is said of one pixel counts for all: log-determinants are multiplied by height and width where they must.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ LOG_FACTOR = 3.0  # a zero convolution's outputs are times exp(3 a): the same
 
 
 class Squeeze(Transform):
-    """From data to noise, every 2 x 2 pixels become one pixel of 4 times as many channels.   Source: Dinh et al. 2017."""
+    """From data to noise, 2 x 2 pixels become one of 4 times as many channels.   Source: Dinh et al. 2017, 3.6."""
 
     def push(self, z: Tensor, context: Context = None) -> tuple[Tensor, Parts]:  # b 4c h w -> b c 2h 2w, parts
         """The pixels side by side."""
@@ -109,7 +109,7 @@ class InvertibleConvolution(Transform):
 
 
 class ZeroConvolution(nn.Conv2d):
-    """A 3x3 convolution of zeros, times exp(3 a) per channel, a = 0 at first.   Source: Kingma & Dhariwal 2018, code."""
+    """A 3x3 convolution of zeros, times exp(3 a) per channel, a = 0.   Source: Kingma & Dhariwal 2018, code."""
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__(channels, out, 3, padding=1)

@@ -27,12 +27,12 @@ __all__ = [
     "Order",
     "Parts",
     "Permutation",
+    "Reordered",
     "Scale",
     "Transform",
     "beside",
     "contract",
     "expand",
-    "permuted",
     "total",
 ]
 
@@ -211,14 +211,17 @@ class Chain(Transform):
 Order = Literal["random", "reverse"]
 
 
-def permuted(makers: Sequence[Callable[[], Transform]], features: int, order: Order) -> Chain:
-    """What the makers make, in their order, with one reordering of all entries between neighbours."""
-    transforms: list[Transform] = []
-    for k, make in enumerate(makers):
-        if k > 0:
-            transforms.append(Permutation(range(features)[::-1] if order == "reverse" else torch.randperm(features)))
-        transforms.append(make())
-    return Chain(transforms)
+class Reordered(Chain):
+    """Transforms, made one after another, with one reordering of all entries between neighbours."""
+
+    def __init__(self, makers: Iterable[Callable[[], Transform]], features: int, order: Order) -> None:
+        transforms: list[Transform] = []
+        for k, make in enumerate(makers):
+            if k > 0:
+                drawn = range(features)[::-1] if order == "reverse" else torch.randperm(features)
+                transforms.append(Permutation(drawn))
+            transforms.append(make())
+        super().__init__(transforms)
 
 
 def glow_log_scale(raw: Tensor) -> Tensor:

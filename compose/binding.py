@@ -132,7 +132,9 @@ def call_block(
     declared = site.world.blocks[block.name]
     parameters, hints = _signature(getattr(declared.block, method))
     places = places or [span] * len(positional)
-    arguments = [as_argument(site, value, declared.name, place) for value, place in zip(positional, places, strict=True)]
+    arguments = [
+        as_argument(site, value, declared.name, place) for value, place in zip(positional, places, strict=True)
+    ]
     options: dict[str, Any] = {}
     for name, argument in named.items():
         if name not in parameters:

@@ -16,9 +16,9 @@ from blocks.types import Field
 from compose import faults
 from compose.attributes import attribute_of
 from compose.binding import call_block, call_block_at, call_operator, placed
+from compose.conditioning import conditioned_block
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
-from compose.conditioning import conditioned_block
 from compose.draws import Draws, FreshDraws
 from compose.expressions import (
     Attribute,

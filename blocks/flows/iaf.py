@@ -8,7 +8,7 @@ from blocks.autoregressive import InverseAutoregressive
 from blocks.flows.model import Flow, check_count, context_of, event_of
 from blocks.nets import Activation
 from blocks.registry import block
-from blocks.transforms import Order, Scale, permuted
+from blocks.transforms import Order, Reordered, Scale
 from blocks.types import Takes, elements
 
 __all__ = ["IAF"]
@@ -46,5 +46,5 @@ class IAF(Flow):
             activation=activation,
             context=context_of(takes),
         )
-        super().__init__(takes, permuted([make] * layers, features, permutation))
+        super().__init__(takes, Reordered([make] * layers, features, permutation))
         self.dear_passes = features

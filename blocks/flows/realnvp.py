@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from blocks.flows.model import Flow, check_count, context_of, event_of
 from blocks.nets import Activation
 from blocks.registry import block
-from blocks.transforms import AffineCoupling, AlternatingCouplings, Scale, Transform, permuted
+from blocks.transforms import AffineCoupling, AlternatingCouplings, Reordered, Scale, Transform
 from blocks.types import Takes, elements
 
 __all__ = ["RealNVP"]
@@ -49,5 +49,5 @@ class RealNVP(Flow):
                 features, couplings, hidden=hidden, scale=scale, activation=activation, context=context
             )
         else:
-            transform = permuted([coupling for _ in range(couplings)], features, permutation)
+            transform = Reordered([coupling for _ in range(couplings)], features, permutation)
         super().__init__(takes, transform)

@@ -10,7 +10,7 @@ from blocks.flows.model import Flow, check_count, context_of, event_of
 from blocks.nets import Activation, mlp
 from blocks.registry import block
 from blocks.splines import FLOOR, Spline, spline_of
-from blocks.transforms import Context, Order, Parts, Transform, beside, permuted
+from blocks.transforms import Context, Order, Parts, Reordered, Transform, beside
 from blocks.types import Takes, elements
 
 __all__ = ["SplineCoupling", "SplineFlow"]
@@ -92,4 +92,4 @@ class SplineFlow(Flow):
                 kept, features - kept, hidden=hidden, bins=bins, bound=bound, activation=activation, context=context
             )
 
-        super().__init__(takes, permuted([coupling] * couplings, features, permutation))
+        super().__init__(takes, Reordered([coupling] * couplings, features, permutation))

@@ -108,7 +108,9 @@ class BlockModel(Model):
         """The block's map at fresh leaves."""
         if not self.leaves:
             return self.at(tracer, tracer.leaf(LeafLaw(path, "normal"), span), span)
-        return self.at(tracer, {name: tracer.leaf(LeafLaw(f"{path}.{name}", "normal"), span) for name in self.leaves}, span)
+        return self.at(
+            tracer, {name: tracer.leaf(LeafLaw(f"{path}.{name}", "normal"), span) for name in self.leaves}, span
+        )
 
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
         """The block's map."""

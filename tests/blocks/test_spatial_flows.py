@@ -101,7 +101,9 @@ def test_every_norm_of_a_flow_sees_what_the_ones_before_made_of_the_batch():
     x = 2 + 3 * normal(64, 1, 4, 4)
     with first_batch([flow]):
         flow.log_prob(x)
-    z = flow.inverse(x).detach()  # couplings start near z * 0.88, and the last norm is before the last convolution and coupling
+    z = flow.inverse(
+        x
+    ).detach()  # couplings start near z * 0.88, and the last norm is before the last convolution and coupling
     assert float(z.mean().abs()) < 0.05
     assert 0.75 < float(z.std()) < 1
 

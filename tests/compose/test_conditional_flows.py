@@ -22,8 +22,9 @@ graph:
   s: ~flow(_, w)
   z: ~posterior
   back: flow.inverse(s, w)
+  still: freeze(flow)(_, w).log_prob(1 * s)
 samplers:
-  flow: record(at_draw=flow(_, w).log_prob(s), sized=sized, computed=flow(_, w).log_prob(1 * s), frozen=freeze(flow)(_, w).log_prob(1 * s))
+  flow: record(at_draw=flow(_, w).log_prob(s), computed=flow(_, w).log_prob(1 * s), frozen=still)
   noise: record(back=back, given=flow(_, w).inverse(s), noise=s.noise, again=flow(_, w).at(s.noise), s=s)
   posterior: record(at_draw=posterior.log_prob(z), computed=posterior.log_prob(1 * z))
   other: record(here=flow(_, w).log_prob(1 * s), there=flow(_, x).log_prob(1 * s))
