@@ -56,6 +56,6 @@ class MaskedNet(nn.Sequential):
         seen = inner[-1] if inner else first
         super().__init__(*layers, MaskedLinear(last[:, None] > seen))
 
-    def forward(self, value: Tensor, context: Context = None) -> Tensor:  # b d, b k -> b each*d
+    def forward(self, input: Tensor, context: Context = None) -> Tensor:  # b d, b k -> b each*d
         """The numbers of every entry."""
-        return super().forward(beside(value, context))
+        return super().forward(beside(input, context))

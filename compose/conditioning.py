@@ -5,7 +5,7 @@ A flow with several noise leaves is inverted to a record of them, from which `.a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,34 +16,49 @@ from compose.graph import Node
 from compose.values import BlockValue, Record, Value
 
 if TYPE_CHECKING:
+    from compose.declarations import Declared
     from compose.elaborate import Evaluator
 
-__all__ = ["conditioned_block", "inverted"]
+__all__ = ["inverted", "is_told", "open_holes", "told"]
 
 
-def conditioned_block(site: Evaluator, expression: Expression, holes: Sequence[Hole]) -> BlockValue | None:
-    """The flow that `flow(_, y)` calls, with its further arguments; None for any other expression with holes."""
-    if not isinstance(expression, Call) or len(expression.arguments) < 2 or len(holes) != 1:
-        return None
+def is_told(expression: Expression, blocks: Mapping[str, Declared]) -> bool:
+    """Whether an expression is a flow with its further arguments: `flow(_, y)`, `freeze(flow)(_, y)`."""
+    if not isinstance(expression, Call) or len(expression.arguments) < 2:
+        return False
     first, *others = expression.arguments
-    if first.value is not holes[0] or any(argument.name for argument in others):
-        return None
-    called = _called_block(site, expression.function)
-    if called is None or not site.world.blocks[called.name].is_model:
-        return None
-    told = [as_argument(site, site(argument.value), called.name, argument.value.span) for argument in others]
-    return replace(called, context=(*called.context, *(value for value in told if isinstance(value, Node))))
+    if not isinstance(first.value, Hole) or first.name or any(argument.name for argument in others):
+        return False
+    if any(isinstance(part, Hole) for argument in others for part in walk(argument.value)):
+        return False
+    name = _block_name(expression.function)
+    return name in blocks and blocks[name].is_model
 
 
-def _called_block(site: Evaluator, function: Expression) -> BlockValue | None:
-    """The block that the function of a call is, or is a view of (`freeze(b)`)."""
-    value: Value | None = None
-    if isinstance(function, Name):
-        if function.name not in site.locals and function.name in site.world.blocks:
-            value = site.world.name(function.name, function.span, site.locals, called=True)
-    elif isinstance(function, Call) and not any(isinstance(part, Hole) for part in walk(function)):
-        value = site(function)
-    return value if isinstance(value, BlockValue) else None
+def open_holes(expression: Expression, blocks: Mapping[str, Declared]) -> list[Hole]:
+    """The holes of a function, in order: those of a flow that is told something are its own."""
+    own = {id(part.arguments[0].value) for part in walk(expression) if isinstance(part, Call) and is_told(part, blocks)}
+    return [part for part in walk(expression) if isinstance(part, Hole) and id(part) not in own]
+
+
+def told(site: Evaluator, call: Call) -> BlockValue:
+    """What `flow(_, y)` is: the flow with its further arguments."""
+    block = site(call.function) if isinstance(call.function, Call) else _named(site, call.function)
+    assert isinstance(block, BlockValue)
+    others = [as_argument(site, site(given.value), block.name, given.value.span) for given in call.arguments[1:]]
+    return replace(block, context=(*block.context, *(value for value in others if isinstance(value, Node))))
+
+
+def _named(site: Evaluator, function: Expression) -> Value:
+    assert isinstance(function, Name)
+    return site.world.name(function.name, function.span, site.locals, called=True)
+
+
+def _block_name(function: Expression) -> str:
+    """The name that is called, if through `freeze(..)` or `ema(..)`; "" for anything else."""
+    while isinstance(function, Call) and len(function.arguments) == 1:
+        function = function.arguments[0].value
+    return function.name if isinstance(function, Name) else ""
 
 
 def inverted(site: Evaluator, block: BlockValue, call: Call) -> Value:

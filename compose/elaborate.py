@@ -16,7 +16,7 @@ from blocks.types import Field
 from compose import faults
 from compose.attributes import attribute_of
 from compose.binding import call_block, call_block_at, call_operator, placed
-from compose.conditioning import conditioned_block
+from compose.conditioning import is_told, open_holes, told
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
 from compose.draws import Draws, FreshDraws
@@ -249,11 +249,11 @@ class Evaluator:
 
         What it captures is evaluated here, once; the holes are filled where it is applied.
         """
-        holes = [part for part in walk(expression) if isinstance(part, Hole) and id(part) not in self.closed]
+        if isinstance(expression, Call) and is_told(expression, self.world.blocks):
+            return told(self, expression)
+        holes = [part for part in open_holes(expression, self.world.blocks) if id(part) not in self.closed]
         if not holes:
             return self(expression)
-        if (conditioned := conditioned_block(self, expression, holes)) is not None:
-            return conditioned
         direct = isinstance(expression, Call) and all(
             isinstance(argument.value, Hole) or not _has_hole(argument.value) for argument in expression.arguments
         )

@@ -27,10 +27,10 @@ def check_discrete(composition: Composition, catalogue: Catalogue) -> Iterator[F
                 if flow is None or not composition.blocks[flow].is_model or node.operation.target not in DENSITIES:
                     continue
                 field = _plain_field(node.edges[0].source)
-                levels = composition.fields[field].levels if field in composition.fields else None
-                if levels is not None and node.span not in told:
+                levels = composition.fields[field].levels if field is not None and field in composition.fields else None
+                if field is not None and levels is not None and node.span not in told:
                     told.add(node.span)
-                    yield gaps_in_data(node.span, flow, str(field), levels)
+                    yield gaps_in_data(node.span, flow, field, levels)
 
 
 def _plain_field(node: Node) -> str | None:

@@ -58,3 +58,11 @@ def test_what_the_flow_is_told_matters():
 def test_a_function_may_return_the_flow():
     through = sampled(compiled(SPEC), 8, "through", x=X)
     assert_close(through, sampled(compiled(SPEC), 8, "flow", x=X)["at_draw"])
+
+
+def test_in_a_larger_function_only_the_other_holes_are_open():
+    text = SPEC + "  tilted: tilt(normal, -flow(_, w).log_prob(_)).log_density(s)\n"
+    made = sampled(compiled(text), 8, "tilted", x=X)
+    s = sampled(compiled(text), 8, "noise", x=X)["s"]
+    normal = torch.distributions.Normal(0.0, 1.0).log_prob(s).sum(1)
+    assert_close(made, normal + sampled(compiled(text), 8, "flow", x=X)["at_draw"])
