@@ -8,7 +8,7 @@ from blocks.flows.model import check_count, context_of
 from blocks.flows.multiscale import LearnedSplit, LearnedTop, MultiScale, Prior, StandardPrior, level_names, picture_of
 from blocks.nets import check_widths
 from blocks.registry import block
-from blocks.spatial import ActNorm, ChannelCoupling, Coupling, InvertibleConvolution, Squeeze
+from blocks.spatial import ChannelCoupling, Coupling, Mixing, Squeeze
 from blocks.transforms import Chain, Scale, Transform
 from blocks.types import Size, Takes
 
@@ -47,7 +47,7 @@ class Glow(MultiScale):
 
         def step(channels: int) -> list[Transform]:
             made = ChannelCoupling(channels, width=width, coupling=coupling, scale=scale, context=context)
-            return [made, InvertibleConvolution(channels), ActNorm(channels)]
+            return [made, Mixing(channels)]
 
         made: list[Transform] = []
         priors: list[nn.Module] = []

@@ -8,7 +8,8 @@ from blocks.distributions import standard_normal_log_prob
 from blocks.flows.glow import Glow
 from blocks.flows.realnvp_image import RealNVPImage
 from blocks.initialisation import first_batch
-from blocks.spatial import ActNorm, InvertibleConvolution
+from blocks.spatial import ActNorm, InvertibleConvolution, Mixing
+from blocks.transforms import Chain, total
 
 FLOWS = {  # a new flow of pictures adds a row: kind, event, options
     "glow": (Glow, (1, 4, 4), {"levels": 2, "steps": 2, "width": 5}),
@@ -111,10 +112,22 @@ def test_every_norm_of_a_flow_sees_what_the_ones_before_made_of_the_batch():
 def test_the_convolution_starts_as_a_rotation():
     torch.manual_seed(0)
     layer = InvertibleConvolution(6).double()
-    lower, upper = layer.triangles()
-    matrix = layer.order @ lower @ upper
+    matrix = layer.matrix()
     assert_close(matrix @ matrix.T, torch.eye(6, dtype=torch.float64), atol=1e-5, rtol=0)  # drawn in float32
     assert_close(layer.log_scale.sum(), torch.zeros((), dtype=torch.float64), atol=1e-5, rtol=0)
+
+
+def test_the_mixing_is_the_norm_and_then_the_convolution():
+    torch.manual_seed(0)
+    both = Mixing(3).double()
+    for p in both.parameters():
+        torch.nn.init.normal_(p, std=0.5)
+    apart, x = Chain([both.convolution, both.norm]), normal(5, 3, 2, 2)
+    z, parts = both.pull(x)
+    expected, others = apart.pull(x)
+    assert_close(z, expected)
+    assert_close(total(parts, x), total(others, x))
+    assert_close(both.push(z)[0], apart.push(z)[0])
 
 
 REFUSED = {

@@ -164,7 +164,8 @@ def test_the_radial_map_is_that_of_normflows():
 @torch.no_grad()
 def copied_step(step, theirs):
     """A step of Glow becomes a block of normflows, whose shifts and scales alternate by channel."""
-    coupling, mixing, norm = step
+    coupling, both = step
+    mixing, norm = both.convolution, both.norm
     block, their_mixing, their_norm = theirs.flows
     convolutions = [part for part in block.modules() if isinstance(part, nn.Conv2d)]
     for k, (mine, other) in enumerate(
@@ -193,9 +194,9 @@ def test_a_level_of_glow_is_that_of_normflows_both_ways(coupling):
     parts = list(ours.levels[0].transforms)
     for k, block in enumerate(theirs):
         if coupling == "affine":
-            copied_step(parts[3 * k : 3 * k + 3], block)
+            copied_step(parts[2 * k : 2 * k + 2], block)
         else:
-            copied_additive(parts[3 * k : 3 * k + 3], block)
+            copied_additive(parts[2 * k : 2 * k + 2], block)
     z = torch.randn(ROWS, 4, 2, 3)
     value, ladj = z, torch.zeros(ROWS)
     for block in theirs:
