@@ -84,6 +84,11 @@ class Declared:
         names = getattr(self.block, "leaves", None)
         return tuple(names(**self.options)) if names else ()
 
+    @property
+    def seeded(self) -> bool:
+        """Whether a model's densities are estimated by chance, from a seed of their own."""
+        return getattr(self.block, "seeded", False)
+
     def argument_sizes(self) -> tuple[Size | None, ...]:
         """The sizes of arguments that the options fix (a generator's latent)."""
         sizes = getattr(self.block, "argument_sizes", None)

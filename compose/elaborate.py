@@ -235,13 +235,14 @@ class Evaluator:
         if isinstance(value, Node) and value.family:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockModel(value, self.world.blocks[value.name].leaves)
+            declared = self.world.blocks[value.name]
+            return BlockModel(value, declared.leaves, declared.seeded)
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockBijection(value, value.name)
+            return BlockBijection(value, value.name, self.world.blocks[value.name].seeded)
         return value if isinstance(value, Bijection) else None
 
     def function(self, expression: Expression) -> Value:
