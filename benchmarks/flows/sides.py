@@ -56,7 +56,7 @@ def block(flow: nn.Module) -> Side:
 
 def of_zuko(flow: nn.Module) -> Side:
     """A flow of zuko."""
-    return flow, lambda x: flow().log_prob(x)
+    return flow, lambda x: flow.forward().log_prob(x)
 
 
 def of_nflows(transforms: list[nn.Module]) -> Side:
