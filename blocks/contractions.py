@@ -27,13 +27,15 @@ SURE = 2  # terms of the series that are always summed: the same, appendix
 GOES_ON = 0.5  # chance that roulette adds another term: the same
 EXACT = 64  # entries up to which the determinant itself is computed in eval mode: as many backward passes
 TERMS = 40  # of the series, in eval mode for more entries: 0.97^40 / 40 is below 0.01
+SQUARINGS = 6
+TINY = 1e-30  # under a logarithm: a layer of zeros has a slope of 0
 STEPS = 500  # of a fixed point, at most
 
 
 class Contraction(nn.Module):
     """A perceptron "b d (+ context)" -> "b d" whose slope in every direction is below 0.97.
 
-    Each linear layer is divided by its induced norm (of Euclidean lengths: its largest singular value, exactly) where
+    Each linear layer is divided by a bound of its induced norm (of Euclidean lengths: its largest singular value) where
     that is above the bound of a layer; between them x sigmoid(b x) / 1.1.   Source: Chen et al. 2019, section 3.3.
     """
 
@@ -52,9 +54,23 @@ class Contraction(nn.Module):
             assert isinstance(layer, nn.Linear)
             if k > 0:
                 value = value * sigmoid(softplus(self.slopes[k - 1]) * value) / SWISH
-            norm = torch.linalg.matrix_norm(layer.weight, 2)
-            value = linear(value, layer.weight * (self.most / norm).clamp(max=1), layer.bias)
+            value = linear(value, layer.weight * (self.most / induced_norm(layer.weight)).clamp(max=1), layer.bias)
         return value
+
+
+def induced_norm(weight: Tensor) -> Tensor:  # m n -> ""
+    """A bound of the largest singular value from above: |(W W')^64|_F^(1/128), by six squarings.
+
+    It is at most min(m, n)^(1/256) times the value: 2 % above for 128. Smooth, and products alone, unlike a power
+    iteration, which comes from below and must be kept.
+    """
+    gram = weight @ weight.T if weight.shape[0] <= weight.shape[1] else weight.T @ weight
+    log_norm, share = 0.0, 0.5
+    for _ in range(SQUARINGS):
+        size = torch.linalg.vector_norm(gram) + TINY
+        log_norm, gram = log_norm + share * size.log(), gram / size
+        gram, share = gram @ gram, share / 2
+    return (log_norm + share * (torch.linalg.vector_norm(gram) + TINY).log()).exp()
 
 
 class Residual(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from blocks import contractions
-from blocks.contractions import Contraction, _roulette
+from blocks.contractions import Contraction, _roulette, induced_norm
 from blocks.flows.residual import ResidualFlow
 
 
@@ -45,6 +45,14 @@ def test_no_slope_is_above_the_bound():
     jacobians = torch.func.vmap(torch.func.jacrev(lambda v: g(v[None])[0]))(3 * normal(200, 5))
     steepest = torch.linalg.matrix_norm(jacobians, 2).max().detach()
     assert 0.05 < float(steepest) < 0.97
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 50), (50, 3), (128, 128)])
+def test_the_norm_is_bounded_from_above_and_closely(shape):
+    weight = normal(*shape)
+    ratio = induced_norm(weight) / torch.linalg.matrix_norm(weight, 2)
+    assert 1 - 1e-12 <= float(ratio) < 1.02
+    assert 0 <= float(induced_norm(torch.zeros(shape))) < 1e-6
 
 
 def test_the_estimate_has_no_bias():

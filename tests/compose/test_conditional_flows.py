@@ -3,7 +3,8 @@
 import torch
 from torch.testing import assert_close
 
-from tests.driving import compiled, sampled
+from compose.equations import equations_of
+from tests.driving import compiled, composed, sampled
 
 X = torch.randn(8, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 SPEC = """
@@ -66,3 +67,8 @@ def test_in_a_larger_function_only_the_other_holes_are_open():
     s = sampled(compiled(text), 8, "noise", x=X)["s"]
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(s).sum(1)
     assert_close(made, normal + sampled(compiled(text), 8, "flow", x=X)["at_draw"])
+
+
+def test_its_equation_says_what_it_is_told():
+    equations = str(equations_of(composed(SPEC)))
+    assert r"p_{\\mathrm{flow}}(s \\mid" in equations or r"p_{flow}(s" in equations, equations
