@@ -10,7 +10,7 @@ from blocks.distributions import standard_normal_log_prob
 from blocks.flows import RealNVP
 from blocks.flows.iaf import IAF
 from blocks.flows.maf import MAF
-from blocks.flows.planar import PlanarFlow
+from blocks.flows.planar import Planar, PlanarFlow
 from blocks.flows.radial import RadialFlow
 from blocks.flows.spline import SplineFlow
 from blocks.types import Levels
@@ -96,6 +96,29 @@ def test_the_density_of_a_flow_is_that_of_its_draws(kind, options):
         axis = torch.linspace(-1, 1, 201, dtype=torch.float64)[:-1] + 0.005
         mass = model.log_prob(torch.cartesian_prod(axis, axis)).exp().sum() * 0.01**2
     assert_close(float(inside), float(mass), atol=0.015, rtol=0)  # four standard errors
+
+
+def test_gradients_pass_the_root_that_inverts_a_planar_layer():
+    torch.manual_seed(0)
+    layer = Planar(3).double()
+    x = noise(4, 3).requires_grad_()
+
+    def undone(x, numbers):
+        back = torch.func.functional_call(Undone(layer), {"layer.numbers": numbers}, (x,))
+        return back[0].sum() + back[1].sum()
+
+    assert torch.autograd.gradcheck(undone, (x, layer.numbers.detach().requires_grad_()))
+
+
+class Undone(torch.nn.Module):
+    """A layer the other way round."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer.inverse(x)
 
 
 def test_its_noise_is_one_standard_normal_leaf():
