@@ -80,7 +80,7 @@ def of_normflows(flows: list[nn.Module]) -> Side:
     def log_prob(x: Tensor) -> Tensor:
         ladj = x.new_zeros(len(x))
         for flow in reversed(held):
-            x, more = flow.inverse(x)
+            x, more = flow.inverse(x)  # pyright: ignore[reportCallIssue]
             ladj = ladj + more
         return standard_normal_log_prob(x.flatten(1)) + ladj
 
