@@ -30,13 +30,18 @@ Takes = tuple[Taken, ...]
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a data source: its event shape, dtype, range of values and, for labels, the number of classes."""
+    """One field of a data source: its event shape, dtype, range of values and, for labels, the number of classes.
+
+    `levels`: how many values an entry can have, where they are few (a pixel of a byte has 256) and nothing fills the
+    gaps between them.
+    """
 
     event: Size
     dtype: str = "float32"
     low: float | None = None
     high: float | None = None
     classes: int | None = None
+    levels: int | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ NO_LARGER = {
     aten.flip, aten.roll, aten.tril, aten.triu, aten._softmax, aten._log_softmax, aten.bernoulli, aten.native_dropout,
     aten.native_batch_norm, aten._native_batch_norm_legit, aten._native_batch_norm_legit_no_training,
     aten._batch_norm_with_update, aten.native_layer_norm, aten.native_group_norm, aten.logcumsumexp,
-    aten.linalg_vector_norm,
+    aten.linalg_vector_norm, aten._linalg_slogdet,
 }  # fmt: skip
 BY_OPTIONS = {  # of one value, no larger than it is times the numbers beside it
     aten.constant_pad_nd, aten.reflection_pad1d, aten.reflection_pad2d, aten.replication_pad1d,

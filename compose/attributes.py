@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from compose import faults
 from compose.binding import call_block_at
+from compose.conditioning import inverted
 from compose.expressions import Attribute, Call
 from compose.graph import Node
 from compose.idioms import of_method
@@ -74,7 +75,7 @@ def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN
     if declared.role == "memory" and name == "read":
         return lambda at, call: MemoryModel.of_call(at, value, call)
     if name == "inverse" and declared.is_model:
-        return lambda at, call: call_block_at(at, value, "inverse", call)
+        return lambda at, call: inverted(at, value, call)
     if name in declared.methods:
         return lambda at, call: call_block_at(at, value, name, call)
     return None

@@ -21,7 +21,7 @@ from compose.values import BlockValue, Model, Record, Value, is_seed
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
 
-__all__ = ["call_block", "call_block_at", "call_operator", "option", "placed", "whole"]
+__all__ = ["as_argument", "call_block", "call_block_at", "call_operator", "option", "placed", "whole"]
 
 ARITHMETIC = (
     arithmetic.add, arithmetic.subtract, arithmetic.multiply, arithmetic.divide, arithmetic.floor_divide,
@@ -132,7 +132,9 @@ def call_block(
     declared = site.world.blocks[block.name]
     parameters, hints = _signature(getattr(declared.block, method))
     places = places or [span] * len(positional)
-    arguments = [_argument(site, value, declared.name, place) for value, place in zip(positional, places, strict=True)]
+    arguments = [
+        as_argument(site, value, declared.name, place) for value, place in zip(positional, places, strict=True)
+    ]
     options: dict[str, Any] = {}
     for name, argument in named.items():
         if name not in parameters:
@@ -141,7 +143,7 @@ def call_block(
         if _is_word(hints.get(name)):
             options[name] = option(site, argument.value, hints[name], name)
         else:
-            options[name] = _argument(site, site(argument.value), declared.name, argument.value.span)
+            options[name] = as_argument(site, site(argument.value), declared.name, argument.value.span)
     _check_times(site, declared.name, method, parameters, arguments, options, span, places)
     gives = declared.returns if method == "forward" else declared.methods.get(method, "tensor")
     try:
@@ -201,7 +203,8 @@ def bounded(site: Evaluator, expression: Expression, name: str, wanted: str, fit
     return value
 
 
-def _argument(site: Evaluator, value: Value, block: str, span: Span | None) -> Node | float | int:
+def as_argument(site: Evaluator, value: Value, block: str, span: Span | None) -> Node | float | int:
+    """A value as an argument of a block.   Raises SpecError for a model, and for a number where no level is meant."""
     if isinstance(value, Node) and is_seed(value):
         raise faults.chain_noise(span, value)
     if isinstance(value, Node) and value.family is None:

@@ -40,7 +40,7 @@ class Executable:
 
     def __init__(self, composition: Composition, blocks: nn.ModuleDict, averages: nn.ModuleDict) -> None:
         self.composition, self.blocks, self.averages = composition, blocks, averages
-        self.needs_data: frozenset[str] = frozenset()
+        self.needs_data = frozenset(name for name, block in blocks.items() if getattr(block, "needs_data", False))
         self.views = Views(dict(blocks.items()), dict(averages.items()))
 
     @property

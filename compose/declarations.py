@@ -78,6 +78,17 @@ class Declared:
         """What the first arguments are called, of a kind that says it; `t` is a time."""
         return getattr(self.block, "arguments", ())
 
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The names of a model's noise leaves, where it has several (a flow of several scales)."""
+        names = getattr(self.block, "leaves", None)
+        return tuple(names(**self.options)) if names else ()
+
+    @property
+    def seeded(self) -> bool:
+        """Whether a model's densities are estimated by chance, from a seed of their own."""
+        return getattr(self.block, "seeded", False)
+
     def argument_sizes(self) -> tuple[Size | None, ...]:
         """The sizes of arguments that the options fix (a generator's latent)."""
         sizes = getattr(self.block, "argument_sizes", None)

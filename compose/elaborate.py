@@ -16,6 +16,7 @@ from blocks.types import Field
 from compose import faults
 from compose.attributes import attribute_of
 from compose.binding import call_block, call_block_at, call_operator, placed
+from compose.conditioning import is_told, open_holes, told
 from compose.declarations import Declared
 from compose.diagnostics import Span, SpecError
 from compose.draws import Draws, FreshDraws
@@ -234,13 +235,14 @@ class Evaluator:
         if isinstance(value, Node) and value.family:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockModel(value)
+            declared = self.world.blocks[value.name]
+            return BlockModel(value, declared.leaves, declared.seeded)
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockBijection(value, value.name)
+            return BlockBijection(value, value.name, self.world.blocks[value.name].seeded)
         return value if isinstance(value, Bijection) else None
 
     def function(self, expression: Expression) -> Value:
@@ -248,7 +250,9 @@ class Evaluator:
 
         What it captures is evaluated here, once; the holes are filled where it is applied.
         """
-        holes = [part for part in walk(expression) if isinstance(part, Hole) and id(part) not in self.closed]
+        if isinstance(expression, Call) and is_told(expression, self.world.blocks):
+            return told(self, expression)
+        holes = [part for part in open_holes(expression, self.world.blocks) if id(part) not in self.closed]
         if not holes:
             return self(expression)
         direct = isinstance(expression, Call) and all(
@@ -266,7 +270,7 @@ class Evaluator:
     def apply(self, called: Value, arguments: list[Value], span: Span | None) -> Value:
         """A function, block or bijection applied to values."""
         if isinstance(called, BlockValue):
-            return call_block(self, called, "forward", arguments, {}, span)
+            return call_block(self, called, "forward", [*arguments, *called.context], {}, span)
         if isinstance(called, Bijection):
             return called.forward(self.tracer, arguments[0], span)
         if isinstance(called, Function):

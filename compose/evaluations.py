@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from compose import faults
+from compose.conditioning import open_holes
 from compose.diagnostics import Finding, Span, finding
 from compose.elaborate import Poisoned
-from compose.expressions import Call, Expression, Hole, Name, walk
+from compose.expressions import Call, Expression, Name
 from compose.graph import Node
 from compose.spec import Function as FunctionDeclaration
 from compose.values import BlockValue, Function, Value
@@ -88,7 +89,7 @@ def _argument(builder: GraphBuilder, name: str, line: str, expression: Expressio
     if word in builder.spec.samplers:
         graph = builder.sampler(word, builder.spec.samplers[word], "samplers")
         return Argument("samples", word, graph, span) if graph else None
-    if word in builder.spec.blocks or _is_function(builder, word) or any(isinstance(p, Hole) for p in walk(expression)):
+    if word in builder.spec.blocks or _is_function(builder, word) or open_holes(expression, builder.blocks):
         graph = builder.program(line, "evaluate", lambda site: _applied(builder, site, expression))
         return Argument("function", name, graph, span) if graph else None
     graph = builder.program(line, "evaluate", lambda site: site(expression))

@@ -18,7 +18,7 @@ from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refus
 from compose.graph import Body, Distribution, Edge, Graph, Node, Tensor
 from compose.leftovers import leftovers
 from compose.loop_types import state_sources
-from compose.slots import Slot, Slots
+from compose.slots import OF_NOISE, Slot, Slots
 from compose.wording import not_scalar, shapes_disagree, two_sizes, unequal_events, wide_term
 
 __all__ = ["Sizes", "Slot", "extra_axes"]
@@ -228,11 +228,26 @@ class Sizes:
             return _any_of([self._want(e.source, t.event, t.rows) for t in known[:1] for e in node.edges])
         rows = max((e.source.type.rows for e in node.edges if isinstance(e.source.type, Tensor)), default=1)
         takes = self.slots[name].takes
+        if self.blocks[name].leaves:
+            progress |= self._ask_noise(node, rows)
         for slot, argument in self.slots.positions(node):
             size = takes[slot] if slot < len(takes) else None
             if isinstance(argument, Edge) and isinstance(size, tuple):
                 progress |= self._want(argument.source, size, rows)
         return progress
+
+    def _ask_noise(self, node: Node, rows: int) -> bool:
+        """The noise of a model of several leaves, sized as the model says once it is built."""
+        assert node.use is not None
+        name, leaves = node.use.block, self.blocks[node.use.block].leaves
+        if node.operation.target not in OF_NOISE:
+            return False
+        module: Any = self.slots.build(name, self.slots.count(node), self.makes(name))
+        if module is None:
+            return False
+        laws = module.noise_laws()
+        given = zip(leaves, node.arguments, strict=False)
+        return _any_of([self._want(e.source, laws[leaf][1], rows) for leaf, e in given if isinstance(e, Edge)])
 
     # running ----------------------------------------------------------------------------------------------------------
 
@@ -247,7 +262,7 @@ class Sizes:
         call: Any = None
         if node.use is not None:
             news = self.slots.bind_known(node)
-            count = max((slot + 1 for slot, _ in self.slots.positions(node)), default=0)
+            count = self.slots.count(node)
             module = self.slots.build(node.use.block, count, self.makes(node.use.block))
             if self.slots[node.use.block].broken:
                 self.failed.add(id(node))

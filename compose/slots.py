@@ -19,9 +19,10 @@ from compose.fake_runs import REFUSALS
 from compose.graph import Edge, Node, Operation, Tensor
 from compose.wording import missing_input, other_count, refused_sizes, two_sizes
 
-__all__ = ["Slot", "Slots"]
+__all__ = ["OF_NOISE", "Slot", "Slots"]
 
 SHOWN = 2  # other calls beside the odd one
+OF_NOISE = ("at", "log_prob_at")  # methods of a model whose first arguments are its noise
 TIME = "t"  # what an input is called that is a time step, or a number for each sample
 
 
@@ -53,10 +54,18 @@ class Slots(dict[str, Slot]):
     def positions(self, node: Node) -> list[tuple[int, Any]]:
         """(place in `takes`, argument) of a block's call: by position, or as the method says."""
         assert node.use is not None
-        block = self.blocks[node.use.block].block
-        places = getattr(block, "slots", {}).get(node.operation.target)
+        declared = self.blocks[node.use.block]
+        places = getattr(declared.block, "slots", {}).get(node.operation.target)
+        if declared.leaves and node.operation.target in OF_NOISE:  # leaves first, then what the model is told
+            places = (*(None for _ in declared.leaves), *range(1, len(node.arguments)))
         indexed = enumerate(node.arguments) if places is None else zip(places, node.arguments, strict=False)
         return [(place, argument) for place, argument in indexed if place is not None]
+
+    def count(self, node: Node) -> int:
+        """How many values a block's call gives; the noise of a model stands for its value."""
+        assert node.use is not None
+        noise = bool(self.blocks[node.use.block].leaves) and node.operation.target in OF_NOISE
+        return max((place + 1 for place, _ in self.positions(node)), default=int(noise))
 
     def bind_known(self, node: Node) -> bool:
         """Take the sizes of a call's arguments that are known; whether there was news."""

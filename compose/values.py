@@ -35,12 +35,16 @@ ANONYMOUS = ("TiltedModel", "ConditionedModel", "PushedModel", "DynamicsModel", 
 
 @dataclass(frozen=True)
 class BlockValue:
-    """A block by its name, perhaps frozen or averaged on the calls made through this value."""
+    """A block by its name, perhaps frozen or averaged on the calls made through this value.
+
+    `context`: the arguments that follow the first, of a flow that is given them before it: `flow(_, y)`.
+    """
 
     name: str
     frozen: bool = False
     average: bool = False
     span: Span | None = field(default=None, compare=False)
+    context: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from blocks.initialisation import first_batch
 from compose.program import CompiledStage
 from compose.spec import Stage
 from runners.inputs import Inputs, moved
@@ -143,6 +144,8 @@ class StageRun:
         for target, source in copies.items():
             module = averages[source] if source in averaged else blocks[source]
             blocks[target].load_state_dict(module.state_dict())
+            if source in self.session.state.initialised:
+                self.session.state.initialised.add(target)
 
     def _compile(self, index: int) -> frozenset[str]:
         """Compile the stage: blocks it trains are read raw, others from their averages.   Returns what it trains."""
@@ -160,9 +163,14 @@ class StageRun:
             block.train(modes.get(name, "train" if name in trained else "eval") == "train")
 
     def _initialise(self, trained: frozenset[str]) -> None:
-        """Let the blocks that wait for data see the first batch, and undo what that did to all others."""
+        """Let the blocks that wait for data see the first batch, and undo what that did to all others.
+
+        A block with weights from elsewhere waits for none.
+        """
         session, state = self.session, self.session.state
+        declared = session.executable.spec.blocks
         waiting = (session.executable.needs_data & trained) - state.initialised
+        waiting -= {name for name in waiting if name in declared and declared[name].weights is not None}
         if not waiting:
             return
         blocks = session.executable.blocks
@@ -172,13 +180,14 @@ class StageRun:
         batch = self._whole_batch(clock, 0)  # every process sees all of it
         rows = len(next(iter(batch.values())))
         shared = None
-        if self.compiled.shared is not None:
-            given = session.inputs(self.compiled.shared, self.name, "shared")
-            shared = given.program(given.values(rows, batch, clock))
-        for update in self.compiled.updates:
-            if waiting & set(update.trains):
-                inputs = session.inputs(update.program(update.active(0)), self.name, update.name)
-                inputs.program(inputs.values(rows, batch, clock, shared))
+        with first_batch(blocks[name] for name in waiting):
+            if self.compiled.shared is not None:
+                given = session.inputs(self.compiled.shared, self.name, "shared")
+                shared = given.program(given.values(rows, batch, clock))
+            for update in self.compiled.updates:
+                if waiting & set(update.trains):
+                    inputs = session.inputs(update.program(update.active(0)), self.name, update.name)
+                    inputs.program(inputs.values(rows, batch, clock, shared))
         for name, block in others.items():
             block.load_state_dict(kept[name])
         state.initialised |= waiting

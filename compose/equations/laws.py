@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compose.equations.rules import LAWS, PRODUCT, STANDARD, Formula, fill, word_of
-from compose.expressions import Argument, Attribute, Call, Expression, Name, Negative
+from compose.expressions import Argument, Attribute, Call, Expression, Hole, Name, Negative
 
 if TYPE_CHECKING:
     from compose.equations.writer import Writer
@@ -20,8 +20,10 @@ def law(writer: Writer, expression: Expression, variable: str) -> Formula:
         case Name(name):
             return _of_name(writer, name, variable)
         case Call(Name(name), arguments) if name in spec.models or name in spec.blocks:
-            given = [writer.write(each.value) for each in arguments]
-            if name in spec.blocks:
+            is_flow = name in spec.blocks and writer.composition.blocks[name].is_model  # its hole is the variable
+            told = [each.value for each in arguments if not (is_flow and isinstance(each.value, Hole))]
+            given = [writer.write(each) for each in told]
+            if name in spec.blocks and not is_flow:
                 return fill(LAWS.get(writer.role(name), LAWS["other"]), given, v=Formula(variable))
             said = ", ".join(each.tex for each in given)
             return Formula(rf"p_{{{word_of(name)}}}({variable} \mid {said})")

@@ -11,7 +11,7 @@ from compose.diagnostics import Span
 from compose.expressions import Expression
 from compose.forms import CONVERT, form
 from compose.graph import BlockUse, Body, LeafLaw, Node, Operation
-from compose.models import refuse_draws
+from compose.models import refuse_draws, trace_seed
 from compose.tracer import Tracer
 from compose.values import Bijection, BlockValue, Value
 
@@ -85,23 +85,26 @@ class BlockBijection(Bijection):
 
     block: BlockValue
     name: str
+    seeded: bool = False
 
     def forward(self, tracer: Tracer, noise: Value, span: Span | None) -> Node:
         """Noise to data."""
-        return tracer.block(self._use(span), "forward", noise, span=span)
+        return tracer.block(self._use(span), "forward", noise, *self.block.context, span=span)
 
     def inverse(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """Data to noise."""
-        return tracer.block(self._use(span), "inverse", value, span=span)
+        return tracer.block(self._use(span), "inverse", value, *self.block.context, span=span)
 
     def forward_and_ladj(self, tracer: Tracer, noise: Value, span: Span | None) -> tuple[Node, Node]:
         """Noise to data, and the log-determinant."""
-        pair = tracer.block(self._use(span), "forward_and_ladj", noise, span=span)
+        options = trace_seed(tracer, self.name, self.seeded, span)
+        pair = tracer.block(self._use(span), "forward_and_ladj", noise, *self.block.context, options=options, span=span)
         return tracer.field(pair, 0, span=span), tracer.field(pair, 1, span=span)
 
     def inverse_and_ladj(self, tracer: Tracer, value: Value, span: Span | None) -> tuple[Node, Node]:
         """Data to noise, and the log-determinant."""
-        pair = tracer.block(self._use(span), "inverse_and_ladj", value, span=span)
+        options = trace_seed(tracer, self.name, self.seeded, span)
+        pair = tracer.block(self._use(span), "inverse_and_ladj", value, *self.block.context, options=options, span=span)
         return tracer.field(pair, 0, span=span), tracer.field(pair, 1, span=span)
 
     def _use(self, span: Span | None) -> BlockUse:

@@ -1,6 +1,14 @@
 """Models while a graph is built: each is a few emitters (its leaves, its map, its log-weight, its density)."""
 
-from compose.models.basic import BlockModel, DistributionModel, NoiseModel, NumberedNormal, StandardModel, TimestepModel
+from compose.models.basic import (
+    BlockModel,
+    DistributionModel,
+    NoiseModel,
+    NumberedNormal,
+    StandardModel,
+    TimestepModel,
+    trace_seed,
+)
 from compose.models.chains import DescentModel, Dynamics, DynamicsModel, ReverseModel, Start, refuse_draws
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
 from compose.models.memories import MemoryModel
@@ -10,5 +18,5 @@ __all__ = [
     "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics", "DynamicsModel", "MemoryModel",
     "NoiseModel", "NumberedNormal", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel",
     "Start", "TiltedModel", "TimestepModel", "program_function",
-    "refuse_draws",
+    "refuse_draws", "trace_seed",
 ]  # fmt: skip

@@ -16,7 +16,15 @@ from compose.values import BlockValue, Drawn, Model, Noise, Value, as_value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BlockModel", "DistributionModel", "NoiseModel", "NumberedNormal", "StandardModel", "TimestepModel"]
+__all__ = [
+    "BlockModel",
+    "DistributionModel",
+    "NoiseModel",
+    "NumberedNormal",
+    "StandardModel",
+    "TimestepModel",
+    "trace_seed",
+]
 
 LAWS = {"normal": "normal", "uniform": "uniform", "bernoulli": "uniform"}
 DENSITIES: Mapping[str, Callable] = {
@@ -96,34 +104,60 @@ class NumberedNormal(DistributionModel):
 
 
 class BlockModel(Model):
-    """A block that is a model, such as a flow: its own map from noise, its own density."""
+    """A block that is a model, such as a flow: its own map from noise, its own density.
 
-    def __init__(self, block: BlockValue) -> None:
-        self.block, self.name = block, block.name
+    `leaves`: the names of its noise, where that is a record; a lone leaf has none. `seeded`: its densities take a seed.
+    """
+
+    def __init__(self, block: BlockValue, leaves: tuple[str, ...] = (), seeded: bool = False) -> None:
+        self.block, self.name, self.leaves, self.seeded = block, block.name, leaves, seeded
 
     def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
-        """The block's map at a fresh leaf."""
-        return self.at(tracer, tracer.leaf(LeafLaw(path, "normal"), span), span)
+        """The block's map at fresh leaves."""
+        if not self.leaves:
+            return self.at(tracer, tracer.leaf(LeafLaw(path, "normal"), span), span)
+        return self.at(
+            tracer, {name: tracer.leaf(LeafLaw(f"{path}.{name}", "normal"), span) for name in self.leaves}, span
+        )
 
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
         """The block's map."""
-        return Drawn(tracer.block(self._use(span), "at", _lone(self, noise, span), span=span), noise)
+        given = (*self._noise(noise, span), *self.block.context)
+        return Drawn(tracer.block(self._use(span), "at", *given, span=span), noise)
 
     def log_prob(self, tracer: Tracer, value: Value, span: Span | None) -> Node:
         """The block's density."""
-        return tracer.block(self._use(span), "log_prob", value, span=span)
+        options = trace_seed(tracer, self.name, self.seeded, span)
+        return tracer.block(self._use(span), "log_prob", value, *self.block.context, options=options, span=span)
 
     def log_prob_at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Node:
         """The density read from the draw's noise: nothing is inverted."""
-        pair = tracer.block(self._use(span), "log_prob_at", _lone(self, noise, span), span=span)
+        given = (*self._noise(noise, span), *self.block.context)
+        options = trace_seed(tracer, self.name, self.seeded, span)
+        pair = tracer.block(self._use(span), "log_prob_at", *given, options=options, span=span)
         return tracer.field(pair, 1, span=span, name=f"{self.name}_log_prob_at_draw")
 
     def same_as(self, other: Model) -> bool:
         """The same block, used alike."""
         return isinstance(other, BlockModel) and other.block == self.block
 
+    def _noise(self, noise: Noise, span: Span | None) -> list[Node]:
+        if not self.leaves:
+            return [_lone(self, noise, span)]
+        if isinstance(noise, Node) or set(noise) != set(self.leaves):
+            raise faults.wrong_noise(span, self.name, list(self.leaves))
+        parts = [noise[name] for name in self.leaves]
+        if not all(isinstance(part, Node) for part in parts):
+            raise faults.wrong_noise(span, self.name, list(self.leaves))
+        return parts  # type: ignore[return-value]
+
     def _use(self, span: Span | None) -> BlockUse:
         return BlockUse(self.block.name, self.block.frozen, self.block.average, span)
+
+
+def trace_seed(tracer: Tracer, name: str, seeded: bool, span: Span | None) -> dict[str, Node]:
+    """The option of a call whose log-determinant is estimated by chance: a leaf of its own."""
+    return {"seed": tracer.leaf(LeafLaw(f"{name}.trace", "seed"), span)} if seeded else {}
 
 
 class TimestepModel(Model):

@@ -11,7 +11,7 @@ from blocks.types import Field
 from runners.datasets.array_files import FORMATS, Header, read_field, read_headers
 from runners.datasets.options import BadOption
 from runners.datasets.source import Source, dataset
-from runners.datasets.splits import hold_out, label_field
+from runners.datasets.splits import BYTE, hold_out, label_field
 
 __all__ = ["Given", "arrays"]
 
@@ -108,7 +108,7 @@ def _field(name: str, header: Header, given: Mapping[str, Given], low: float | N
     if dtype.kind == "f":
         return Field(shape[1:], low=low, high=high) if name == "x" else Field(shape[1:])
     if len(shape) > 1:
-        return Field(shape[1:], low=0.0, high=1.0) if dtype == np.uint8 else Field(shape[1:], "int64")
+        return Field(shape[1:], low=0.0, high=1.0, levels=BYTE) if dtype == np.uint8 else Field(shape[1:], "int64")
     last = max(int(_array(split, value, name).max()) for split, value in given.items())
     return label_field(last + 1)
 

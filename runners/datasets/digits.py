@@ -13,6 +13,7 @@ __all__ = ["digits"]
 
 ROWS = 1797
 PEAK = 16.0  # a pixel counts the set points of a 4 x 4 cell of the scan
+LEVELS = 17  # 0 .. 16
 
 
 @dataset("digits")
@@ -25,7 +26,7 @@ def digits(*, range: Range = "unit", test_size: int = 360, validation: float = 0
     if not 0 < test_size < ROWS:
         raise BadOption("test_size", f"`test_size` is {test_size}, but there are {ROWS} digits to divide")
     splits, load = hold_out({"train": ROWS - test_size, "test": test_size}, _loader(range, test_size), validation)
-    fields = {"x": image_field((1, 8, 8), range), "y": label_field(10)}
+    fields = {"x": image_field((1, 8, 8), range, LEVELS), "y": label_field(10)}
     return Source(fields, splits, load)
 
 

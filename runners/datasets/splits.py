@@ -16,12 +16,13 @@ Range = Literal["unit", "signed"]
 """Where pixels lie: "unit" is [0, 1], "signed" is [-1, 1]."""
 
 LOWS: dict[Range, float] = {"unit": 0.0, "signed": -1.0}
+BYTE = 256  # values of a pixel
 SPLIT_SEED = 0  # splits are part of a data set: the run's seed does not move them
 
 
-def image_field(event: Size, range: Range) -> Field:
-    """The contract of images whose pixels lie in `range`."""
-    return Field(event, low=LOWS[range], high=1.0)
+def image_field(event: Size, range: Range, levels: int = BYTE) -> Field:
+    """The contract of images whose pixels lie in `range` and have so many levels."""
+    return Field(event, low=LOWS[range], high=1.0, levels=levels)
 
 
 def label_field(classes: int) -> Field:

@@ -42,7 +42,7 @@ def stacked(
     image = plain.contract.fields["x"]
     modes = CLASSES**CHANNELS
     fields = {
-        "x": Field((CHANNELS, *image.event[1:]), low=image.low, high=image.high),
+        "x": Field((CHANNELS, *image.event[1:]), low=image.low, high=image.high, levels=image.levels),
         "y": label_field(modes),
     }
     counts = {"train": size, "test": test_size}

@@ -4,7 +4,7 @@ u = hash(seed, epoch, index, place): each number of a row depends on nothing els
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,8 +51,11 @@ def treated(
         rows = source.stored(split)
         return {new: rows[old] for new, old in names.items()}
 
+    contract = {new: held[old] for new, old in names.items()}
+    if dequantize is not None and target is not None:
+        contract[target] = replace(contract[target], levels=None)  # the noise fills the gaps between them
     return Source(
-        {new: held[old] for new, old in names.items()}, source.contract.splits, load,
+        contract, source.contract.splits, load,
         log_prob=source.log_prob, log_prob_note=source.log_prob_note, modes=source.modes, scale=source.scale,
         missing=source.missing, augment=treatment and treatment.in_training, settle=treatment and treatment.outside,
     )  # fmt: skip

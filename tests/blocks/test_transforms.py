@@ -7,7 +7,12 @@ import torch
 from torch.testing import assert_close
 
 from blocks.flows import RealNVP
-from blocks.transforms import AffineCoupling, Chain, Permutation
+from blocks.flows.iaf import IAF
+from blocks.flows.maf import MAF
+from blocks.flows.planar import PlanarFlow
+from blocks.flows.radial import RadialFlow
+from blocks.flows.spline import SplineFlow
+from blocks.transforms import AffineCoupling, Chain, Permutation, Transform
 
 BIJECTIONS = {  # a new bijection adds one row; all of them take vectors of 6
     "affine coupling, tanh": lambda: AffineCoupling(2, 4, hidden=(5,)),
@@ -19,9 +24,38 @@ BIJECTIONS = {  # a new bijection adds one row; all of them take vectors of 6
         f"realnvp, {permutation}, {scale}": lambda permutation=permutation, scale=scale: (
             RealNVP(((6,),), couplings=3, hidden=(7, 5), permutation=permutation, scale=scale).transform
         )
-        for permutation, scale in itertools.product(("alternate", "random", "reverse"), ("tanh", "sigmoid"))
+        for permutation, scale in itertools.product(("alternate", "random", "reverse"), ("tanh", "sigmoid", "soft"))
+    },
+    **{
+        f"{kind.__name__}{', conditional' if told else ''}": lambda kind=kind, options=options, told=told: Told(
+            kind(((6,), (3,)) if told else ((6,),), **options)
+        )
+        for told in (False, True)
+        for kind, options in {
+            RealNVP: {"couplings": 2, "hidden": (7,)},
+            MAF: {"layers": 2, "hidden": (7, 9), "activation": "tanh"},
+            IAF: {"layers": 2, "hidden": (7, 9), "permutation": "random", "activation": "tanh"},
+            SplineFlow: {"couplings": 2, "hidden": (7,), "bins": 4, "bound": 2.0},
+            PlanarFlow: {"layers": 3},
+            RadialFlow: {"layers": 3},
+        }.items()
     },
 }
+
+
+class Told(Transform):
+    """The bijection of a flow at one context, the same for every row."""
+
+    def __init__(self, flow):
+        super().__init__()
+        self.transform, self.context = flow.transform, torch.tensor([[0.3, -1.0, 0.7]], dtype=torch.float64)
+        self.told = flow.condition is not None
+
+    def push(self, z, context=None):
+        return self.transform.push(z, self.context.expand(len(z), 3) if self.told else None)
+
+    def pull(self, x, context=None):
+        return self.transform.pull(x, self.context.expand(len(x), 3) if self.told else None)
 
 
 @pytest.fixture(params=BIJECTIONS.values(), ids=BIJECTIONS.keys())

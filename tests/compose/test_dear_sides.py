@@ -36,9 +36,7 @@ class OneWay(Flow):
     """A flow of a type that the test chooses, whose dear side takes a pass for each entry."""
 
     def __init__(self, takes: Takes) -> None:
-        (event,) = takes
-        assert isinstance(event, tuple)
-        super().__init__(event, Permutation(torch.tensor([1, 0])))
+        super().__init__(takes, Permutation(torch.tensor([1, 0])))
         self.shift = torch.nn.Parameter(torch.zeros(2))
         self.dear_passes = 2
 

@@ -130,7 +130,27 @@ samplers:
   default: ~ddgan
 """
 
-SYSTEMS = {"glf": GLF, "vaebm": VAEBM, "short_run": SHORT_RUN, "ddgan": DDGAN}
+GLOW = """
+compose: 1
+name: glow
+data: {source: digits, batch_size: 64, dequantize: 17}
+blocks:
+  flow: {kind: flow.glow, levels: 2, steps: 1, width: 6}
+graph:
+  s: ~flow
+  noise: flow.inverse(x)
+stages:
+  - steps: 12
+    minimize:
+      nll: -flow.log_prob(x)
+    ema: {flow: 0.9}
+samplers:
+  default: s
+  reconstruction: flow.at(noise)
+"""
+"""A flow whose norms start from the first batch, and whose noise is a record."""
+
+SYSTEMS = {"glf": GLF, "vaebm": VAEBM, "short_run": SHORT_RUN, "ddgan": DDGAN, "glow": GLOW}
 
 
 def compiled(text, seed=0):

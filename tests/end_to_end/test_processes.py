@@ -14,7 +14,7 @@ import torch
 import compose
 from compose.spec import parse_spec
 from runners.checkpoints import checkpoint_paths, read_checkpoint
-from tests.end_to_end.systems import DDGAN, GLF, VAEBM
+from tests.end_to_end.systems import DDGAN, GLF, GLOW, VAEBM
 
 # Adam divides a gradient by its own size. Before a batch norm a bias has the gradient 0, and in single precision its
 # rounding is as large as the default eps, 1e-8: then two orders of a sum train two networks, on one process too.
@@ -56,7 +56,13 @@ samplers:
 """
 """A penalty on a gradient through batch normalization, folded copies, terms that are functions of a batch's means."""
 
-SYSTEMS = {"glf": (GLF, STEADY), "vaebm": (VAEBM, ()), "ddgan": (DDGAN, ()), "penalty": (PENALTY, ())}
+SYSTEMS = {
+    "glf": (GLF, STEADY),
+    "vaebm": (VAEBM, ()),
+    "ddgan": (DDGAN, ()),
+    "glow": (GLOW, STEADY),
+    "penalty": (PENALTY, ()),
+}
 LONG = ("stages.0.steps=1000000", "run.log_every=1", "run.checkpoint_every=1000000")
 PATIENCE = 90
 

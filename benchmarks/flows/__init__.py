@@ -1,0 +1,1 @@
+"""Flows of ours and of other libraries, side by side."""
