@@ -60,7 +60,10 @@ def _draw_field(site: Evaluator, value: Value, name: str) -> Value | None:
     return None
 
 
-FAMILY_FIELDS = {"normal": ("mean", "std"), "bernoulli": ("mean", "logits"), "uniform": ("low", "high", "mean")}
+FAMILY_FIELDS = {
+    "normal": ("mean", "std"), "bernoulli": ("mean", "logits"), "uniform": ("low", "high", "mean"),
+    "logistic": ("mean", "std"), "logistic_mixture": ("mean", "std"), "categorical": ("mean", "logits", "mode"),
+}  # fmt: skip
 
 
 def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN401

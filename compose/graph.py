@@ -42,7 +42,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Distribution:
-    """A runtime distribution over values of type `value`; `family` is "normal", "bernoulli" or "uniform"."""
+    """A runtime distribution over values of type `value`; `family` is its law: "normal", "bernoulli", ..."""
 
     family: str
     value: Tensor
