@@ -40,7 +40,14 @@ from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.idioms import of_library
-from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
+from compose.models import (
+    BlockModel,
+    DistributionModel,
+    MixtureBlockModel,
+    ProgramModel,
+    StandardModel,
+    program_function,
+)
 from compose.scope import line_of, visible
 from compose.sharing import shared_value
 from compose.spec import Function as FunctionDeclaration
@@ -234,12 +241,13 @@ class Evaluator:
         if isinstance(value, Node) and value.family:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockModel(value)
+            chosen = getattr(self.world.blocks[value.name].block, "chosen", False)
+            return MixtureBlockModel(value) if chosen else BlockModel(value)
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
-        if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
+        if isinstance(value, BlockValue) and hasattr(self.world.blocks[value.name].block, "inverse"):
             return BlockBijection(value, value.name)
         return value if isinstance(value, Bijection) else None
 

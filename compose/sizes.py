@@ -103,13 +103,13 @@ class Sizes:
         return progress
 
     def _written(self, graph: Graph) -> bool:
-        """A memory holds rows of what is written to it."""
+        """A memory holds rows of what is written to it, and a block is fitted to what it takes."""
         progress = False
         for name, node in graph.outputs.items():
-            memory = name.removeprefix("write ")
-            held = memory in self.blocks and memory != name and self.blocks[memory].role == "memory"
+            word, _, block = name.partition(" ")
+            held = block in self.blocks and (word == "fit" or (word == "write" and self.blocks[block].role == "memory"))
             if held and isinstance(node.type, Tensor):
-                progress |= self.slots.bind(memory, 0, node.type, node.span)
+                progress |= self.slots.bind(block, 0, node.type, node.span)
         return progress
 
     def _all(self, graph: Graph) -> Iterable[Graph]:

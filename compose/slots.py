@@ -118,7 +118,8 @@ class Slots(dict[str, Slot]):
         """What is wrong with a call that gives a block another number of values than it was built for."""
         assert node.use is not None
         name, slot = node.use.block, self[node.use.block]
-        if "takes" not in self.blocks[name].inferred or count == slot.built:
+        sizeless = count == 0 and node.operation.target in getattr(self.blocks[name].block, "slots", {})
+        if "takes" not in self.blocks[name].inferred or count == slot.built or sizeless:
             return None
         place = next((place for place in slot.evidence.values() if place is not None), self.blocks[name].span)
         return other_count(node.span, name, count, slot.built, place)

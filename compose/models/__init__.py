@@ -4,11 +4,12 @@ from compose.models.basic import BlockModel, DistributionModel, NoiseModel, Numb
 from compose.models.chains import DescentModel, Dynamics, DynamicsModel, ReverseModel, Start, refuse_draws
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
 from compose.models.memories import MemoryModel
+from compose.models.mixtures import MixtureBlockModel, MixtureModel, ProductModel
 from compose.models.program import ProgramModel, program_function
 
 __all__ = [
     "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics", "DynamicsModel", "MemoryModel",
-    "NoiseModel", "NumberedNormal", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel",
-    "Start", "TiltedModel", "TimestepModel", "program_function",
+    "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal", "ProductModel", "ProgramModel",
+    "PushedModel", "ReverseModel", "StandardModel", "Start", "TiltedModel", "TimestepModel", "program_function",
     "refuse_draws",
 ]  # fmt: skip
