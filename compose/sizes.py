@@ -210,7 +210,9 @@ class Sizes:
         like = [t for t in known if isinstance(t, Tensor) and t.batched]
         if node.operation.kind == "method":
             lead = next((t.value for t in known if isinstance(t, Distribution)), None)
-            return lead is not None and _any_of([self._want(e.source, lead.event, lead.rows) for e in node.edges])
+            if lead is None or not (lead.batched or lead.event):  # a law of plain numbers fits every shape
+                return False
+            return _any_of([self._want(e.source, lead.event, lead.rows) for e in node.edges])
         if not node.operation.align and node.family is None:
             return False
         if event is None and like:
