@@ -88,6 +88,9 @@ class BlockUse:
     chain: bool = False
 
 
+OF_ROWS = "each"  # `Operation.rows` of a call on the rows of a constant, whose first axis is no event
+
+
 @dataclass(frozen=True)
 class Operation:
     """What a node does.

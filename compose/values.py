@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 ANONYMOUS = (
-    "TiltedModel", "ConditionedModel", "PushedModel", "ProductModel", "MixtureModel", "DynamicsModel", "DescentModel",
-    "ReverseModel",
+    "TiltedModel", "ConditionedModel", "PushedModel", "ProductModel", "MixtureModel", "AggregateModel",
+    "DynamicsModel", "DescentModel", "ReverseModel",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
-"""Distances of two sets of samples, for losses: one number a row, whose mean over the batch is the distance.
+"""Two sets of samples, for losses: distances, one number a row, whose mean over the batch is that of the sets.
 
 mmd_penalty   mean_{j != i} k(a_i, a_j) + mean_{j != i} k(b_i, b_j) - 2 mean_j k(a_i, b_j)
+    nearest_row   b_k, k = argmin_j |a_i - b_j|
 """
 
 import torch
@@ -10,7 +11,7 @@ from blocks.operators.rules import rule
 from blocks.registry import operator
 from blocks.shares import SHARE, all_sum
 
-__all__ = ["mmd_penalty"]
+__all__ = ["mmd_penalty", "nearest_row"]
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # Tolstikhin et al. 2018, their released code
 
@@ -45,3 +46,15 @@ def _every_row(v: Tensor) -> Tensor:  # b d -> (b of all processes) d
         return v
     parts = [v if rank == share.rank else torch.zeros_like(v) for rank in range(share.processes)]
     return all_sum(torch.cat(parts))
+
+
+@operator("nearest_row")
+@rule(align=True, gradient=(False, True))
+def nearest_row(a: Tensor, b: Tensor) -> Tensor:  # b *event, b *event -> b *event
+    """b_k, k = argmin_j |a_i - b_j|: of the rows of `b`, those of the whole batch, the nearest to each row of `a`.
+
+    The gradient goes to `b`, none to `a`.   Source: Li and Malik 2018 (IMLE), algorithm 1; Hoshen et al. 2019 (GLANN).
+    """
+    every = _every_row(b.flatten(1))
+    index = torch.cdist(a.flatten(1), every).argmin(1)
+    return every[index].reshape(a.shape)

@@ -18,7 +18,7 @@ from compose.faults.dynamics import (
     random_chain,
     uniform_chain,
 )
-from compose.faults.mixtures import lone_part, unlike_weights, weighted_part
+from compose.faults.mixtures import lone_part, not_a_normal, unlike_weights, weighted_part
 from compose.faults.models import (
     dependent_tilt,
     latent_not_given,
@@ -94,6 +94,7 @@ __all__ = [
     "not_a_chain",
     "not_a_level",
     "not_a_model",
+    "not_a_normal",
     "not_a_number",
     "not_a_program",
     "not_a_sample",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compose.diagnostics import Finding, Span
 from compose.faults.declaring import fault
 
-__all__ = ["lone_part", "unlike_weights", "weighted_part"]
+__all__ = ["lone_part", "not_a_normal", "unlike_weights", "weighted_part"]
 
 
 @fault("T410")
@@ -43,4 +43,17 @@ def weighted_part(span: Span | None, model: str) -> Finding:
         span=span,
         message=f"`{model}` is known up to a factor only: a mixture cannot weigh it against others",
         help="tilt the mixture of unweighted models instead: `tilt(mixture(a, b), energy)`",
+    )
+
+
+@fault("T413")
+def not_a_normal(span: Span | None, block: str, returns: str) -> Finding:
+    """`aggregate` is given a block whose call is no normal, so that its average over rows has no density.
+
+    Wrong: `aggregate(encoder, pseudo)` with `output: tensor`.   Right: `encoder: {.., output: normal}`.
+    """
+    return Finding(
+        span=span,
+        message=f"`{block}` gives a {returns}, and `aggregate` averages normals",
+        help=f"declare `{block}` with `output: normal`",
     )

@@ -1,4 +1,4 @@
-"""Forms that make models of models:  tilt, condition, push, mixture, product, reverse."""
+"""Forms that make models of models:  tilt, condition, push, mixture, product, aggregate, reverse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from compose import faults
 from compose.diagnostics import Span
 from compose.forms import form
+from compose.graph import OF_ROWS, BlockUse, Node, Operation
 from compose.models import (
+    AggregateModel,
     ConditionedModel,
     MixtureModel,
     ProductModel,
@@ -22,7 +24,7 @@ from compose.values import BlockValue, Model, Value
 if TYPE_CHECKING:
     from compose.elaborate import Evaluator
 
-__all__ = ["condition", "mixture", "product", "push", "reverse", "tilt"]
+__all__ = ["aggregate", "condition", "mixture", "product", "push", "reverse", "tilt"]
 
 Callable = Value
 Chain = BlockValue
@@ -63,6 +65,18 @@ def mixture(site: Evaluator, span: Span, *models: Model, weights: Weights | None
     if len(shares) != len(models):
         raise faults.unlike_weights(span, len(models), len(shares))
     return MixtureModel(models, shares)
+
+
+@form("aggregate")
+def aggregate(site: Evaluator, span: Span, encoder: BlockValue, rows: Node) -> Value:
+    """The average of encoder(u) over the rows u of a parameter.   Source: Tomczak and Welling 2018 (VampPrior)."""
+    declared = site.world.blocks[encoder.name]
+    if declared.returns != "normal":
+        raise faults.not_a_normal(span, encoder.name, declared.returns)
+    use = BlockUse(encoder.name, encoder.frozen, encoder.average, span)
+    operation = Operation("block", "forward", rows=OF_ROWS)
+    law = site.tracer.emit(operation, rows, span=span, use=use, family="normal", name=f"{encoder.name}_of_rows")
+    return AggregateModel(law, encoder.name)
 
 
 @form("product")

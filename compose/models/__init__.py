@@ -1,5 +1,6 @@
 """Models while a graph is built: each is a few emitters (its leaves, its map, its log-weight, its density)."""
 
+from compose.models.aggregates import AggregateModel
 from compose.models.basic import BlockModel, DistributionModel, NoiseModel, NumberedNormal, StandardModel, TimestepModel
 from compose.models.chains import DescentModel, Dynamics, DynamicsModel, ReverseModel, Start, refuse_draws
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
@@ -8,8 +9,8 @@ from compose.models.mixtures import MixtureBlockModel, MixtureModel, ProductMode
 from compose.models.program import ProgramModel, program_function
 
 __all__ = [
-    "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics", "DynamicsModel", "MemoryModel",
-    "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal", "ProductModel", "ProgramModel",
-    "PushedModel", "ReverseModel", "StandardModel", "Start", "TiltedModel", "TimestepModel", "program_function",
-    "refuse_draws",
+    "AggregateModel", "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics",
+    "DynamicsModel", "MemoryModel", "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal",
+    "ProductModel", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel", "Start", "TiltedModel",
+    "TimestepModel", "program_function", "refuse_draws",
 ]  # fmt: skip

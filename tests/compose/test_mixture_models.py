@@ -7,7 +7,7 @@ import torch
 from torch import distributions
 from torch.testing import assert_close
 
-from tests.driving import compiled, sampled
+from tests.driving import compiled, fill, sampled
 
 X = torch.randn(8, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 SPEC = """
@@ -102,3 +102,46 @@ def test_a_mixture_prior_is_the_block_it_was():
     made = sampled(executable, 8, "density", x=X)
     assert_close(made["c"], theirs.log_prob(X))
     assert math.isfinite(float(made["c"].sum()))
+
+
+AGGREGATE = """
+name: aggregate
+data: {source: toy.moons, batch_size: 8}
+blocks:
+  encoder: {kind: encoder.mlp, latent: 3, hidden: [6], output: normal}
+  pseudo:  {kind: parameter.rows, rows: 5}
+models:
+  prior: aggregate(encoder, pseudo)
+graph:
+  q: encoder(x)
+  z: ~q
+  p: ~prior
+samplers:
+  density: record(all=prior.log_prob(z), z=z)
+  draw: record(p=p, again=prior.at(p.noise))
+stages:
+  - steps: 1
+    minimize:
+      kl: q.log_prob(z) - prior.log_prob(z)
+"""
+
+
+def test_the_average_posterior_is_torchs_mixture_of_the_rows():
+    executable = compiled(AGGREGATE)
+    made = sampled(executable, 8, "density", x=X)
+    law = executable.blocks["encoder"](executable.blocks["pseudo"].value)
+    normals = distributions.Independent(distributions.Normal(law.mean, law.std), 1)
+    theirs = distributions.MixtureSameFamily(distributions.Categorical(torch.ones(5).double()), normals)
+    assert_close(made["all"], theirs.log_prob(made["z"]))
+    drawn = sampled(executable, 4000, "draw")
+    assert torch.equal(drawn["p"], drawn["again"])
+    assert_close(drawn["p"].mean(0), theirs.mean, rtol=0, atol=0.08)
+    assert_close(drawn["p"].var(0), theirs.variance, rtol=0.15, atol=0.05)
+
+
+def test_pseudo_inputs_and_encoder_learn_from_the_average_posterior():
+    executable = compiled(AGGREGATE)
+    program = executable.stage(0).updates[0].program(frozenset({"kl"}))
+    assert executable.stage(0).updates[0].trains == ("encoder", "pseudo")
+    program(fill(program, 8, {"x": X}))["loss"].backward()
+    assert executable.blocks["pseudo"].value.grad.abs().sum() > 0
