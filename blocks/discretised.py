@@ -36,7 +36,7 @@ class Grid(NamedTuple):
         """The distance of two levels."""
         return (self.high - self.low) / (self.levels - 1)
 
-    def index(self, value: Tensor) -> Tensor:  # b *event -> b *event, int64
+    def nearest(self, value: Tensor) -> Tensor:  # b *event -> b *event, int64
         """The number of the level that is nearest."""
         return ((value - self.low) / self.bin).round().clamp(0, self.levels - 1).long()
 
@@ -178,7 +178,7 @@ class Categorical:
 
     def log_prob(self, value: Tensor) -> Tensor:  # b *event -> b
         """The log probability of the levels, in nats."""
-        index = self.grid.index(value)[..., None]
+        index = self.grid.nearest(value)[..., None]
         return sum_event(self.logits.log_softmax(-1).gather(-1, index).squeeze(-1))
 
     def log_prob_at(self, noise: Tensor) -> tuple[Tensor, Tensor]:  # b *event -> b *event, b
@@ -216,4 +216,4 @@ def _drawn(noise: Tensor, location: Tensor, scale: Tensor, grid: Grid) -> Tensor
     with torch.no_grad():
         uniform = noise.clamp(UNIFORM_FLOOR, 1 - 2.0**-24)
         value = location + scale * (uniform.log() - (-uniform).log1p())
-        return grid.value(grid.index(value), location.dtype)
+        return grid.value(grid.nearest(value), location.dtype)

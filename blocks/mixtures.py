@@ -146,7 +146,7 @@ class MixturePrior(nn.Module):
             raise ValueError(
                 f"{len(self.logits)} components are fitted to {len(values)} values: write fewer components"
             )
-        held = values.double().cpu()
+        held = values.double()
         generator = torch.Generator().manual_seed(seed)
         start = seeded_mixture(held, len(self.logits), generator, self.diagonal)
         made, _ = expectation_maximisation(held, start, steps, tolerance, self.diagonal)

@@ -36,12 +36,13 @@ class Residual(nn.Module):
     def __init__(self, fan_in: int, fan_out: int, norm: ImageNorm, activation: Activation) -> None:
         super().__init__()
         make_norm, act = choose(IMAGE_NORMS, "norm", norm), choose(ACTIVATIONS, "activation", activation)
+        last = nn.Conv2d(fan_out, fan_out, 3, padding=1)
         self.branch = nn.Sequential(
             make_norm(fan_in), act(), nn.Conv2d(fan_in, fan_out, 3, padding=1),
-            make_norm(fan_out), act(), nn.Conv2d(fan_out, fan_out, 3, padding=1),
+            make_norm(fan_out), act(), last,
         )  # fmt: skip
         with torch.no_grad():
-            self.branch[-1].weight.mul_(START)
+            last.weight.mul_(START)
         self.skip = nn.Conv2d(fan_in, fan_out, 1, bias=False) if fan_in != fan_out else nn.Identity()
 
     def forward(self, v: Tensor) -> Tensor:  # b c h w -> b c' h w

@@ -76,7 +76,7 @@ def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN
         return StandardModel("normal")
     if declared.role == "memory" and name == "read":
         return lambda at, call: MemoryModel.of_call(at, value, call)
-    if name == "inverse" and declared.is_model and hasattr(declared.block, "inverse"):
+    if name == "inverse" and declared.is_model and not declared.chosen:
         return lambda at, call: call_block_at(at, value, "inverse", call)
     if name in declared.methods:
         return lambda at, call: call_block_at(at, value, name, call)

@@ -241,13 +241,13 @@ class Evaluator:
         if isinstance(value, Node) and value.family:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            chosen = getattr(self.world.blocks[value.name].block, "chosen", False)
-            return MixtureBlockModel(value) if chosen else BlockModel(value)
+            return MixtureBlockModel(value) if self.world.blocks[value.name].chosen else BlockModel(value)
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
-        if isinstance(value, BlockValue) and hasattr(self.world.blocks[value.name].block, "inverse"):
+        declared = self.world.blocks[value.name] if isinstance(value, BlockValue) else None
+        if isinstance(value, BlockValue) and declared is not None and declared.is_model and not declared.chosen:
             return BlockBijection(value, value.name)
         return value if isinstance(value, Bijection) else None
 

@@ -68,8 +68,8 @@ def _path(spec: Spec, name: str, fit: Fit) -> tuple[Any, ...]:
 
 def options_of_fit(declared: Declared, fit: Fit, spec: Spec) -> dict[str, Any]:
     """The options of a fit with defaults filled in.   Raises SpecError with every misfit."""
-    function: Any = declared.block.fit
-    return bind_options(function, fit.options, spec, _path(spec, declared.name, fit), f"the fit of `{declared.kind}`")
+    block: Any = declared.block
+    return bind_options(block.fit, fit.options, spec, _path(spec, declared.name, fit), f"the fit of `{declared.kind}`")
 
 
 def check_fits(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ def _values(session: Session, stage: str, name: str, fit: CompiledFit, first: in
         batch = moved(session.batches.batch(first + number), session.dtype, session.fabric.device)
         rows = len(next(iter(batch.values())))
         made.append(fit.program(inputs.values(rows, batch, step=number))["value"])
-    return torch.cat(made)
+    return torch.cat(made).cpu()
 
 
 @finding("R335", "error")

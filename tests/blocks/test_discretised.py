@@ -89,7 +89,7 @@ def test_a_value_counts_for_the_bin_that_it_lies_in():
         low, middle, high = (law.log_prob(value) for value in at)
         assert_close(low, middle)
         assert_close(high, middle)
-    assert grid.index(torch.tensor([-3.0, 0.0, 0.9999, 7.0])).tolist() == [0, 0, 255, 255]
+    assert grid.nearest(torch.tensor([-3.0, 0.0, 0.9999, 7.0])).tolist() == [0, 0, 255, 255]
 
 
 @pytest.mark.parametrize("kind", ["logistic", "mixture", "categorical"])
