@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from compose.catalogue import Catalogue
 from compose.declarations import Declared, bind_options
 from compose.diagnostics import NOWHERE, Finding, Note, Span, SpecError, finding
-from compose.graph import Node, Tensor
+from compose.graph import Node, Tensor, Type
 from compose.values import Value
 
 if TYPE_CHECKING:
@@ -73,21 +73,29 @@ def options_of_fit(declared: Declared, fit: Fit, spec: Spec) -> dict[str, Any]:
 
 
 def check_fits(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
-    """Fits of constants, and fits to fewer values than they take, where the number of rows is known."""
+    """Fits to constants, and fits and codebooks with fewer values than they take, where the rows are counted."""
     for stage in composition.stages:
         for name, graph in stage.fits.items():
             known, declared = graph.value["value"].type, composition.blocks.get(name)
-            if not isinstance(known, Tensor) or declared is None or not can_fit(declared):
-                continue
-            if not known.batched:
+            if isinstance(known, Tensor) and not known.batched and declared is not None and can_fit(declared):
                 yield fitted_to_a_constant(graph.span, name)
-                continue
-            rows = _rows(composition, catalogue)
-            least = getattr(declared.block, "least_rows", None)
-            if rows is not None and least is not None:
-                count, cause = least(known.event, **declared.options)
-                if rows * known.rows < count:
-                    yield too_few_rows(stage.spec.span("fit", name, key=True), name, cause, count, rows, declared.span)
+            else:
+                yield from _few(composition, catalogue, name, known, stage.spec.span("fit", name, key=True))
+        written = {name: node.type for update in stage.updates for name, node in update.write.items()}
+        for part in (stage.spec, *stage.spec.updates):
+            for name in filter(written.__contains__, part.write):
+                yield from _few(composition, catalogue, name, written[name], part.span("write", name, key=True))
+
+
+def _few(composition: Composition, catalogue: Catalogue, name: str, known: Type, span: Span) -> Iterator[Finding]:
+    """Fewer values in an epoch than the block takes, where it says how many that is."""
+    declared = composition.blocks.get(name)
+    least = getattr(declared.block, "least_rows", None) if declared is not None else None
+    rows = _rows(composition, catalogue) if least is not None else None
+    if declared is not None and least is not None and rows is not None and isinstance(known, Tensor) and known.batched:
+        count, cause = least(known.event, **declared.options)
+        if rows * known.rows < count:
+            yield too_few_rows(span, name, cause, count, rows, declared.span)
 
 
 def _rows(composition: Composition, catalogue: Catalogue) -> int | None:
@@ -132,13 +140,13 @@ def fitted_to_a_constant(span: Span | None, name: str) -> Finding:
 
 @finding("S231", "error")
 def too_few_rows(span: Span, name: str, cause: str, least: int, rows: int, place: Span) -> Finding:
-    """A fit needs more values than the data have rows: a mixture with more components, a plane of more dimensions.
+    """A fit or a codebook needs more values than the data have rows: more components, dimensions or codes than those.
 
     Wrong: `{kind: prior.mixture, components: 500}` fitted to 200 rows.   Right: `components: 10`.
     """
     return Finding(
         span=span,
-        message=f"{cause} takes {least:,} values to fit, and the data give {rows:,} of them",
-        help=f"write a smaller number for `{name}`, or fit it to more data",
+        message=f"{cause} takes {least:,} values, and an epoch of the data gives {rows:,}",
+        help=f"write a smaller number for `{name}`, or give it more data",
         notes=(Note(place, f"`{name}` is declared here"),),
     )

@@ -34,7 +34,7 @@ def examine(
 
 
 def shortened(spec: Spec) -> Spec:
-    """The same spec with stages of one step: enough to see every update, once.   One that only fits or copies has none."""
+    """The same spec with stages of one step: enough to see every update, once.   What only fits or copies has none."""
     stages = tuple(
         stage.model_copy(update={"steps": 1, "epochs": None}).at(stage.place) if stage.all_updates() else stage
         for stage in spec.stages
