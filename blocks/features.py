@@ -5,6 +5,7 @@ distance      sum over scales of mean |phi_l(a) - phi_l(b)|, phi_l the last map 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -24,8 +25,8 @@ class VGGFeatures(nn.Module):
     """A VGG-like net: `features(x)` are its last maps, `features.distance(a, b)` compares those of every scale.
 
     `channels` gives each scale its width and `depth` its number of convolutions. Its weights come from a run that
-    trained it (`weights: {run: .., block: features}`, below a classifier's head) or a file; with `trainable: false` a loss
-    moves what it looks at, and not the net.
+    trained it (`weights: {run: .., block: features}`, below a classifier's head) or a file; with `trainable: false` a
+    loss moves what it looks at, and not the net.
     Shapes: x "b c h w" -> "b c' h' w'"; a, b "b c h w" -> distance "b".
     Raises ValueError for anything but an image, a width below 1, or so many scales that no pixel is left.
     """
@@ -48,10 +49,7 @@ class VGGFeatures(nn.Module):
         scales = []
         for fan_in, fan_out in zip((image, *channels), channels, strict=False):
             widths = [fan_in, *[fan_out] * depth]
-            layers = [
-                nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.ReLU())
-                for a, b in zip(widths, widths[1:], strict=False)
-            ]
+            layers = [nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.ReLU()) for a, b in pairwise(widths)]
             scales.append(nn.Sequential(*layers))
         self.scales = nn.ModuleList(scales)
 

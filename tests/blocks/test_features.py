@@ -38,7 +38,8 @@ def test_maps_and_distance_are_those_written_out():
 
 @pytest.mark.parametrize(("event", "options", "says"), [
     ((4,), {}, "an image"), ((1, 8, 8), {"channels": ()}, "a width for each scale"),
-    ((1, 4, 4), {"channels": (2, 2, 2, 2)}, "which leaves none"), ((1, 8, 8), {"depth": 0}, "`depth` gives a layer of 0"),
+    ((1, 4, 4), {"channels": (2, 2, 2, 2)}, "which leaves none"),
+    ((1, 8, 8), {"depth": 0}, "`depth` gives a layer of 0"),
 ])  # fmt: skip
 def test_wrong_options_say_the_way_out(event, options, says):
     with pytest.raises(ValueError, match=says):
