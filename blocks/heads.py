@@ -33,7 +33,8 @@ Std = float | Literal["learned", "shared"]
 
 LOG_SCALE_FLOOR = -7.0  # of a logistic, in half ranges: Salimans et al. 2017 (PixelCNN++)
 LOG_SCALE_START = -2.0  # where raw is 0: a scale of 17 levels of 256, between the floor and the whole range
-LEVELS, COMPONENTS = 256, 5
+LEVELS = 256  # of 8-bit pixels
+COMPONENTS = 5
 LOG_STD_BOUND = 5.0  # soft clamp of a log-std, so that exp cannot overflow: Vahdat & Kautz 2020 (NVAE)
 
 
