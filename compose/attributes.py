@@ -61,7 +61,10 @@ def _draw_field(site: Evaluator, value: Value, name: str) -> Value | None:
     return None
 
 
-FAMILY_FIELDS = {"normal": ("mean", "std"), "bernoulli": ("mean", "logits"), "uniform": ("low", "high", "mean")}
+FAMILY_FIELDS = {
+    "normal": ("mean", "std"), "bernoulli": ("mean", "logits"), "uniform": ("low", "high", "mean"),
+    "logistic": ("mean", "std"), "logistic_mixture": ("mean", "std"), "categorical": ("mean", "logits", "mode"),
+}  # fmt: skip
 
 
 def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN401
@@ -74,7 +77,7 @@ def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN
         return StandardModel("normal")
     if declared.role == "memory" and name == "read":
         return lambda at, call: MemoryModel.of_call(at, value, call)
-    if name == "inverse" and declared.is_model:
+    if name == "inverse" and declared.is_model and not declared.chosen:
         return lambda at, call: inverted(at, value, call)
     if name in declared.methods:
         return lambda at, call: call_block_at(at, value, name, call)

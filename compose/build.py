@@ -17,6 +17,7 @@ from compose.draws import FreshDraws
 from compose.elaborate import Evaluator, Poisoned, World
 from compose.evaluations import EvaluationGraph, build_evaluation
 from compose.expressions import Expression
+from compose.fitting import build_fits
 from compose.graph import Graph, Node
 from compose.sharing import fields_to_share, is_shareable
 from compose.sizes import Sizes
@@ -55,6 +56,7 @@ class StageGraphs:
     spec: Stage
     updates: list[UpdateGraph]
     shared: Graph | None = None
+    fits: dict[str, SamplerGraph] = field(default_factory=dict)
 
     @property
     def trains(self) -> frozenset[str]:
@@ -98,6 +100,7 @@ class Composition:
             if stage.shared is not None:
                 yield stage.shared
             yield from (update.graph for update in stage.updates)
+            yield from (fit.graph for fit in stage.fits.values())
         yield from (sampler.graph for sampler in self.samplers.values())
         for evaluation in self.evaluations.values():
             yield from (argument.graph.graph for argument in evaluation.arguments if argument.graph is not None)
@@ -160,7 +163,7 @@ class GraphBuilder:
         if shared_graph is not None:
             read = {str(node.arguments[0]) for update in updates for node in update.graph.nodes if node.origin}
             shared_graph.outputs |= {name: node for name, node in fields.items() if name in read}
-        return StageGraphs(stage.name, index, stage, updates, shared_graph)
+        return StageGraphs(stage.name, index, stage, updates, shared_graph, build_fits(self, stage))
 
     def shared(self, stage: Stage) -> tuple[Graph | None, dict[str, Node]]:
         """The graph of what the stage's updates share, and the fields of shared draws that they may read: `s.z`."""

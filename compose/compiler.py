@@ -14,6 +14,7 @@ from typing import Any
 from torch import fx, nn
 
 from compose.build import Composition, SamplerGraph, StageGraphs, UpdateGraph
+from compose.fitting import options_of_fit
 from compose.flow import Flow
 from compose.gradients import carried
 from compose.graph import BlockUse, Graph, Node, Tensor
@@ -24,6 +25,7 @@ from compose.printer import print_program
 from compose.program import (
     CompiledArgument,
     CompiledEvaluation,
+    CompiledFit,
     CompiledSampler,
     CompiledStage,
     CompiledUpdate,
@@ -55,7 +57,7 @@ class Executable:
         view = _StageView(self.views, graphs, averaged)
         updates = tuple(self._update(update, view.of(update.trains)) for update in graphs.updates)
         shared = _shared_program(graphs, graphs.shared, view) if graphs.shared is not None else None
-        return CompiledStage(graphs.name, index, graphs.spec, updates, shared)
+        return CompiledStage(graphs.name, index, graphs.spec, updates, shared, self._fits(graphs, averaged))
 
     def sampler(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledSampler:
         """A named sampler.   Raises KeyError for a name that the spec does not have."""
@@ -80,6 +82,15 @@ class Executable:
             for given in graphs.arguments
         )
         return CompiledEvaluation(name, graphs.metric, arguments, graphs.options)
+
+    def _fits(self, graphs: StageGraphs, averaged: frozenset[str]) -> dict[str, CompiledFit]:
+        view, made = _SamplerView(self.views, averaged), {}
+        for name, fit in graphs.fits.items():
+            title = f"What {name} is fitted to in {graphs.name}."
+            program = self._program(fit.graph, fit.value, view, f"{graphs.name}_fit_{name}", title, lone=True)
+            options = options_of_fit(self.composition.blocks[name], graphs.spec.fit[name], self.spec)
+            made[name] = CompiledFit(program, options)
+        return made
 
     def _sampler(self, graphs: SamplerGraph, averaged: frozenset[str]) -> CompiledSampler:
         self.views.forget()

@@ -54,6 +54,11 @@ class Declared:
         return getattr(self.block, "is_model", False)
 
     @property
+    def chosen(self) -> bool:
+        """Whether a model's noise is a choice and a component, as a mixture's; such a model is no bijection."""
+        return getattr(self.block, "chosen", False)
+
+    @property
     def cheap(self) -> str:
         """Which side of a bijection costs one pass: "forward" (noise to data), "inverse", or "both"."""
         return getattr(self.block, "cheap", "both")

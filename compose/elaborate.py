@@ -41,7 +41,14 @@ from compose.forms import FORMS
 from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.idioms import of_library
-from compose.models import BlockModel, DistributionModel, ProgramModel, StandardModel, program_function
+from compose.models import (
+    BlockModel,
+    DistributionModel,
+    MixtureBlockModel,
+    ProgramModel,
+    StandardModel,
+    program_function,
+)
 from compose.scope import line_of, visible
 from compose.sharing import shared_value
 from compose.spec import Function as FunctionDeclaration
@@ -236,13 +243,16 @@ class Evaluator:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
             declared = self.world.blocks[value.name]
+            if declared.chosen:
+                return MixtureBlockModel(value)
             return BlockModel(value, declared.leaves, declared.seeded)
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
-        if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            return BlockBijection(value, value.name, self.world.blocks[value.name].seeded)
+        declared = self.world.blocks[value.name] if isinstance(value, BlockValue) else None
+        if isinstance(value, BlockValue) and declared is not None and declared.is_model and not declared.chosen:
+            return BlockBijection(value, value.name, declared.seeded)
         return value if isinstance(value, Bijection) else None
 
     def function(self, expression: Expression) -> Value:

@@ -42,7 +42,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Distribution:
-    """A runtime distribution over values of type `value`; `family` is "normal", "bernoulli" or "uniform"."""
+    """A runtime distribution over values of type `value`; `family` is its law: "normal", "bernoulli", ..."""
 
     family: str
     value: Tensor
@@ -86,6 +86,9 @@ class BlockUse:
     average: bool = False
     span: Span | None = field(default=None, compare=False)
     chain: bool = False
+
+
+OF_ROWS = "each"  # `Operation.rows` of a call on the rows of a constant, whose first axis is no event
 
 
 @dataclass(frozen=True)

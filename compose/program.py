@@ -17,6 +17,7 @@ from blocks.types import Size
 __all__ = [
     "CompiledArgument",
     "CompiledEvaluation",
+    "CompiledFit",
     "CompiledSampler",
     "CompiledStage",
     "CompiledUpdate",
@@ -105,14 +106,23 @@ class CompiledUpdate:
 
 
 @dataclass(frozen=True)
+class CompiledFit:
+    """A fit at a stage's start: the program whose output "value" the block is fitted to, and the fit's options."""
+
+    program: Program
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class CompiledStage:
-    """One stage: its updates in order, and the program of its `shared` values (None if it shares nothing)."""
+    """One stage: its fits and its updates in order, and the program of its `shared` values (None if there are none)."""
 
     name: str
     index: int
     spec: Any
     updates: tuple[CompiledUpdate, ...]
     shared: Program | None = None
+    fits: Mapping[str, CompiledFit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -103,13 +103,13 @@ class Sizes:
         return progress
 
     def _written(self, graph: Graph) -> bool:
-        """A memory holds rows of what is written to it."""
+        """A memory holds rows of what is written to it, and a block is fitted to what it takes."""
         progress = False
         for name, node in graph.outputs.items():
-            memory = name.removeprefix("write ")
-            held = memory in self.blocks and memory != name and self.blocks[memory].role == "memory"
+            word, _, block = name.partition(" ")
+            held = block in self.blocks and (word == "fit" or (word == "write" and self.blocks[block].role == "memory"))
             if held and isinstance(node.type, Tensor):
-                progress |= self.slots.bind(memory, 0, node.type, node.span)
+                progress |= self.slots.bind(block, 0, node.type, node.span)
         return progress
 
     def _all(self, graph: Graph) -> Iterable[Graph]:
@@ -210,7 +210,9 @@ class Sizes:
         like = [t for t in known if isinstance(t, Tensor) and t.batched]
         if node.operation.kind == "method":
             lead = next((t.value for t in known if isinstance(t, Distribution)), None)
-            return lead is not None and _any_of([self._want(e.source, lead.event, lead.rows) for e in node.edges])
+            if lead is None or not (lead.batched or lead.event):  # a law of plain numbers fits every shape
+                return False
+            return _any_of([self._want(e.source, lead.event, lead.rows) for e in node.edges])
         if not node.operation.align and node.family is None:
             return False
         if event is None and like:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -16,7 +16,7 @@ from compose.bounds import bounded_parts
 from compose.declarations import Declared
 from compose.diagnostics import NOWHERE, Finding, Span
 from compose.fake_runs import REFUSALS
-from compose.graph import Edge, Node, Operation, Tensor
+from compose.graph import OF_ROWS, Edge, Node, Operation, Tensor
 from compose.wording import missing_input, other_count, refused_sizes, two_sizes
 
 __all__ = ["OF_NOISE", "Slot", "Slots"]
@@ -73,8 +73,10 @@ class Slots(dict[str, Slot]):
         news = False
         for place, argument in self.positions(node):
             if isinstance(argument, Edge) and isinstance(argument.source.type, Tensor):
-                at = _place(argument, node)
-                news |= self.bind(node.use.block, place, argument.source.type, at, node)
+                at, known = _place(argument, node), argument.source.type
+                if node.operation.rows == OF_ROWS:
+                    known = replace(known, event=known.event[1:])
+                news |= self.bind(node.use.block, place, known, at, node)
         return news
 
     def bind(self, name: str, place: int, known: Tensor, span: Span | None, call: Node | None = None) -> bool:
@@ -127,7 +129,8 @@ class Slots(dict[str, Slot]):
         """What is wrong with a call that gives a block another number of values than it was built for."""
         assert node.use is not None
         name, slot = node.use.block, self[node.use.block]
-        if "takes" not in self.blocks[name].inferred or count == slot.built:
+        sizeless = count == 0 and node.operation.target in getattr(self.blocks[name].block, "slots", {})
+        if "takes" not in self.blocks[name].inferred or count == slot.built or sizeless:
             return None
         place = next((place for place in slot.evidence.values() if place is not None), self.blocks[name].span)
         return other_count(node.span, name, count, slot.built, place)

@@ -30,7 +30,10 @@ __all__ = [
     "map_noise",
 ]
 
-ANONYMOUS = ("TiltedModel", "ConditionedModel", "PushedModel", "DynamicsModel", "DescentModel", "ReverseModel")
+ANONYMOUS = (
+    "TiltedModel", "ConditionedModel", "PushedModel", "ProductModel", "MixtureModel", "AggregateModel",
+    "DynamicsModel", "DescentModel", "ReverseModel",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,11 @@ def examine(
 
 
 def shortened(spec: Spec) -> Spec:
-    """The same spec with stages of one step: enough to see every update, once."""
-    stages = tuple(stage.model_copy(update={"steps": 1, "epochs": None}).at(stage.place) for stage in spec.stages)
+    """The same spec with stages of one step: enough to see every update, once.   What only fits or copies has none."""
+    stages = tuple(
+        stage.model_copy(update={"steps": 1, "epochs": None}).at(stage.place) if stage.all_updates() else stage
+        for stage in spec.stages
+    )
     return spec.model_copy(update={"stages": stages}).at(spec.place)
 
 

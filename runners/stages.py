@@ -11,6 +11,7 @@ from torch import Tensor
 from blocks.initialisation import first_batch
 from compose.program import CompiledStage
 from compose.spec import Stage
+from runners.fits import fit_blocks
 from runners.inputs import Inputs, moved
 from runners.state import Clock, RunFailed
 from runners.updates import Session, UpdateStep
@@ -52,6 +53,8 @@ def plan_stages(stages: Sequence[Stage], steps_per_epoch: int | None) -> list[St
         opens = bool(updates) and updates[0].batch == "next" and not spec.shared  # its first call reads the step's own
         stride = 1 + sum(update.times for update in updates if update.batch == "next") - opens
         steps = _steps(spec, stride, steps_per_epoch)
+        if spec.fit:  # they read an epoch before the first step
+            first += steps_per_epoch or 0
         plans.append(StagePlan(steps, stride, first, steps_per_epoch or 0))
         read = steps * stride
         first += math.ceil(read / steps_per_epoch) * steps_per_epoch if steps_per_epoch else read
@@ -80,6 +83,7 @@ class StageRun:
         trained = self._compile(index)
         self._set_modes(spec.mode, trained)
         if state.step == 0:
+            fit_blocks(session, self.compiled, plan.first - plan.steps_per_epoch)
             self._initialise(trained)
         clock = plan.clock(state.step, state.run_step)
         self.updates = [UpdateStep(session, self.compiled, update, clock) for update in self.compiled.updates]

@@ -14,18 +14,37 @@ from compose.builder.values import Value as _Value
 
 Kind = Literal[
     "classifier.mlp",
+    "decoder.dcgan",
     "decoder.infogan",
     "decoder.mlp",
+    "decoder.resnet",
     "denoiser.mlp",
     "diffusion.vp",
     "discriminator.mlp",
+    "encoder.dcgan",
     "encoder.infogan",
     "encoder.mlp",
+    "encoder.resnet",
     "energy.mlp",
+    "features.vgg",
+    "flow.glow",
+    "flow.iaf",
+    "flow.maf",
+    "flow.planar",
+    "flow.radial",
     "flow.realnvp",
+    "flow.realnvp_image",
+    "flow.residual",
+    "flow.spline",
     "generator.mlp",
+    "memory.codebook",
     "memory.replay",
     "parameter",
+    "parameter.rows",
+    "parameter.table",
+    "prior.mixture",
+    "projection.pca",
+    "projection.standardise",
 ]
 
 class Words:
@@ -58,6 +77,8 @@ class Words:
     """|v|; the gradient at 0 is 0."""
     add: _Value
     """a + b."""
+    aggregate: _Value
+    """The average of encoder(u) over the rows u of a parameter. Source: Tomczak and Welling 2018 (VampPrior)."""
     argmax: _Value
     """The place of the largest entry of the flattened event, the first of equals."""
     batch_mean: _Value
@@ -138,8 +159,12 @@ class Words:
     """The mean log-density of samples under the law of the data, in nats, and its standard error."""
     minimum: _Value
     """The smaller of a and b, entry by entry; the gradient goes to it (half to each where they tie)."""
+    mixture: _Value
+    """One of the models by chance, with probabilities in proportion to `weights` (alike, if there are none)."""
     mmd: _Value
     """The squared maximum mean discrepancy, unbiased, with the kernel exp(-|x - y|^2 / (2 bandwidth^2))."""
+    mmd_penalty: _Value
+    """The unbiased squared maximum mean discrepancy of the rows of `a` and of `b`, row by row: its mean is [...]"""
     mode_coverage: _Value
     """The number of modes with at least `minimum` samples within `sigmas` standard deviations of their centre."""
     mode_kl: _Value
@@ -148,6 +173,8 @@ class Words:
     """sum_i (a_i - b_i)^2 / n."""
     multiply: _Value
     """a * b, entry by entry."""
+    nearest_row: _Value
+    """b_k, k = argmin_j |a_i - b_j|: of the rows of `b`, those of the whole batch, the nearest to each row of `a`."""
     negative: _Value
     """-v."""
     norm: _Value
@@ -160,6 +187,8 @@ class Words:
     """Row y of the identity, in the default float dtype; zeros for a class outside 0 .. `classes` - 1."""
     power: _Value
     """a ** b, entry by entry."""
+    product: _Value
+    """Density proportional to the product of the models' densities, to be drawn by dynamics from the first one's."""
     push: _Value
     """The model's draws mapped by a function; with a density if that is a bijection."""
     record: _Value

@@ -28,6 +28,7 @@ from compose.checks.traps import check_batch_norm, check_collapse, check_ranges,
 from compose.checks.unused import check_unused, lines_of_programs, unused_names, uses
 from compose.checks.widths import check_widths
 from compose.diagnostics import NOWHERE, Finding, Note, Span
+from compose.fitting import check_fits
 from compose.misnamed import misnamed
 from compose.outputs import without_output
 from compose.spec import Spec
@@ -39,7 +40,7 @@ CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
     check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
     check_formulas, check_directions, check_contrasts, check_levels, check_noising, check_memories, check_widths,
-    check_discrete,
+    check_discrete, check_fits,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blocks import distributions
+from blocks import discretised, distributions
 from blocks.operators import arithmetic, losses, reductions
 from compose.build import Composition
 from compose.catalogue import Catalogue
@@ -17,7 +17,7 @@ __all__ = ["check_formulas"]
 
 NEVER_NEGATIVE = (
     losses.squared_error, losses.mse, losses.l1, reductions.square_norm, reductions.norm, distributions.kl_standard,
-    distributions.kl_normal, distributions.kl_bernoulli,
+    distributions.kl_normal, distributions.kl_bernoulli, discretised.kl_categorical,
 )  # fmt: skip
 
 

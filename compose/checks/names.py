@@ -9,6 +9,7 @@ from compose.build import Composition
 from compose.catalogue import Catalogue
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.elaborate import CLOCK, STANDARD_MODELS
+from compose.fitting import can_fit
 from compose.forms import FORMS
 from compose.spec import Function, Spec, Stage, Update
 from compose.suggestions import meant, respelt
@@ -102,7 +103,7 @@ def _memories(composition: Composition, stage: Stage) -> Iterator[Finding]:
 def _fits(composition: Composition, stage: Stage) -> Iterator[Finding]:
     for name in stage.fit:
         declared = composition.blocks.get(name.split(".")[0])
-        if declared is not None:
+        if declared is not None and not can_fit(declared):
             yield not_fitted(stage.span("fit", name, key=True), name, declared.kind, declared.is_model)
 
 
@@ -209,7 +210,7 @@ def unknown_bound(span: Span, name: str, known: Iterable[str]) -> Finding:
 
 @finding("N124", "error")
 def not_fitted(span: Span, name: str, kind: str, is_model: bool) -> Finding:
-    """`fit` names a block of a kind that knows no fit in closed form or by EM; none of the kinds here does so far.
+    """`fit` names a block of a kind that knows no fit in closed form or by EM, as `prior.mixture` does.
 
     Wrong: `fit: {prior: z}` of a flow.   Right: `minimize: {prior_nll: -prior.log_prob(sg(z))}`.
     """

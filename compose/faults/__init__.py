@@ -18,6 +18,7 @@ from compose.faults.dynamics import (
     random_chain,
     uniform_chain,
 )
+from compose.faults.mixtures import lone_part, not_a_normal, unlike_weights, weighted_part
 from compose.faults.models import (
     dependent_tilt,
     latent_not_given,
@@ -78,6 +79,7 @@ __all__ = [
     "keeps_nothing",
     "latent_not_given",
     "line_without_density",
+    "lone_part",
     "missing_argument",
     "model_as_argument",
     "named_argument",
@@ -92,6 +94,7 @@ __all__ = [
     "not_a_chain",
     "not_a_level",
     "not_a_model",
+    "not_a_normal",
     "not_a_number",
     "not_a_program",
     "not_a_sample",
@@ -111,9 +114,11 @@ __all__ = [
     "unknown_name",
     "unknown_word",
     "unlike_records",
+    "unlike_weights",
     "unnormalised",
     "unrelated_gradient",
     "weighted_draw",
+    "weighted_part",
     "wrong_arguments",
     "wrong_count",
     "wrong_noise",

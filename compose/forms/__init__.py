@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from compose import faults
 from compose.binding import bounded, whole
-from compose.expressions import Boolean, Call, Expression, Name
+from compose.expressions import Boolean, Call, Expression, Name, Sequence
 from compose.models import ProgramModel, Start
 from compose.values import BlockValue, Function, Value
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "form"]
 
+FURTHER = "*"  # the positional arguments of a form that takes any number of them
 FORMS: dict[str, Callable[[Evaluator, Call], Value]] = {}
 
 
@@ -32,7 +33,8 @@ def form(name: str, open_fields: bool = False) -> Callable[[Callable[..., Value]
         parameters.pop("fields", None)
 
         def call(site: Evaluator, expression: Call) -> Value:
-            return function(site, expression.span, **_bind(site, name, parameters, expression, open_fields))
+            given = _bind(site, name, parameters, expression, open_fields)
+            return function(site, expression.span, *given.pop(FURTHER, ()), **given)
 
         call.__doc__ = function.__doc__
         FORMS[name] = call
@@ -45,25 +47,33 @@ def _bind(
     site: Evaluator, form_name: str, parameters: dict[str, inspect.Parameter], expression: Call, open_fields: bool
 ) -> dict[str, Any]:
     positional = [name for name, given in parameters.items() if given.kind is given.POSITIONAL_OR_KEYWORD]
-    values: dict[str, Any] = {}
+    variadic = next((given for given in parameters.values() if given.kind is given.VAR_POSITIONAL), None)
+    values: dict[str, Any] = {FURTHER: []} if variadic is not None else {}
     fields: dict[str, Any] = {}
     count = 0
     for argument in expression.arguments:
         name = argument.name
         if name is None:
+            if variadic is not None:
+                values[FURTHER].append(_converted(site, variadic, argument.value))
+                continue
             if count >= len(positional):
                 raise faults.too_many_arguments(argument.value.span, form_name, len(positional))
             name, count = positional[count], count + 1
         if name in parameters:
-            values[name] = CONVERT[str(parameters[name].annotation).split(" |")[0]](site, argument.value, name)
+            values[name] = _converted(site, parameters[name], argument.value)
         elif open_fields:
             fields[name] = site(argument.value)
         else:
             raise faults.unknown_argument(argument.name_span or argument.span, name, form_name, list(parameters))
     for name, parameter in parameters.items():
-        if name not in values and parameter.default is parameter.empty:
+        if name not in values and parameter.default is parameter.empty and parameter is not variadic:
             raise faults.missing_argument(expression.span, form_name, name)
     return {**values, "fields": fields} if open_fields else values
+
+
+def _converted(site: Evaluator, parameter: inspect.Parameter, expression: Expression) -> Any:  # noqa: ANN401
+    return CONVERT[str(parameter.annotation).split(" |")[0]](site, expression, parameter.name)
 
 
 def _block(site: Evaluator, expression: Expression, name: str) -> BlockValue:
@@ -125,6 +135,11 @@ def _space(site: Evaluator, expression: Expression, name: str) -> str:
     return word
 
 
+def _weights(site: Evaluator, expression: Expression, name: str) -> tuple[Any, ...]:
+    items = expression.items if isinstance(expression, Sequence) else (expression,)
+    return tuple(bounded(site, item, "weight", "larger than 0", lambda v: v > 0) for item in items)
+
+
 def _pair(site: Evaluator, expression: Expression, name: str) -> Any:  # noqa: ANN401
     value = site(expression)
     if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, int | float) for part in value)):
@@ -150,6 +165,7 @@ CONVERT: dict[str, Callable[[Evaluator, Expression, str], Any]] = {
     "Flag": _flag,
     "Space": _space,
     "Pair": _pair,
+    "Weights": _weights,
 }
 
 from compose.forms import bijections, densities, dynamics, edges, models, schedules  # noqa: E402, F401  they declare

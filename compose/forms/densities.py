@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from blocks import distributions
+from blocks import discretised, distributions
 from blocks.operators import arithmetic
 from compose import faults
 from compose.diagnostics import Span
@@ -24,6 +24,7 @@ __all__ = ["divergence", "normal", "uniform"]
 CLOSED_FORMS = {
     ("normal", "normal"): distributions.kl_normal,
     ("bernoulli", "bernoulli"): distributions.kl_bernoulli,
+    ("categorical", "categorical"): discretised.kl_categorical,
 }
 
 

@@ -1,5 +1,6 @@
 """Models while a graph is built: each is a few emitters (its leaves, its map, its log-weight, its density)."""
 
+from compose.models.aggregates import AggregateModel
 from compose.models.basic import (
     BlockModel,
     DistributionModel,
@@ -12,11 +13,12 @@ from compose.models.basic import (
 from compose.models.chains import DescentModel, Dynamics, DynamicsModel, ReverseModel, Start, refuse_draws
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
 from compose.models.memories import MemoryModel
+from compose.models.mixtures import MixtureBlockModel, MixtureModel, ProductModel
 from compose.models.program import ProgramModel, program_function
 
 __all__ = [
-    "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics", "DynamicsModel", "MemoryModel",
-    "NoiseModel", "NumberedNormal", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel",
-    "Start", "TiltedModel", "TimestepModel", "program_function",
-    "refuse_draws", "trace_seed",
+    "AggregateModel", "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics",
+    "DynamicsModel", "MemoryModel", "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal",
+    "ProductModel", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel", "Start", "TiltedModel",
+    "TimestepModel", "program_function", "refuse_draws", "trace_seed",
 ]  # fmt: skip

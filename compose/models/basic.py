@@ -26,7 +26,11 @@ __all__ = [
     "trace_seed",
 ]
 
-LAWS = {"normal": "normal", "uniform": "uniform", "bernoulli": "uniform"}
+LAWS = {
+    "normal": "normal", "uniform": "uniform", "bernoulli": "uniform", "logistic": "uniform",
+    "logistic_mixture": "uniform", "categorical": "uniform",
+}  # fmt: skip
+DISCRETE = frozenset({"bernoulli", "logistic", "logistic_mixture", "categorical"})  # a draw stops the gradient
 DENSITIES: Mapping[str, Callable] = {
     "normal": distributions.standard_normal_log_prob,
     "uniform": laws.standard_uniform_log_prob,
@@ -75,7 +79,7 @@ class DistributionModel(Model):
 
     def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
         """The draw at this noise.   A discrete one stops the gradient."""
-        passes = (False, False) if self.node.family == "bernoulli" else None
+        passes = (False, False) if self.node.family in DISCRETE else None
         value = tracer.method(
             "at", self.node, _lone(self, noise, span), span=span, passes=passes, name=f"{self.name}_draw"
         )

@@ -12,7 +12,7 @@ from blocks.operators import arithmetic
 from compose import faults
 from compose.diagnostics import Span
 from compose.graph import Body, Edge, LeafLaw, Node, Operation
-from compose.models.basic import StandardModel
+from compose.models.basic import DISCRETE, StandardModel
 from compose.models.program import total
 from compose.tracer import Tracer
 from compose.values import (
@@ -98,7 +98,7 @@ class Dynamics:
         probe = Tracer("probe", tracer)
         self.model.draw(probe, "probe", self.span)
         for node in probe.graph.nodes:
-            discrete = node.operation.target == "at" and node.edges[0].source.family == "bernoulli"
+            discrete = node.operation.target == "at" and node.edges[0].source.family in DISCRETE
             if node.leaf is not None and node.leaf.law == "seed":
                 raise faults.chain_noise(self.span, node)
             if discrete or (node.leaf is not None and node.leaf.law == "integers"):

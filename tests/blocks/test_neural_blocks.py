@@ -63,6 +63,61 @@ ROWS = {
     "infogan decoder, bernoulli": Row(
         "decoder.infogan", ((3,),), (1, 8, 8), (1, 8, 8), {"output": "bernoulli", **NARROW_OUT}
     ),
+    "decoder, logistic": Row("decoder.mlp", ((3,),), (1, 4, 4), (1, 4, 4), {"output": "logistic", **SMALL}),
+    "decoder, logistic of 32 levels": Row(
+        "decoder.mlp",
+        ((3,),),
+        (2, 3),
+        (2, 3),
+        {"output": "logistic", "levels": 32, "output_activation": "tanh", **SMALL},
+    ),
+    "decoder, logistic mixture": Row(
+        "decoder.mlp", ((3,),), (1, 4, 4), (1, 4, 4), {"output": "logistic_mixture", **SMALL}
+    ),
+    "decoder, categorical": Row(
+        "decoder.mlp", ((3,),), (2, 2), (2, 2), {"output": "categorical", "levels": 4, **SMALL}
+    ),
+    "dcgan encoder, 28": Row("encoder.dcgan", ((1, 28, 28),), (3,), options={"latent": 3, "channels": (4, 6, 8)}),
+    "dcgan encoder of a class": Row(
+        "encoder.dcgan", ((3, 8, 8), Classes(4)), (3,), options={"latent": 3, "channels": (4, 6), "norm": "group"}
+    ),
+    "dcgan encoder, normal": Row(
+        "encoder.dcgan",
+        ((2, 9, 12),),
+        (3,),
+        options={"latent": 3, "channels": (4,), "output": "normal", "norm": "none"},
+    ),
+    "dcgan decoder, 28": Row("decoder.dcgan", ((3,),), (1, 28, 28), (1, 28, 28), {"channels": (8, 6, 4)}),
+    "dcgan decoder, 64": Row(
+        "decoder.dcgan", ((3,),), (3, 64, 64), (3, 64, 64), {"channels": (6, 6, 4), "norm": "none"}
+    ),
+    "dcgan decoder, 9 x 13": Row("decoder.dcgan", ((3,), Classes(4)), (2, 9, 13), (2, 9, 13), {"channels": (6, 4)}),
+    "dcgan decoder, mixture": Row(
+        "decoder.dcgan",
+        ((3,),),
+        (3, 8, 8),
+        (3, 8, 8),
+        {"channels": (6, 4), "output": "logistic_mixture", "components": 3, "output_activation": "sigmoid"},
+    ),
+    "resnet encoder, 32": Row("encoder.resnet", ((3, 32, 32),), (3,), options={"latent": 3, "channels": (4, 6, 8)}),
+    "resnet encoder of a class": Row(
+        "encoder.resnet", ((1, 9, 9), Classes(4)), (3,), options={"latent": 3, "channels": (4, 6), "norm": "batch"}
+    ),
+    "resnet encoder, map": Row(
+        "encoder.resnet", ((1, 28, 28),), (5, 7, 7), options={"latent": 5, "channels": (4, 6), "code": "map"}
+    ),
+    "resnet encoder, normal map": Row(
+        "encoder.resnet",
+        ((1, 8, 8),),
+        (5, 4, 4),
+        options={"latent": 5, "channels": (4,), "code": "map", "output": "normal"},
+    ),
+    "resnet decoder, 28": Row("decoder.resnet", ((3,),), (1, 28, 28), (1, 28, 28), {"channels": (8, 6, 4)}),
+    "resnet decoder, 64": Row("decoder.resnet", ((3,),), (3, 64, 64), (3, 64, 64), {"channels": (4, 4, 4)}),
+    "resnet decoder of a map": Row("decoder.resnet", ((5, 7, 7),), (1, 28, 28), (1, 28, 28), {"channels": (6, 4)}),
+    "resnet decoder, logistic": Row(
+        "decoder.resnet", ((3,), Classes(3)), (2, 9, 13), (2, 9, 13), {"channels": (6, 4), "output": "logistic"}
+    ),
     "energy of vectors": Row("energy.mlp", ((2,),), (), options=SMALL),
     "energy of images": Row("energy.mlp", ((1, 4, 4),), (), options={"activation": "elu", **SMALL}),
     "energy of two": Row("energy.mlp", ((2,), (1, 4, 4)), (), options={"activation": "softplus", **SMALL}),
@@ -106,6 +161,20 @@ TOO_WRONG = [  # kind, takes, makes, options, what the message must say
     ("encoder.infogan", (Classes(3),), None, {"latent": 2}, "takes an image"),
     ("decoder.infogan", ((2,),), (64,), {}, r"makes an image \(channels, height, width\), not \(64,\)"),
     ("decoder.infogan", ((2,),), (1, 8, 10), {}, "divide by 4, not 8 x 10"),
+    ("encoder.dcgan", ((2,),), None, {"latent": 2}, r"\(channels, height, width\), not \(2,\)"),
+    ("encoder.dcgan", ((1, 8, 8),), None, {"latent": 2, "channels": (4, 4, 4, 4)}, "leaves none: write at most 3"),
+    ("encoder.dcgan", ((1, 8, 8),), None, {"latent": 2, "channels": (4, 0)}, "`channels` gives a layer of 0 units"),
+    ("encoder.dcgan", ((1, 8, 8),), None, {"latent": 2, "norm": "layer"}, "one of none, batch, group"),
+    ("decoder.dcgan", ((2,),), (64,), {}, r"makes an image \(channels, height, width\), not \(64,\)"),
+    ("decoder.dcgan", ((2,),), (1, 4, 4), {}, "leaves none: write at most 2"),
+    ("decoder.dcgan", ((2,),), (1, 8, 8), {"channels": ()}, "write a width for each doubling"),
+    ("decoder.resnet", ((5, 4, 4),), (1, 28, 28), {}, "as many `channels`"),
+    ("decoder.resnet", ((5, 3, 3), Classes(2)), (1, 28, 28), {}, "has no conditions"),
+    ("encoder.resnet", ((1, 8, 8), (2,)), None, {"latent": 2, "code": "map"}, "has no conditions"),
+    ("decoder.mlp", ((2,),), (2,), {"output": "logistic", "levels": 1}, "write 2 or more"),
+    ("decoder.mlp", ((2,),), (2,), {"output": "logistic_mixture", "components": 0}, "write 1 or more"),
+    ("decoder.mlp", ((2,),), (2,), {"levels": 32}, "`levels: 32` needs `output: logistic`"),
+    ("decoder.mlp", ((2,),), (2,), {"output": "logistic", "components": 3}, "needs `output: logistic_mixture`"),
     ("energy.mlp", ((2,), Levels(4)), None, {"time": "sinusoidal", "time_features": 7}, "an even number"),
     ("discriminator.mlp", ((2,), Levels(4)), None, {"time": "fourier"}, "one of one_hot, sinusoidal"),
     ("generator.mlp", ((2,),), (2,), {"latent": -1}, "layer of -1 units"),
@@ -132,6 +201,9 @@ OUTPUT_RANGES = [
     ("decoder.mlp", {"output_activation": "tanh"}, (-1, 1)),
     ("decoder.mlp", {"output": "normal", "output_activation": "sigmoid"}, (0, 1)),
     ("decoder.mlp", {"output": "bernoulli"}, (0, 1)),
+    ("decoder.mlp", {"output": "categorical"}, (0, 1)),
+    ("decoder.dcgan", {"output": "logistic", "output_activation": "tanh"}, (-1, 1)),
+    ("decoder.resnet", {"output": "logistic_mixture"}, (0, 1)),
     ("decoder.infogan", {}, (0, 1)),
     ("decoder.infogan", {"output_activation": "none"}, None),
     ("generator.mlp", {"output_activation": "tanh"}, (-1, 1)),
@@ -163,7 +235,7 @@ def tensors(output: Any) -> list[Tensor]:
     """The numbers a call gives, whatever it gives: the value, the logits, or mean and std."""
     if isinstance(output, Tensor):
         return [output]
-    if "logits" in output.fields:
+    if "logits" in output.fields and output.logits.shape == output.mean.shape:
         return [output.logits]
     return [part for part in (output.mean, output.std) if isinstance(part, Tensor)]
 
@@ -182,7 +254,7 @@ def test_a_call_gives_the_event_that_the_row_names(row, net):
     output = net(*arguments(row.takes))
     assert all(part.shape == (BATCH, *row.gives) for part in tensors(output))
     said = row.options.get("output", getattr(type(net), "returns", "tensor"))
-    assert type(output).__name__.lower() == {"scalar": "tensor"}.get(said, said)
+    assert type(output).__name__.lower() == {"scalar": "tensor"}.get(said, said).replace("_", "")
     assert (said == "scalar") == (row.kind in {"energy.mlp", "discriminator.mlp"})
 
 
