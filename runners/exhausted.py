@@ -14,10 +14,17 @@ from compose.spec import Spec
 from runners.checkpoints import FRESH
 from runners.state import RunFailed
 
-__all__ = ["EXHAUSTED", "Exhausted", "exhausted"]
+__all__ = ["Exhausted", "exhausted", "is_exhausted"]
 
 EXHAUSTED = (torch.OutOfMemoryError, MemoryError)
-"""What is raised where a device, or the machine, has no memory left."""
+ALLOCATOR = "DefaultCPUAllocator"  # what the bare RuntimeError of torch names where the machine has no memory left
+ELSEWHERE = {
+    "backward": "going back through the terms, for the gradient",
+    "noise": "drawing the noise of a step",
+    "_batch": "reading a batch",
+    "_descend": "taking the optimizer's step",
+}
+"""What a step was at, by the function of the traceback, where no line of a program was."""
 
 PROGRAM = "<eval_with_key>"  # what torch.fx calls the files of its programs
 
@@ -28,13 +35,18 @@ class Exhausted(RunFailed, SpecError):
     status = 1
 
 
+def is_exhausted(error: BaseException) -> bool:
+    """Whether an error says that a device, or the machine, has no memory left."""
+    return isinstance(error, EXHAUSTED) or (isinstance(error, RuntimeError) and ALLOCATOR in str(error))
+
+
 def exhausted(spec: Spec, stage: int, error: BaseException) -> Finding:
     """The finding for a step, a sample or a metric that did not fit."""
     lines = list(_lines(error.__traceback__))
     name, _, made = lines[0].partition(" = ") if lines else ("", "", "")
     node = next((known for known in spec.graph if name == known or name.startswith(f"{known}_")), None)
     span = spec.span("graph", node) if node else spec.stages[min(stage, len(spec.stages) - 1)].place.head
-    what = f"computing `{node or made}`" if name and made else "going back through the terms, for the gradient"
+    what = f"computing `{node or made}`" if name and made else _elsewhere(error.__traceback__)
     return out_of_memory(span, what, " and ".join(_ways(spec)))
 
 
@@ -44,6 +56,11 @@ def _lines(trace: TracebackType | None) -> Iterator[str]:
         file = frame.f_code.co_filename
         if file.startswith(PROGRAM):
             yield getline(file, number).split(";")[0].strip().replace("self.", "")
+
+
+def _elsewhere(trace: TracebackType | None) -> str:
+    called = [frame.f_code.co_name for frame, _ in walk_tb(trace)]
+    return next((ELSEWHERE[name] for name in called if name in ELSEWHERE), "making a step")
 
 
 def _ways(spec: Spec) -> Iterator[str]:

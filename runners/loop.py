@@ -15,7 +15,7 @@ from torch import Tensor
 
 from runners.checkpoints import Checkpoint, write_checkpoint
 from runners.diverging import Standing, lost_figure, lost_term, lost_weight
-from runners.exhausted import EXHAUSTED, Exhausted, exhausted
+from runners.exhausted import Exhausted, exhausted, is_exhausted
 from runners.folder import RunFolder
 from runners.logs import fold
 from runners.progress import Progress
@@ -103,7 +103,9 @@ class Loop:
         """Train what is left of every stage.   Raises Exhausted, naming the value, where there is no memory left."""
         try:
             self._stages()
-        except EXHAUSTED as error:
+        except (MemoryError, RuntimeError) as error:
+            if not is_exhausted(error):
+                raise
             spec = self.session.executable.spec
             raise Exhausted([exhausted(spec, self.session.state.stage, error)], spec.sources) from error
 

@@ -1,6 +1,10 @@
 """Out of memory ends in prose: the value that was computed, the batch size, and the chain's steps or the precision."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -81,3 +85,51 @@ def test_in_the_way_back_no_value_is_blamed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Fabric, "backward", backward)
     assert "going back through the terms" in failed(SPEC, tmp_path / "run").message
+
+
+LIMITED = """
+import resource, sys
+import lightning_fabric, torch
+import compose
+from compose.cli import main
+
+torch.set_num_threads(1)
+held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + 2**30,) * 2)
+sys.exit(main(["run", "large.yaml", "--quiet", "--out", "run"]))
+"""
+CHAIN = "neg: ~langevin(energy, init=~normal(like=x), steps=k, step_size=0.05)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
+def test_a_machine_without_memory_is_told_as_a_device_is(tmp_path):
+    text = SPEC.replace(CHAIN, "neg: repeat(x, 1000000)").replace("params: {k: 7}\n", "").replace("48", "400")
+    text = text.replace("{contrast: level - energy(neg)}", "{data: level, samples: -energy(neg)}")
+    (tmp_path / "large.yaml").write_text(text.replace("size: 128", "size: 512"))
+    environment = {**os.environ, "PYTHONPATH": str(Path(compose.__file__).parents[1])}
+    command = [sys.executable, "-c", LIMITED]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "out of memory while computing `neg`" in done.stderr
+    assert "`--set data.batch_size=200` (it is 400)" in done.stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def refused(text):
+    def draw(*_values):
+        raise RuntimeError(text)
+
+    return draw
+
+
+def test_noise_that_does_not_fit_is_no_way_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("runners.inputs.draw", refused("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
+    assert "drawing the noise of a step" in failed(SPEC, tmp_path / "run").message
+
+
+def test_another_error_stays_what_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("runners.inputs.draw", refused("sizes differ"))
+    with pytest.raises(RuntimeError, match="sizes differ") as told:
+        compose.run(parse_spec(SPEC, "large.yaml"), tmp_path / "run", quiet=True)
+    assert not isinstance(told.value, Exhausted)
