@@ -7,7 +7,7 @@ from torch import Tensor
 
 from runners.metrics.measure import LOWER, NoFigure, metric
 
-__all__ = ["frechet", "frechet_gaussians", "mmd"]
+__all__ = ["flat_rows", "frechet", "frechet_gaussians", "mmd"]
 
 CHUNK = 2**22  # kernel values held at once, in float64: 32 MB
 MEDIAN_ROWS = 1000  # rows of each set that the median distance is taken over
@@ -23,7 +23,7 @@ def frechet(
     covariances. Biased upwards for few samples: compare at equal numbers, well above the number of dimensions.
     Raises ValueError for sets that do not fit.   Source: Dowson and Landau 1982; Heusel et al. 2017 (FID).
     """
-    a, b = _flat(samples, reference)
+    a, b = flat_rows(samples, reference)
     return frechet_gaussians(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
 
 
@@ -47,7 +47,7 @@ def mmd(
     `bandwidth` defaults to the median distance between the first 1000 rows of both sets together.
     Raises ValueError for sets that do not fit.   Source: Gretton et al. 2012, eq. 3.
     """
-    a, b = _flat(samples, reference)
+    a, b = flat_rows(samples, reference)
     if bandwidth is None:
         both = torch.cat([a[:MEDIAN_ROWS], b[:MEDIAN_ROWS]])
         bandwidth = float(torch.nn.functional.pdist(both).median())
@@ -68,7 +68,8 @@ def _kernel_sum(a: Tensor, b: Tensor, bandwidth: float) -> float:  # n d, m d
     )
 
 
-def _flat(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:  # n *event, m *event -> n d, m d, in float64
+def flat_rows(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:  # n *event, m *event -> n d, m d, in float64
+    """Both sets as rows of numbers.   Raises ValueError for sets that do not fit or have one row, NoFigure for NaN."""
     if a.shape[1:] != b.shape[1:] or min(len(a), len(b)) < 2:
         raise ValueError(f"two sets of at least two samples of one shape are needed, not {[*a.shape]} and {[*b.shape]}")
     flat = a.detach().double().reshape(len(a), -1), b.detach().double().reshape(len(b), -1)
