@@ -7,13 +7,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blocks.types import Field
+from blocks.types import Field, Size
 from runners.datasets.array_files import FORMATS, Header, read_field, read_headers
 from runners.datasets.options import BadOption
 from runners.datasets.source import Source, dataset
+<<<<<<< HEAD
 from runners.datasets.splits import BYTE, hold_out, label_field
+=======
+from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
+>>>>>>> reading
 
 __all__ = ["Given", "arrays"]
+
+PEAK = 255.0
 
 Given = str | Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray]
 """A path to a `.npy` (the field `x`), `.npz` or `.safetensors` file (its names); an array, `x`; arrays by field."""
@@ -26,12 +32,13 @@ def arrays(
     test: Given | None = None,
     low: float | None = None,
     high: float | None = None,
+    range: Range = "unit",
     validation: float = 0.0,
 ) -> Source:
     """Arrays of the user's own, from `.npy`, `.npz` or `.safetensors` files or from Python: fields by name, rows first.
 
     An array alone is the field `x`. Floats become float32; whole numbers along one axis are labels (int64, with as many
-    classes as the largest says); bytes along several are pixels, divided by 255; other whole numbers become int64.
+    classes as the largest says); bytes along several are pixels in `range`; other whole numbers become int64.
     `low`, `high`: the range that `x` promises to keep, checked when it is loaded. `validation`: the fraction of the
     training rows held out. Files are never unpickled; the contract reads their headers, and labels.
     Raises ValueError, naming the file or field, for what is missing, damaged, of unequal length or not finite.
@@ -40,10 +47,12 @@ def arrays(
     headers = {split: _headers(split, value) for split, value in given.items()}
     _agree(headers)
     counts = {split: next(iter(found.values()))[0][0] for split, found in headers.items()}
-    fields = {name: _field(name, header, given, low, high) for name, header in headers["train"].items()}
+    if range != "unit" and not any(_pixels(*header) for header in headers["train"].values()):
+        raise BadOption("range", f"`range` is {range}, but no field holds pixels: bytes (uint8) along several axes")
+    fields = {name: _field(name, header, given, low, high, range) for name, header in headers["train"].items()}
 
     def load(split: str) -> Mapping[str, Tensor]:
-        rows = {name: _tensor(_array(split, given[split], name)) for name in fields}
+        rows = {name: _tensor(_array(split, given[split], name), range) for name in fields}
         for name, values in rows.items():
             _check_values(f"`{name}` of `{split}`", values, fields[name])
         return rows
@@ -103,19 +112,31 @@ def _agree(headers: Mapping[str, Mapping[str, Header]]) -> None:
         raise BadOption("test", f"the fields of `train` are {events[0]}, those of `test` {events[-1]}")
 
 
-def _field(name: str, header: Header, given: Mapping[str, Given], low: float | None, high: float | None) -> Field:
+def _pixels(shape: Size, dtype: np.dtype) -> bool:
+    """Whether an array is read as pixels: bytes with axes beside that of the rows."""
+    return dtype == np.uint8 and len(shape) > 1
+
+
+def _field(
+    name: str, header: Header, given: Mapping[str, Given], low: float | None, high: float | None, range: Range
+) -> Field:
     shape, dtype = header
     if dtype.kind == "f":
         return Field(shape[1:], low=low, high=high) if name == "x" else Field(shape[1:])
     if len(shape) > 1:
+<<<<<<< HEAD
         return Field(shape[1:], low=0.0, high=1.0, levels=BYTE) if dtype == np.uint8 else Field(shape[1:], "int64")
+=======
+        return image_field(shape[1:], range) if _pixels(shape, dtype) else Field(shape[1:], "int64")
+>>>>>>> reading
     last = max(int(_array(split, value, name).max()) for split, value in given.items())
     return label_field(last + 1)
 
 
-def _tensor(array: np.ndarray) -> Tensor:
-    if array.dtype == np.uint8 and array.ndim > 1:
-        return torch.from_numpy(array.astype(np.float32)).div_(255)
+def _tensor(array: np.ndarray, range: Range) -> Tensor:
+    if _pixels(array.shape, array.dtype):
+        unit = torch.from_numpy(array.astype(np.float32)).div_(PEAK)
+        return in_range(unit, 1.0, range)  # exactly what division gave before, where the range is "unit"
     return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
 
 

@@ -110,3 +110,29 @@ def test_a_size_above_the_memory_of_the_machine_is_refused(tmp_path, monkeypatch
     monkeypatch.setattr("os.sysconf", lambda name: 8)
     with pytest.raises(BadOption, match="`x` says that it has 84 bytes, and this machine has 64 of memory"):
         contract("arrays", {"train": str(tmp_path / "x.npy")})
+
+
+def saved(tmp_path, suffix, array):
+    path = tmp_path / f"pixels{suffix}"
+    if suffix == ".npy":
+        np.save(path, array)
+    elif suffix == ".npz":
+        np.savez(path, x=array)
+    else:
+        save_file({"x": torch.from_numpy(array)}, path)
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors"])
+@pytest.mark.parametrize(("range", "values"), [("unit", [0.0, 0.2, 1.0]), ("signed", [-1.0, -0.6, 1.0])])
+def test_bytes_lie_in_the_range_asked_for(tmp_path, suffix, range, values):
+    path = saved(tmp_path, suffix, np.array([[0, 51, 255]] * 4, dtype=np.uint8))
+    source = open_source("arrays", {"train": path, "range": range})
+    assert (source.contract.fields["x"].low, source.contract.fields["x"].high) == (values[0], values[-1])
+    torch.testing.assert_close(source.split("train")["x"][0], torch.tensor(values))
+
+
+def test_a_range_for_what_is_no_pixels_is_refused(tmp_path):
+    with pytest.raises(BadOption, match="no field holds pixels") as refused:
+        open_source("arrays", {"train": saved(tmp_path, ".npy", X), "range": "signed"})
+    assert refused.value.option == "range"
