@@ -11,11 +11,7 @@ from blocks.types import Field, Size
 from runners.datasets.array_files import FORMATS, Header, read_field, read_headers
 from runners.datasets.options import BadOption
 from runners.datasets.source import Source, dataset
-<<<<<<< HEAD
-from runners.datasets.splits import BYTE, hold_out, label_field
-=======
 from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
->>>>>>> reading
 
 __all__ = ["Given", "arrays"]
 
@@ -124,11 +120,7 @@ def _field(
     if dtype.kind == "f":
         return Field(shape[1:], low=low, high=high) if name == "x" else Field(shape[1:])
     if len(shape) > 1:
-<<<<<<< HEAD
-        return Field(shape[1:], low=0.0, high=1.0, levels=BYTE) if dtype == np.uint8 else Field(shape[1:], "int64")
-=======
         return image_field(shape[1:], range) if _pixels(shape, dtype) else Field(shape[1:], "int64")
->>>>>>> reading
     last = max(int(_array(split, value, name).max()) for split, value in given.items())
     return label_field(last + 1)
 
