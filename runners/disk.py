@@ -18,6 +18,8 @@ def refusal(problem: OSError, path: Path, needed: int) -> OSError:
 
 
 def _free(folder: Path) -> int:
-    """What this user may still write to the disk of a folder, in bytes."""
+    """What this user may still write to the disk of a folder, in bytes, whether or not that could be made."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize

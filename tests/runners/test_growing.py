@@ -58,3 +58,13 @@ def test_a_file_is_gone_on_with(tmp_path):
         file.write(text)
         file.close()
     assert (tmp_path / "file").read_bytes() == b"ab"
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_what_is_free_where_it_would_be(tmp_path, monkeypatch):
+    def full(path, *_):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("pathlib.os.mkdir", full)
+    said = []
+    GrowingFile(tmp_path / "no" / "folder" / "file", said.append).write(b"some")
+    assert "No space left on device (4 bytes are needed, " in said[0]
