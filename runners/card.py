@@ -1,21 +1,21 @@
 """The card of a run: what is known of it before its first step, for the terminal and for TensorBoard."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from blocks.types import Size, Taken
+from blocks.types import Size
 from compose.build import Composition
 from compose.checks import cost, gradient_matrix
 from compose.equations import equations_of
+from compose.program import CompiledUpdate
 from compose.spec import Spec, dump_yaml
+from runners.footprint import goes_back_through_a_chain, kept_by, kept_in, size_of
 from runners.state import Executable
 
-__all__ = ["Card", "card_of", "kept_by", "size_of"]
+__all__ = ["Card", "card_of"]
 
 ENERGY = "energy"
 MOMENTS = 2  # tensors like its parameters that Adam keeps of a block
@@ -60,21 +60,25 @@ def _lines(composition: Composition, executable: Executable, batch_size: int) ->
     counts = {name: count for name, count in found["parameters"].items() if count}
     yield f"{sum(counts.values()):,} parameters: {', '.join(f'{name} {count:,}' for name, count in counts.items())}"
     blocks, averages = executable.blocks, executable.averages
-    for stage in composition.stages:
+    for at, stage in enumerate(composition.stages):
+        compiled = {update.name: update for update in executable.stage(at, frozenset()).updates}
         for update in stage.updates:
             evaluated = found["updates"][stage.name][update.name]
             place = stage.name if len(stage.updates) == 1 else f"{stage.name}, {update.name}"
             used = ", ".join(f"{name} {count}" for name, count in evaluated.items() if count) or "nothing"
             held = sum(map(size_of, blocks.parameters())) + sum(map(size_of, averages.parameters()))
             trained = sum(size_of(p) for name in update.trains for p in blocks[name].parameters())
-            kept = sum(_kept(composition, blocks[name], name, batch_size) for name in evaluated)
+            kept = _kept_through_chains(composition, compiled[update.name], batch_size)
+            if kept is None:
+                kept = sum(_kept(composition, blocks[name], name, batch_size) for name in evaluated)
             total = held + (1 + MOMENTS) * trained + kept
             yield f"a step of {place} evaluates for each sample: {used}; memory about {_megabytes(total)}"
 
 
-def size_of(tensor: Tensor) -> int:
-    """The bytes of a tensor."""
-    return tensor.numel() * tensor.element_size()
+def _kept_through_chains(composition: Composition, update: CompiledUpdate, batch_size: int) -> int | None:
+    """What an update keeps that goes back through a chain: all of its steps; None for one that does not."""
+    program = update.program(update.active(0))
+    return kept_in(program, composition.fields, batch_size) if goes_back_through_a_chain(program) else None
 
 
 def _kept(composition: Composition, block: nn.Module, name: str, batch_size: int) -> int:
@@ -82,42 +86,6 @@ def _kept(composition: Composition, block: nn.Module, name: str, batch_size: int
     takes = composition.sizes.slots[name].takes
     known = [size for size in takes or () if size is not None]
     return kept_by(block, known, batch_size) if known else 0
-
-
-def kept_by(block: nn.Module, takes: Sequence[Taken], batch_size: int) -> int:
-    """The bytes that one call of a block on `batch_size` rows keeps for the gradient; 0 where it has no such call.
-
-    Counted on the meta device, where a call computes shapes alone; each storage once, parameters not.
-    """
-    known: set[int] = set()
-    seen: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in known:
-            seen[storage._cdata] = storage.nbytes()
-        return tensor
-
-    try:
-        shadow = _shadow(block)
-        known |= {value.untyped_storage()._cdata for value in [*shadow.parameters(), *shadow.buffers()]}
-        inputs = [
-            torch.empty((batch_size, *size), device="meta") if isinstance(size, tuple)
-            else torch.empty((batch_size,), device="meta", dtype=torch.int64)
-            for size in takes
-        ]  # fmt: skip
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            shadow(*inputs)
-    except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError):
-        return 0  # it is not called so, or looks at values
-    return sum(seen.values())
-
-
-def _shadow(block: nn.Module) -> nn.Module:
-    """The block in train mode on the meta device; of its tensors nothing is copied."""
-    held = {id(value): value.to("meta") for value in block.buffers()}
-    held |= {id(value): nn.Parameter(value.to("meta"), value.requires_grad) for value in block.parameters()}
-    return copy.deepcopy(block, held).to("meta").train()
 
 
 def _megabytes(count: float) -> str:

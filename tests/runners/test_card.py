@@ -14,10 +14,13 @@ from compose.expressions import unparse
 from compose.paths import ways
 from compose.spec import parse_spec
 from runners import progress
-from runners.card import card_of, kept_by, size_of
+from runners.card import card_of
+from runners.footprint import goes_back_through_a_chain, holding, kept_by, kept_in, size_of
+from runners.inputs import Inputs
 from runners.launch import assemble, examine
 from runners.progress import Progress
 from runners.sampling import draw_rows
+from runners.state import Clock
 
 SPEC = """
 compose: 1
@@ -69,6 +72,44 @@ def test_parameters_and_evaluations_are_those_of_the_blocks(composed):
     assert first == f"{sum(counts.values()):,} parameters: " + ", ".join(f"{k} {v:,}" for k, v in counts.items())
     assert steps[0].startswith("a step of flow evaluates for each sample: flow 1; memory about ")
     assert "energy 7" in steps[1], "the data, the samples, and five steps of the chain"
+
+
+CHAIN = """
+compose: 1
+name: chain
+data: {source: toy.moons, batch_size: 32, size: 128, test_size: 64}
+blocks:
+  energy: {kind: energy.mlp, hidden: [16]}
+graph:
+  gen: descend(energy, x0, steps=12, step_size=0.1, differentiable=true)
+  x0: ~normal(like=x)
+stages:
+  - steps: 2
+    minimize: {made: square_norm(gen)}
+"""
+
+
+def test_a_chain_that_is_gone_back_through_keeps_all_its_steps():
+    """Counted on fake tensors, and by a real step."""
+    composition, _ = examine(parse_spec(CHAIN))
+    executable = assemble(composition, 0)
+    (update,) = executable.stage(0, frozenset()).updates
+    program = update.program(frozenset(update.terms))
+    assert goes_back_through_a_chain(program)
+    counted = kept_in(program, composition.fields, 32)
+    inputs = Inputs(program, 0, "s", dtype=torch.float32, device=torch.device("cpu"))
+    values = inputs.values(32, {"x": torch.randn(32, 2)}, Clock(0, 0, 0.0, 0))
+    with holding(list(executable.blocks.parameters())) as held:
+        program(values)
+    assert counted == pytest.approx(held.most, rel=0.01)
+    assert counted > 10 * kept_by(executable.blocks["energy"], ((2,),), 32)
+    assert kept_in(program, composition.fields, 64) > 1.8 * counted
+    (_, line) = card_of(composition, executable, 32).lines
+    assert f"memory about {(counted + 4 * 3 * size_of_all(executable)) / 1e6:.2g} MB" in line
+
+
+def size_of_all(executable):
+    return sum(parameter.numel() for parameter in executable.blocks.parameters())
 
 
 def test_what_a_call_keeps_is_counted_as_autograd_does(composed):
