@@ -1,7 +1,7 @@
 """`compose eval`: the figures of a run, and of several beside each other; the pages that hold them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from compose.cli.drawing import ARRAYS, RUN, of_checkpoint, opened
 from compose.diagnostics import SpecError
 
 if TYPE_CHECKING:
+    from runners.launch import Reopened
     from runners.report import Figure, Report
 
 __all__ = ["evaluate"]
@@ -59,9 +60,9 @@ def evaluate(  # one argument an option
     from runners.report import comparing_page, labels_of, page_of
 
     runs = list({folder.resolve(): folder for folder in folders}.values())
-    reports = [_measured(folder, seed, split, only, checkpoint, plugins, len(runs) > 1) for folder in runs]
-    if len(reports) > 1:
-        _need_lines(any(report.figures for report in reports), only)
+    held = [opened(folder, plugins, split, checkpoint)[1] for folder in runs]
+    _need_lines({name: None for one in held for name in one.run.spec.evaluate.lines}, only)
+    reports = [_measured(one, seed, split, only, checkpoint) for one in held]
     for folder, report in zip(runs, reports, strict=True):
         if not only and report.figures:
             which = {} if checkpoint == "latest" else {"checkpoint": checkpoint}
@@ -78,53 +79,38 @@ def evaluate(  # one argument an option
     return int(any(figure.cause for report in reports for figure in report.figures))
 
 
-def _measured(
-    folder: Path, seed: int | None, split: str, only: Sequence[str], checkpoint: str, plugins: tuple[Path, ...],
-    several: bool,
-) -> "Report":  # fmt: skip
-    """The report of a run, its lines measured; of several, a run may lack the lines that `only` names."""
-    from compose.cli.messages import bad_request, tell, unknown_line
+def _measured(held: "Reopened", seed: int | None, split: str, only: Sequence[str], checkpoint: str) -> "Report":
+    """The report of a run, its lines measured: all, or those that `only` names, of which it may lack some."""
+    from compose.cli.messages import bad_request, tell
     from runners.datasets import UnknownSplit
     from runners.evaluate import Refusal
     from runners.report import figures_of, report_of
 
-    rows = Path(split) if split.endswith(ARRAYS) else None
-    named, held = opened(folder, plugins, split, checkpoint)
-    run, lines = held.run, held.run.spec.evaluate.lines
-    wanted = [name for name in only if name in lines] if several else list(only)
-    if not several:
-        _need_lines(bool(lines), only)
-        if unknown := [unknown_line(name, lines) for name in only if name not in lines]:
-            raise SpecError(unknown)
+    run, rows = held.run, Path(split) if split.endswith(ARRAYS) else None
+    wanted = [name for name in run.spec.evaluate.lines if not only or name in only]
     refused: list[Refusal] = []
     try:
-        asked = bool(wanted) if only else bool(lines)
-        found = run.evaluate(split, wanted or None, seed=seed, data=rows, refused=refused.append) if asked else {}
+        found = run.evaluate(split, wanted, seed=seed, data=rows, refused=refused.append) if wanted else {}
     except UnknownSplit as error:
-        raise SpecError(
-            [bad_request(f"{folder}: {error}" if several else str(error), "name one of them by `--data`")]
-        ) from None
+        raise SpecError([bad_request(f"{run.folder}: {error}", "name one of them by `--data`")]) from None
     except ValueError as error:
-        raise SpecError([bad_request(str(error), "name a file of such rows by `--data`")]) from None
+        raise SpecError([bad_request(f"{run.folder}: {error}", "name a file of such rows by `--data`")]) from None
     for refusal in refused:
-        tell(f"{folder}: {refusal}" if several else str(refusal))
-    figures = figures_of(run.executable, run.averaged, found, refused, wanted) if asked else []
-    how = {
-        "checkpoint": checkpoint,
-        "data": split if rows else "",
-        "seed of the noise": "" if seed is None else str(seed),
-    }
-    return report_of(folder, run, figures, held.sources, named, how)
+        tell(f"{run.folder}: {refusal}")
+    figures = figures_of(run.executable, run.averaged, found, refused, wanted)
+    how = {"checkpoint": checkpoint, "seed of the noise": "" if seed is None else str(seed)}
+    return report_of(run, figures, held.sources, "train" if rows else split, how, rows)
 
 
-def _need_lines(held: bool, only: Sequence[str]) -> None:
-    """Raise SpecError unless something is measured."""
-    from compose.cli.messages import bad_request
+def _need_lines(known: Collection[str], only: Sequence[str]) -> None:
+    """Raise SpecError unless there are lines to measure, and those that `only` names are among them."""
+    from compose.cli.messages import bad_request, unknown_line
 
-    if not held:
+    if not known:
         way = "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)"
-        cause = "the spec of this run has no `evaluate`"
-        raise SpecError([bad_request(cause, way)])
+        raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
+    if unknown := [unknown_line(name, known) for name in only if name not in known]:
+        raise SpecError(unknown)
 
 
 def _plain(figures: "Sequence[Figure]") -> dict[str, Any]:

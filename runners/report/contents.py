@@ -48,21 +48,24 @@ class Report:
 
 
 def report_of(
-    folder: Path,
     run: Run,
     figures: Sequence[Figure],
     sources: Mapping[str, Source],
     split: str,
     asked: Mapping[str, str],
+    file: Path | None = None,
 ) -> Report:
-    """The report of a run as its checkpoint has it.   `asked`: more of how it was measured, such as the checkpoint."""
-    home, step = RunFolder(folder), run.state.run_step
-    facts = {**_of_run(run), **asked, **_of_measuring(sources, split)}
+    """The report of a run as its checkpoint has it, measured on a split of `sources`, perhaps the rows of a `file`.
+
+    `asked`: more of how it was measured, such as the checkpoint.
+    """
+    home, step = RunFolder(run.folder), run.state.run_step
+    facts = {**_of_run(run), **asked, **_of_measuring(sources, split, file)}
     return Report(
-        folder=str(folder),
+        folder=str(run.folder),
         name=run.spec.name,
         figures=figures,
-        measured_on=_measured_on(run, split),
+        measured_on=str(file) if file else _measured_on(run, split),
         facts={key: value for key, value in facts.items() if value},
         pictures=_pictures(home.samples, step),
         composition=_png(home.path / "composition.png"),
@@ -86,12 +89,12 @@ def _of_run(run: Run) -> dict[str, str]:
     }
 
 
-def _of_measuring(sources: Mapping[str, Source], split: str) -> dict[str, str]:
+def _of_measuring(sources: Mapping[str, Source], split: str, file: Path | None) -> dict[str, str]:
     rows = {name: source.contract.splits.get(split) for name, source in sources.items()}
     counted = ", ".join(f"{count:,} rows" + f" of {name}" * bool(name) for name, count in rows.items() if count)
     graphics = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return {
-        "measured on rows": f"split {split}: {counted}" if counted else "",
+        "measured on rows": f"{file or f'split {split}'}: {counted}" if counted else "",
         "measured with": f"python {platform.python_version()}, torch {torch.__version__}, compose at {commit()}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{graphics}",
     }

@@ -27,10 +27,10 @@ GROUPS = {"terms": "", "monitor": "monitor/", "metrics": "evaluate/"}
 
 def curves_of(path: Path) -> dict[str, Curve]:
     """What a record has logged, by `STAGE/UPDATE/TERM`, `monitor/..`, `evaluate/..`; a single point is no curve."""
-    found: dict[str, list[tuple[int, float]]] = {}
+    found: dict[str, dict[int, float]] = {}
     for step, name, value in _logged(path):
-        found.setdefault(name, []).append((step, value))
-    return {name: points for name, points in found.items() if len(points) > 1}
+        found.setdefault(name, {})[step] = value  # of one step the last: a stage without steps measures there again
+    return {name: sorted(points.items()) for name, points in found.items() if len(points) > 1}
 
 
 def _logged(path: Path) -> Iterator[tuple[int, str, float]]:
@@ -98,7 +98,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 def _value_ticks(low: float, high: float, logarithmic: bool) -> list[float]:
     if not logarithmic:
-        return ticks(low, high, 4)
+        return ticks(low, high, 6)
     whole = range(math.ceil(low), math.floor(high) + 1)
     return [10.0**power for power in whole if power % max(1, len(whole) // 5) == 0]
 

@@ -1,8 +1,8 @@
 """Figures: the lines of `evaluate` with all that makes them comparable: formula, better side, and the nets they read.
 
 A net that a figure is measured in is a block through which every set of features goes (`frechet(net(~glf), net(x))`),
-or one that the run does not train and that gives what is measured (`entropy_score(net(default))`). Its name, and the start of
-the SHA-256 of its tensors, belong to the figure.
+or one that the run does not train and that gives what is measured (`entropy_score(net(default))`). Its name, and the
+start of the SHA-256 of its tensors, belong to the figure.
 """
 
 import hashlib

@@ -16,7 +16,8 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = Markup("""
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1f24; max-width: 1180px; margin: 2rem auto; padding: 0 1.5rem }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid #d8dee4 }
-.where, .none, .note, figcaption { color: #59636e } .note { font-size: .87rem } code, pre { font: 13px/1.45 monospace }
+.where, .none, .note, figcaption { color: #59636e } .note { font-size: .87rem; font-weight: 400 }
+code, pre { font: 13px/1.45 monospace }
 .wide { overflow-x: auto } table { border-collapse: collapse }
 th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #eaeef2 }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap } .best { font-weight: 700; color: #1a7f37 }
@@ -165,7 +166,8 @@ def _curves(reports: Mapping[str, Report]) -> Markup:
     for name, short in zip(names, _short(names), strict=True):
         held = {label: report.curves[name] for label, report in reports.items() if name in report.curves}
         plots.append(tag("figure", tag("figcaption", short), draw(held, colours), class_="plot"))
-    return joined(tag("p", *key, class_="legend") if key else "", tag("div", *plots, class_="shown"))
+    said = tag("p", "over steps; of a loss each point is its mean since the point before", class_="note")
+    return joined(tag("p", *key, class_="legend") if key else "", said, tag("div", *plots, class_="shown"))
 
 
 def _short(names: Sequence[str]) -> list[str]:
