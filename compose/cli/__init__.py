@@ -15,10 +15,11 @@ from compose.cli.commands import Commands
 from compose.cli.comparing import diff
 from compose.cli.completing import completion
 from compose.cli.creating import new, schema
-from compose.cli.drawing import evaluate, sample
+from compose.cli.drawing import sample
 from compose.cli.explaining import explain
 from compose.cli.exporting import export
 from compose.cli.listing import listing, version
+from compose.cli.measuring import evaluate
 from compose.cli.probing import probe
 from compose.cli.replaying import replay
 from compose.cli.running import run

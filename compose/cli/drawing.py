@@ -1,4 +1,4 @@
-"""`compose sample` and `compose eval`: what a run has learned."""
+"""`compose sample`: what a run has learned, and how any command opens a run."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from compose.spec import Spec
     from runners.launch import Reopened
 
-__all__ = ["evaluate", "of_checkpoint", "opened", "sample"]
+__all__ = ["ARRAYS", "RUN", "of_checkpoint", "opened", "sample"]
 
 of_checkpoint = click.option(
     "--checkpoint", metavar="latest|best|STEP", default="latest", show_default=True, help="The weights of which step."
@@ -87,77 +87,8 @@ def _suffix(checkpoint: str) -> str:
     return "" if checkpoint == "latest" else f"-{checkpoint}"
 
 
-def _named(checkpoint: str) -> dict[str, str]:
-    return {} if checkpoint == "latest" else {"checkpoint": checkpoint}
-
-
 DATA = 2000
 """Rows of data that lie beneath a picture of points."""
-
-
-@click.command("eval", cls=Command, short_help="Measure a run.")
-@click.argument("folder", metavar="RUN", type=RUN, shell_complete=run_folders)
-@click.option("--seed", type=click.IntRange(min=0), help="The seed of the noise.  [the run's]")
-@click.option(
-    "split", "--data", metavar="SPLIT|FILE", default="test", show_default=True,
-    help="What to measure on: a split of the run's data, or a .npy or .npz file.",
-)  # fmt: skip
-@click.option("--only", metavar="NAME", multiple=True, help="Measure this line of `evaluate`; may be repeated.")
-@click.option("as_json", "--json", is_flag=True, help='{"NAME": {"value": ..., "error": ...}}')
-@of_checkpoint
-@with_plugins
-def evaluate(  # one argument an option
-    folder: Path,
-    seed: int | None,
-    split: str,
-    only: tuple[str, ...],
-    as_json: bool,
-    checkpoint: str,
-    plugins: tuple[Path, ...],
-) -> int:
-    """\b
-    compose eval runs/glf_digits/seed-0
-    compose eval runs/glf_digits/seed-0 --data train --json
-    compose eval runs/glf_digits/seed-0 --only fid
-    compose eval runs/glf_digits/seed-0 --checkpoint best
-
-    Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json, unless
-    `--only` names some of them.
-    """
-    from compose.cli.messages import bad_request, tell, unknown_line
-
-    rows = Path(split) if split.endswith(ARRAYS) else None
-    run = opened(folder, plugins, split, checkpoint)[1].run
-    if not run.spec.evaluate.lines:
-        way = "add `evaluate:` to the spec, as in nll: -prior.log_prob(z)"
-        raise SpecError([bad_request("the spec of this run has no `evaluate`", way)])
-    if unknown := [unknown_line(name, run.spec.evaluate.lines) for name in only if name not in run.spec.evaluate.lines]:
-        raise SpecError(unknown)
-    from runners.checkpoints import write_atomically
-    from runners.datasets import UnknownSplit
-    from runners.evaluate import Refusal
-
-    refused: list[Refusal] = []
-    try:
-        found = run.evaluate(split, only or None, seed=seed, data=rows, refused=refused.append)
-    except UnknownSplit as error:
-        raise SpecError([bad_request(str(error), "name one of them by `--data`")]) from None
-    except ValueError as error:
-        raise SpecError([bad_request(str(error), "name a file of such rows by `--data`")]) from None
-    for refusal in refused:
-        tell(str(refusal))
-    plain = {name: {"value": estimate.value, "error": estimate.error} for name, estimate in found.items()}
-    if not only:
-        kept = json.dumps({"data": split, **_named(checkpoint), "metrics": plain}, indent=1) + "\n"
-        write_atomically(folder / "evaluation.json", kept.encode())
-    click.echo(json.dumps(plain, indent=1) if as_json else _table(plain))
-    return 1 if refused else 0
-
-
-def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    width = max(map(len, found), default=0)
-    errors = {name: "" if one["error"] is None else f"  +- {one['error']:.2g}" for name, one in found.items()}
-    return "\n".join(f"{name:<{width}}  {one['value']:>12.6g}{errors[name]}" for name, one in found.items())
 
 
 def opened(
