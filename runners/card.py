@@ -12,6 +12,7 @@ from blocks.types import Size, Taken
 from compose.build import Composition
 from compose.checks import cost, gradient_matrix
 from compose.equations import equations_of
+from compose.settings import parts_of
 from compose.spec import Spec, dump_yaml
 from runners.state import Executable
 
@@ -59,6 +60,9 @@ def _lines(composition: Composition, executable: Executable, batch_size: int) ->
     found = cost(composition)
     counts = {name: count for name, count in found["parameters"].items() if count}
     yield f"{sum(counts.values()):,} parameters: {', '.join(f'{name} {count:,}' for name, count in counts.items())}"
+    if parts := parts_of(composition.spec):
+        yield f"an update accumulates the {parts}"
+    batch_size //= composition.spec.run.accumulate
     blocks, averages = executable.blocks, executable.averages
     for stage in composition.stages:
         for update in stage.updates:
