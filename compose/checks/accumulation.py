@@ -15,7 +15,7 @@ from compose.catalogue import Catalogue
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.graph import Graph, Node, uses
 
-__all__ = ["check_accumulation"]
+__all__ = ["check_accumulation", "uneven_parts"]
 
 OF_THE_BATCH = {  # operators whose value for a row depends on the other rows
     reductions.batch_mean: "batch_mean",
@@ -32,7 +32,8 @@ def check_accumulation(composition: Composition, catalogue: Catalogue) -> Iterat
         return
     count = asked.devices * asked.nodes
     for source in composition.spec.data.values():
-        if source.batch_size % (count * parts) and source.batch_size % count == 0:
+        declared = "batch_size" in source.model_fields_set  # a loader has rows of its own
+        if declared and source.batch_size % (count * parts) and source.batch_size % count == 0:
             yield uneven_parts(source.span("batch_size"), source.batch_size, count, parts, asked.span("accumulate"))
     for stage in composition.stages:
         if stage.shared is not None:
