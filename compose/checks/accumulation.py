@@ -41,8 +41,8 @@ def check_accumulation(composition: Composition, catalogue: Catalogue) -> Iterat
         for update in stage.updates:
             found = dict(_statistics(composition, stage, update.graph))
             if found:
-                what, place = next(iter(found.items()))
-                yield statistics_of_part(place or asked.span("accumulate"), list(found), parts, asked.span("accumulate"))
+                here = asked.span("accumulate")
+                yield statistics_of_part(next(iter(found.values())) or here, list(found), parts, here)
 
 
 def _statistics(composition: Composition, stage: StageGraphs, graph: Graph) -> Iterator[tuple[str, Span | None]]:

@@ -35,7 +35,8 @@ graph:
 stages:
   - steps: 6
     minimize:
-      spread: logmeanexp(group(q.log_prob(z), 3)) + squared_error(z, many)
+      spread: logmeanexp(group(q.log_prob(z), 3))
+      gap: squared_error(z, many)
 """
 ROWS = """
 compose: 1
@@ -52,7 +53,7 @@ stages:
 """
 BEFORE_CLIPPING = COPIES + "    gradients: {norm: 0.05}\n"
 SYSTEMS = {"glf": ROW_BY_ROW, "vaebm": VAEBM, "ddgan": DDGAN, "times": OF_TIMES, "copies": BEFORE_CLIPPING}
-"""Lazy terms are in `ddgan`, several steps on batches of their own in `times`, folded copies and clipping in `copies`."""
+"""Lazy terms: `ddgan`; several steps, each on its own batch: `times`; folded copies, and clipping: `copies`."""
 
 
 def trained(text, folder, *settings):
@@ -120,4 +121,4 @@ def test_the_parts_are_shown_before_anything_runs():
     assert sum(said in line for line in card.lines) == 1
     changed = difference(examine(parse_spec(VAEBM, "spec.yaml"))[0], composition)
     assert not changed.matters
-    assert [change.part for change in changed.immaterial] == ["run.accumulate"]
+    assert [change.part for change in changed.immaterial] == ["accumulate"]
