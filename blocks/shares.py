@@ -21,16 +21,22 @@ __all__ = ["SHARE", "Share", "SharedBatchNorm", "Unheard", "heard", "mean_of_row
 
 
 class Share(NamedTuple):
-    """Which part of a batch is here: that of process `rank` of `processes`, in order."""
+    """Which part of a batch is here: that of process `rank` of `processes`, in order.
+
+    Of its rows, those of `part` of `parts`, where it computes them one part after the other. A statistic of the batch
+    is then one of that part in all processes: the rows of the other parts are not there when it is needed.
+    """
 
     rank: int
     processes: int
+    part: int = 0
+    parts: int = 1
 
     def of(self, make: Callable[[tuple[int, ...]], Tensor], shape: tuple[int, ...]) -> Tensor:
         """What `make` gives for the rows of all processes, and of that the rows of this one, of `shape`."""
-        rows = shape[0]
-        whole = make((rows * self.processes, *shape[1:]))
-        return whole[self.rank * rows : (self.rank + 1) * rows]
+        rows, place = shape[0], self.rank * self.parts + self.part
+        whole = make((rows * self.processes * self.parts, *shape[1:]))
+        return whole[place * rows : (place + 1) * rows]
 
 
 SHARE: ContextVar[Share | None] = ContextVar("share", default=None)
@@ -75,6 +81,9 @@ class _AllSum(torch.autograd.Function):
 
 def all_sum(value: Tensor) -> Tensor:
     """The sum over all processes, on each of them."""
+    share = SHARE.get()
+    if share is not None and share.processes == 1:
+        return value
     total = _AllSum.apply(value)
     assert isinstance(total, Tensor)
     return total

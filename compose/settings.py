@@ -14,7 +14,7 @@ from compose.build import UpdateGraph
 from compose.expressions import Expression, Name, unparse, walk
 from compose.spec import Gradients, Optimizer, Spec, Stage
 
-__all__ = ["length_of", "options_of", "settings_of_stage", "settings_of_update", "turns_of"]
+__all__ = ["length_of", "options_of", "parts_of", "settings_of_stage", "settings_of_update", "turns_of"]
 
 Lines = Iterator[tuple[str, str]]
 
@@ -32,6 +32,14 @@ def turns_of(update: UpdateGraph) -> str:
     times = [f"{spec.times} times"] if spec.times > 1 else []
     batch = ["on the next batch" if spec.times == 1 else "each on the next batch"] if spec.batch == "next" else []
     return ", ".join(every + times + batch)
+
+
+def parts_of(spec: Spec) -> str:
+    """How a batch is computed, if not at once."""
+    parts = spec.run.accumulate
+    rows = dict.fromkeys(source.batch_size // parts for source in spec.data.values())
+    of = f" of {' or '.join(f'{each:,}' for each in rows)} rows" if rows else ""
+    return f"gradients of {parts} parts{of}, one after the other" if parts > 1 else ""
 
 
 def settings_of_stage(stage: Stage) -> Lines:
@@ -53,6 +61,8 @@ def settings_of_update(update: UpdateGraph, spec: Spec) -> Lines:
     asked = update.spec
     if update.trains:
         yield from _optimizer(asked.optimizer or Optimizer(), update.trains, spec)
+    if parts := parts_of(spec):
+        yield "accumulate", parts
     if asked.gradients is not None:
         yield "gradients", ", ".join(_clipping(asked.gradients))
     for block, projection in asked.project.items():

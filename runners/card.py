@@ -11,6 +11,7 @@ from compose.build import Composition
 from compose.checks import cost, gradient_matrix
 from compose.equations import equations_of
 from compose.program import CompiledUpdate
+from compose.settings import parts_of
 from compose.spec import Spec, dump_yaml
 from runners.footprint import goes_back_through_a_chain, kept_by, kept_in, size_of
 from runners.state import Executable
@@ -59,6 +60,9 @@ def _lines(composition: Composition, executable: Executable, batch_size: int) ->
     found = cost(composition)
     counts = {name: count for name, count in found["parameters"].items() if count}
     yield f"{sum(counts.values()):,} parameters: {', '.join(f'{name} {count:,}' for name, count in counts.items())}"
+    if parts := parts_of(composition.spec):
+        yield f"an update accumulates the {parts}"
+    batch_size //= composition.spec.run.accumulate
     blocks, averages = executable.blocks, executable.averages
     for at, stage in enumerate(composition.stages):
         compiled = {update.name: update for update in executable.stage(at, frozenset()).updates}

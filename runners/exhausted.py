@@ -47,7 +47,7 @@ def exhausted(spec: Spec, stage: int, error: BaseException) -> Finding:
     node = next((known for known in spec.graph if name == known or name.startswith(f"{known}_")), None)
     span = spec.span("graph", node) if node else spec.stages[min(stage, len(spec.stages) - 1)].place.head
     what = f"computing `{node or made}`" if name and made else _elsewhere(error.__traceback__)
-    return out_of_memory(span, what, " and ".join(_ways(spec)))
+    return out_of_memory(span, what, " and ".join(_ways(spec)), _parts(spec))
 
 
 def _lines(trace: TracebackType | None) -> Iterator[str]:
@@ -61,6 +61,14 @@ def _lines(trace: TracebackType | None) -> Iterator[str]:
 def _elsewhere(trace: TracebackType | None) -> str:
     called = [frame.f_code.co_name for frame, _ in walk_tb(trace)]
     return next((ELSEWHERE[name] for name in called if name in ELSEWHERE), "making a step")
+
+
+def _parts(spec: Spec) -> int | None:
+    """In how many parts the same batch may be computed; None if it cannot be divided further."""
+    run = spec.run
+    more = 2 * run.accumulate
+    uneven = any(source.batch_size % (run.devices * run.nodes * more) for source in spec.data.values())
+    return None if uneven or any(stage.shared for stage in spec.stages) else more
 
 
 def _ways(spec: Spec) -> Iterator[str]:
@@ -86,13 +94,14 @@ def _chains(spec: Spec) -> Iterator[tuple[str, int]]:
 
 
 @finding("R254", "error")
-def out_of_memory(span: Span, what: str, way: str) -> Finding:
+def out_of_memory(span: Span, what: str, way: str, parts: int | None = None) -> Finding:
     """The device has no memory left for a step: of activations, what a value keeps until its gradient is known.
 
     Wrong: `data: {batch_size: 65536}` on a small device.   Right: `data: {batch_size: 256}`.
     """
+    same = f"`--set run.accumulate={parts}` computes the same batch in {parts} parts; or " if parts else ""
     return Finding(
         span=span,
         message=f"out of memory while {what}; nothing of this step was saved",
-        help=f"make it smaller: {way}; another spec is another run, with {FRESH}",
+        help=f"{same}make it smaller: {way}; another spec is another run, with {FRESH}",
     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from blocks.noise import leaf_seed
 from blocks.types import Field
 from compose.build import Composition
+from compose.checks.accumulation import uneven_parts
 from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding, refuse_errors
 from compose.spec import Spec, dump_yaml, parse_spec
@@ -198,12 +199,18 @@ def _folder(spec: Spec, order: Order) -> Path:
 
 
 def _check_rows(spec: Spec) -> None:
-    """Raise SpecError unless the processes that are asked for can share every batch."""
+    """Raise SpecError unless the processes that are asked for can share every batch, each in equal parts."""
     count = world_of(spec.run.devices, spec.run.nodes).count
     uneven = [
         uneven_rows(source.span("batch_size"), source.batch_size, count)
         for source in spec.data.values()
         if source.batch_size % count
+    ]
+    parts = spec.run.accumulate
+    uneven = uneven or [
+        uneven_parts(source.span("batch_size"), source.batch_size, count, parts, spec.run.span("accumulate"))
+        for source in spec.data.values()
+        if source.batch_size % (count * parts)
     ]
     if uneven:
         raise SpecError(uneven, spec.sources)

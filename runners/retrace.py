@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from blocks.shares import SHARE, Share
 from runners.diagnosis import Diagnosis, of_figure, of_gradient, of_output, of_weight
 from runners.logs import fold
 from runners.stages import StagePlan, StageRun
@@ -170,9 +171,10 @@ class _Watch:
         """End the step if any process has found something: the diagnosis of the first that has is that of all."""
         processes = self.session.processes
         count, rank = (1, 0) if processes is None else (processes.share.processes, processes.share.rank)
+        share = SHARE.get() or Share(rank, count)  # of a batch in parts, the part that is computed
         batch = next(iter(self.recorded.read.values()), {})
-        rows = len(next(iter(batch.values()), ())) // count
-        found = found and found.of_rows(rank * rows, rows)
+        rows = len(next(iter(batch.values()), ())) // (count * share.parts)
+        found = found and found.of_rows((rank * share.parts + share.part) * rows, rows)
         if processes is not None:
             first = count - processes.most(0 if found is None else count - rank)
             if first == count:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from compose.program import CompiledStage, CompiledUpdate, Program
 from compose.spec import Optimizer
+from runners.accumulation import in_parts
 from runners.ema import Average
 from runners.inputs import Inputs
 from runners.logs import Pending
@@ -55,6 +56,7 @@ class UpdateStep:
         spec, state = update.spec, session.state
         self.session, self.update, self.name, self.scope = session, update, update.name, stage.name
         self.every, self.times, self.next_batch = spec.every, spec.times, spec.batch == "next"
+        self._parts = session.executable.spec.run.accumulate
         blocks = {name: session.executable.blocks[name] for name in update.trains}
         chosen: Optimizer = spec.optimizer or Optimizer()
         options = {"lr": chosen.lr, **chosen.options}
@@ -113,15 +115,14 @@ class UpdateStep:
         session = self.session
         rows = len(next(iter(batch.values())))
         values = inputs.values(rows, batch, clock, shared, step=int(clock.step), repeat=repeat)
-        if session.mixed:
-            with session.fabric.autocast():
-                made = inputs.program(values)
+        if self._parts == 1:
+            made = self._differentiate(inputs, values)
         else:
-            made = inputs.program(values)
+            made = in_parts(
+                lambda part: self._differentiate(inputs, part), inputs, values, rows, self._parts, session.processes
+            )
         session.pending.append(Pending(int(clock.step), self.name, made["terms"], made["monitor"]))
         if self.optimizer is not None:
-            carried = any(gradient for _, gradient in inputs.shared)  # what they were made with leads to other blocks
-            session.fabric.backward(made["loss"], inputs=self._learnt if carried else None)
             self._descend(self.optimizer, clock, norms)
         for projection, parameters, limit in self._projections:
             projection(parameters, limit(clock))
@@ -130,6 +131,20 @@ class UpdateStep:
         for name, kept in made["write"].items():
             memory: Any = session.executable.blocks[name]
             memory.write(kept.detach() if session.processes is None else session.processes.gather(kept.detach()))
+
+    def _differentiate(self, inputs: Inputs, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the program makes of its inputs; the gradient of its loss is added to what is there of one."""
+        session = self.session
+        if session.mixed:
+            with session.fabric.autocast():
+                made = inputs.program(values)
+        else:
+            made = inputs.program(values)
+        if self.optimizer is not None:
+            loss = made["loss"] if self._parts == 1 else made["loss"] / self._parts
+            carried = any(gradient for _, gradient in inputs.shared)  # what they were made with leads to other blocks
+            session.fabric.backward(loss, inputs=self._learnt if carried else None)
+        return made
 
     def _descend(self, optimizer: UpdateOptimizer, clock: Clock, norms: dict[str, Tensor] | None) -> None:
         if self.session.processes is not None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from compose.build import Composition, build
 from compose.catalogue import Catalogue, read_fields
+from compose.checks.accumulation import check_accumulation
 from compose.checks.contrasts import check_contrasts
 from compose.checks.cost import check_sides, cost
 from compose.checks.densities import check_discrete
@@ -40,7 +41,7 @@ CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
     check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
     check_formulas, check_directions, check_contrasts, check_levels, check_noising, check_memories, check_widths,
-    check_discrete, check_fits,
+    check_discrete, check_fits, check_accumulation,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 
