@@ -1,5 +1,6 @@
 """What a terminal does to a run: it hangs up, its reader goes away, it sends its signals to a whole process group."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,12 +24,23 @@ def spec(tmp_path):
     return path
 
 
-def begun(spec, *settings, **how):
-    """The command in a session of its own, and the folder of its run."""
-    folder = spec.parent / "run"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "compose", "run", str(spec), "--out", str(folder), *settings]
-    return subprocess.Popen(command, env=environment, start_new_session=True, **how), folder
+@pytest.fixture
+def begin(spec):
+    """A function that starts the command in a session of its own; what it started is gone afterwards."""
+    started = []
+
+    def begun(*settings, **how):
+        folder = spec.parent / "run"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-m", "compose", "run", str(spec), "--out", str(folder), *settings]
+        started.append(subprocess.Popen(command, env=environment, start_new_session=True, **how))
+        return started[-1], folder
+
+    yield begun
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_for_a_checkpoint(folder, process):
@@ -39,18 +51,18 @@ def wait_for_a_checkpoint(folder, process):
         time.sleep(0.02)
 
 
-def test_a_reader_that_goes_away_stops_nothing(spec, whole_run):
+def test_a_reader_that_goes_away_stops_nothing(begin, whole_run):
     """Both streams are a pipe that nobody reads any more, as after `compose run .. 2>&1 | head -1`."""
-    process, folder = begun(spec, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process, folder = begin(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout.readline()
     process.stdout.close()
     assert process.wait(PATIENCE) == 0
     assert_same_remains(folder, whole_run("vaebm")[1])
 
 
-def test_a_run_under_nohup_outlives_its_terminal(spec, whole_run):
+def test_a_run_under_nohup_outlives_its_terminal(begin, whole_run):
     ignored = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what `nohup` does
-    process, folder = begun(spec, "--quiet", preexec_fn=ignored)
+    process, folder = begin("--quiet", preexec_fn=ignored)
     wait_for_a_checkpoint(folder, process)
     os.killpg(process.pid, signal.SIGHUP)
     assert process.wait(PATIENCE) == 0
@@ -58,8 +70,8 @@ def test_a_run_under_nohup_outlives_its_terminal(spec, whole_run):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGINT, 130)])
-def test_a_signal_to_the_process_group_saves_once_in_two_processes(number, status, spec):
-    process, folder = begun(spec, *LONG, "--devices", "2", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def test_a_signal_to_the_process_group_saves_once_in_two_processes(number, status, begin):
+    process, folder = begin(*LONG, "--devices", "2", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for_a_checkpoint(folder, process)
     os.killpg(process.pid, number)
     said = process.communicate(timeout=PATIENCE)[0]
