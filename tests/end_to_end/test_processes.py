@@ -108,21 +108,28 @@ def logged(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines() if line.endswith("}")]
 
 
-@pytest.mark.parametrize(("precision", "most"), [("32", 1e-5), ("64", 1e-10)])
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_two_processes_compute_what_one_does(system, precision, most, tmp_path):
-    text, settings = SYSTEMS[system]
+CLOSE = {"32": 1e-5, "64": 1e-10}
+COMPARED = [(system, "64", "ddp") for system in SYSTEMS] + [("vaebm", "64", "sharded"), ("glf", "32", "ddp")]
+OTHERS = [(system, precision, how) for system in SYSTEMS for precision in CLOSE for how in ("ddp", "sharded")]
+"""Systems, precisions, strategies: those of every suite, and all."""
+
+
+@pytest.mark.parametrize(
+    ("system", "precision", "strategy"),
+    [*COMPARED, *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS if case not in COMPARED)],
+)
+def test_two_processes_compute_what_one_does(system, precision, strategy, tmp_path):
+    (text, settings), most = SYSTEMS[system], CLOSE[precision]
     asked = (*settings, f"run.precision={precision}", "run.log_every=4")
     compose.run(parse_spec(text, "spec.yaml", asked), tmp_path / "1", quiet=True)
-    for strategy in ("ddp", "sharded") if precision == "64" else ("ddp",):
-        status, said = finish(command(text, tmp_path, *asked, f"run.strategy={strategy}", name=strategy))
-        assert status == 0, said
-        one, two = saved(tmp_path / "1"), saved(tmp_path / strategy)
-        assert one.numbers == two.numbers
-        assert distance(one, two) < most
-        for alone, shared in zip(logged(tmp_path / "1"), logged(tmp_path / strategy), strict=True):
-            for group in ("terms", "gradients"):
-                assert shared.get(group, {}) == pytest.approx(alone.get(group, {}), rel=100 * most, abs=100 * most)
+    status, said = finish(command(text, tmp_path, *asked, f"run.strategy={strategy}", name="2"))
+    assert status == 0, said
+    one, two = saved(tmp_path / "1"), saved(tmp_path / "2")
+    assert one.numbers == two.numbers
+    assert distance(one, two) < most
+    for alone, shared in zip(logged(tmp_path / "1"), logged(tmp_path / "2"), strict=True):
+        for group in ("terms", "gradients"):
+            assert shared.get(group, {}) == pytest.approx(alone.get(group, {}), rel=100 * most, abs=100 * most)
 
 
 def test_two_processes_stop_early_where_one_does(tmp_path):
@@ -149,8 +156,7 @@ def test_only_the_first_process_writes(tmp_path):
     assert sum("tfevents" in path for path in shared) == 1
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "sharded"])
-@pytest.mark.parametrize(("first", "second"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize(("first", "second", "strategy"), [(2, 1, "sharded"), (1, 2, "ddp")])
 def test_a_run_goes_on_with_another_number_of_processes(first, second, strategy, tmp_path):
     exact = "run.precision=64", f"run.strategy={strategy}"
     status, said = finish(command(VAEBM, tmp_path, *exact, processes=1, name="whole"))
