@@ -14,10 +14,12 @@ import torch
 from PIL import Image
 
 import runners.gallery
+import runners.launch
 import runners.loop
 import runners.updates
 from compose.spec import parse_spec
 from runners.batches import Batches
+from runners.card import Card
 from runners.checkpoints import checkpoint_paths, read_checkpoint
 from runners.examination import examine
 from runners.launch import Order, train
@@ -121,6 +123,7 @@ def instants():
         patch.setattr(runners.gallery.Gallery, "draw", before("draw", runners.gallery.Gallery.draw))
         patch.setattr(runners.gallery.Gallery, "_follow", lambda *_: None)
         patch.setattr(runners.gallery, "picture_of", drawn)
+        patch.setattr(runners.launch, "card_of", lambda *_: Card())
         yield told
 
 
@@ -179,7 +182,7 @@ def test_stopped_after_any_update(at, trained, whole, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "at"), [*(("read", n) for n in (1, 2, 5, 6, 7, 15)), *(("save", n) for n in range(1, 7)), ("draw", 1)]
+    ("kind", "at"), [*(("read", n) for n in (1, 6, 15)), *(("save", n) for n in (1, 3, 4, 6)), ("draw", 1)]
 )
 def test_stopped_before_a_batch_a_save_or_a_picture(kind, at, trained, whole, tmp_path):
     with pytest.raises(Interrupted) as stop:
@@ -199,7 +202,7 @@ def test_stopped_after_every_update_in_one_run(trained, whole, tmp_path):
     same(done, whole)
 
 
-@pytest.mark.parametrize("first", range(1, UPDATES - 1, 4))
+@pytest.mark.parametrize("first", [4, 5, 7, 14])
 def test_stopped_twice_in_a_row(first, trained, whole, tmp_path):
     for at in (first, 1):
         with pytest.raises(Interrupted):
