@@ -34,10 +34,8 @@ def whole(tmp_path_factory):
     return folder
 
 
-SLOW = [pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, *SLOW])
+@pytest.mark.slow  # three processes, each with its imports; tests/runners/test_signals.py has the quick part
+@pytest.mark.parametrize("number", STATUSES)
 def test_a_signal_to_a_group_with_workers_saves_and_goes_on(number, whole, tmp_path):
     process = begun(tmp_path, workers=2)
     until = time.monotonic() + PATIENCE
