@@ -11,6 +11,7 @@ from torch import Tensor
 from blocks.noise import leaf_seed
 from blocks.types import Field, SourceContract
 from runners.datasets.source import Augment, Source
+from runners.stops import deaf
 
 __all__ = ["Batches", "LoaderBatches", "Table", "from_loader", "order"]
 
@@ -173,7 +174,7 @@ class LoaderBatches:
     def __init__(self, loader: Iterable[object], fields: Sequence[str], classes: int | None = None) -> None:
         self._loader, self._fields = loader, tuple(fields)
         self.steps_per_epoch = len(loader) if isinstance(loader, Sized) else None
-        self._iterator, self._next = iter(loader), 0
+        self._iterator, self._next = self._begun(), 0
         self._batch: tuple[int, dict[str, Tensor]] | None = None  # step, what was read
         self.contract = SourceContract({name: _field(values, classes) for name, values in self.batch(0).items()})
 
@@ -182,7 +183,7 @@ class LoaderBatches:
         if self._batch is not None and self._batch[0] == step:
             return self._batch[1]
         if step < self._next:
-            self._iterator, self._next = iter(self._loader), 0
+            self._iterator, self._next = self._begun(), 0
         while self._next < step:
             self._read()
         self._batch = step, _named(self._read(), self._fields)
@@ -195,12 +196,16 @@ class LoaderBatches:
             yield self.batch(step)
             step += 1
 
+    def _begun(self) -> Iterator[object]:
+        with deaf():  # a loader starts its workers here
+            return iter(self._loader)
+
     def _read(self) -> object:
         for _ in range(2):  # the second time after starting over
             for batch in self._iterator:
                 self._next += 1
                 return batch
-            self._iterator = iter(self._loader)
+            self._iterator = self._begun()
         raise ValueError(
             f"the loader ended after {self._next} batches and gives none when iterated again: "
             "hand over an iterable that can start over (a list or a DataLoader, not a generator), or run fewer steps"

@@ -1,13 +1,18 @@
 """The signals that stop a run, and the exit status that each leads to.   This module imports nothing of size."""
 
+import multiprocessing
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-__all__ = ["PREEMPTED", "statuses"]
+__all__ = ["PREEMPTED", "deaf", "statuses"]
 
 PREEMPTED = 75
 """What a scheduler takes for "try again later" (`EX_TEMPFAIL` of sysexits.h)."""
 
 ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NAMED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
 
 
 def statuses(preemption: str = "none") -> dict[int, int]:
@@ -18,3 +23,23 @@ def statuses(preemption: str = "none") -> dict[int, int]:
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         del found[signal.SIGHUP]
     return found if preemption == "none" else found | {int(signal.Signals[preemption]): PREEMPTED}
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Workers that are forked within do not hear the signals that stop a run: it is the run that ends them.
+
+    A terminal and a scheduler send a signal to the whole process group, and torch takes a worker that died for an
+    error. So workers get groups of their own. All but SIGTERM, by which they are ended, are masked as well: what comes
+    for this process meanwhile waits.
+    """
+    there = set(multiprocessing.active_children())
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*ASKED, *NAMED} - {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        for worker in set(multiprocessing.active_children()) - there:
+            with suppress(OSError):  # it has ended, or is a program of its own
+                if worker.pid:
+                    os.setpgid(worker.pid, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
