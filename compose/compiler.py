@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import fx, nn
 
@@ -36,6 +36,8 @@ from compose.views import Views
 
 __all__ = ["Executable", "compile_composition"]
 
+T = TypeVar("T")
+
 
 class Executable:
     """The blocks of a composition, and its programs, compiled when they are first asked for."""
@@ -44,6 +46,7 @@ class Executable:
         self.composition, self.blocks, self.averages = composition, blocks, averages
         self.needs_data = frozenset(name for name, block in blocks.items() if getattr(block, "needs_data", False))
         self.views = Views(dict(blocks.items()), dict(averages.items()))
+        self._made: dict[tuple[object, ...], Any] = {}
 
     @property
     def spec(self) -> Spec:
@@ -62,7 +65,7 @@ class Executable:
     def sampler(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledSampler:
         """A named sampler.   Raises KeyError for a name that the spec does not have."""
         graphs = self.composition.samplers[name]
-        return self._sampler(graphs, averaged)
+        return self._once(("sampler", name, averaged), lambda: self._sampler(graphs, averaged))
 
     def sampler_with(
         self, name: str, averaged: frozenset[str], options: Mapping[str, float | int | bool]
@@ -72,10 +75,24 @@ class Executable:
 
     def path(self, name: str, averaged: frozenset[str] = frozenset()) -> list[CompiledSampler]:
         """Samplers whose values, side by side, are the way of the chain that a sampler runs; none if it runs none."""
-        return [self._sampler(graphs, averaged) for graphs in path_samplers(self.composition, name)]
+        return self._once(
+            ("path", name, averaged),
+            lambda: [self._sampler(graphs, averaged) for graphs in path_samplers(self.composition, name)],
+        )
 
     def evaluation(self, name: str, averaged: frozenset[str] = frozenset()) -> CompiledEvaluation:
         """A line of `evaluate`.   Raises KeyError for a name that the spec does not have."""
+        return self._once(("evaluation", name, averaged), lambda: self._evaluation(name, averaged))
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What is made for a key, again for the same buffers: a run draws and measures often, and PyTorch keeps the
+        code of every program that was ever compiled."""
+        buffers = tuple(map(id, (*self.blocks.buffers(), *self.averages.buffers())))
+        if (key, buffers) not in self._made:
+            self._made[key, buffers] = make()
+        return self._made[key, buffers]
+
+    def _evaluation(self, name: str, averaged: frozenset[str]) -> CompiledEvaluation:
         graphs = self.composition.evaluations[name]
         arguments = tuple(
             CompiledArgument(given.kind, given.name, self._sampler(given.graph, averaged) if given.graph else None)
