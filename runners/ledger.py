@@ -15,8 +15,8 @@ from typing import Any
 __all__ = ["Entry", "about_of", "entry_of", "folders", "is_run", "ledger", "remove"]
 
 OURS = (
-    "run.json", "metrics.jsonl", "evaluation.json", "report.html", "composition.png", "tensorboard", "checkpoints", "best", "samples",
-    "diverged", "probe", "export", "spec.yaml", "lock",
+    "run.json", "metrics.jsonl", "evaluation.json", "report.html", "composition.png", "tensorboard", "checkpoints",
+    "best", "samples", "diverged", "probe", "export", "spec.yaml", "lock",
 )  # fmt: skip
 """What a run writes into its folder, what makes it a run first; nothing else there is ever removed."""
 
