@@ -56,7 +56,7 @@ def evaluate(  # one argument an option
     Every line of the spec's `evaluate`, with its standard error where one is known; kept in RUN/evaluation.json, unless
     `--only` names some of them, and on one page, RUN/report.html, with samples, curves and where all of it is from.
     """
-    from runners.checkpoints import write_atomically
+    from compose.cli.messages import tell
     from runners.report import comparing_page, labels_of, page_of
 
     runs = list({folder.resolve(): folder for folder in folders}.values())
@@ -67,15 +67,17 @@ def evaluate(  # one argument an option
         if not only and report.figures:
             which = {} if checkpoint == "latest" else {"checkpoint": checkpoint}
             kept = json.dumps({"data": split, **which, "metrics": _plain(report.figures)}, indent=1) + "\n"
-            write_atomically(folder / "evaluation.json", kept.encode())
+            _write(folder / "evaluation.json", kept)
     if len(reports) == 1:
         (found,) = reports
         click.echo(json.dumps(_plain(found.figures), indent=1) if as_json else _table(found.figures))
-        _write(out or (runs[0] / "report.html" if not only else None), page_of(found))
+        path, page = out or (None if only else runs[0] / "report.html"), page_of(found)
     else:
         plain = dict(zip(labels_of(reports), (_plain(report.figures) for report in reports), strict=True))
         click.echo(json.dumps(plain, indent=1) if as_json else _comparison(reports))
-        _write(out or runs[0].parent / "comparison.html", comparing_page(reports))
+        path, page = out or runs[0].parent / "comparison.html", comparing_page(reports)
+    if path is not None and _write(path, page, asked=out is not None):
+        tell(f"report {path}")
     return int(any(figure.cause for report in reports for figure in report.figures))
 
 
@@ -147,17 +149,21 @@ def _cell(figure: "Figure | None", best: bool) -> str:
     return f"{figure.value:.6g}" + ("" if figure.error is None else f" +- {figure.error:.2g}") + " *" * best
 
 
-def _write(path: Path | None, page: str) -> None:
-    """Write a page and say where it lies.   Raises SpecError where that cannot be."""
+def _write(path: Path, text: str, asked: bool = False) -> bool:
+    """Write a file, whether it was written: a run that may only be read is measured all the same, and that is told.
+
+    Raises SpecError where the file was asked for.
+    """
     from compose.cli.messages import bad_request, tell
     from runners.checkpoints import write_atomically
 
-    if path is None:
-        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, page.encode())
+        write_atomically(path, text.encode())
     except OSError as error:
         cause = f"{path} cannot be written: {error.strerror}"
-        raise SpecError([bad_request(cause, "name a file that can be written, by `--report`")]) from None
-    tell(f"report {path}")
+        if asked:
+            raise SpecError([bad_request(cause, "name a file that can be written, by `--report`")]) from None
+        tell(cause)
+        return False
+    return True

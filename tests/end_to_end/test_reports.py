@@ -1,5 +1,6 @@
 """`compose eval` from the command line: the page of a run, and several runs beside each other."""
 
+import errno
 import json
 
 import pytest
@@ -110,6 +111,17 @@ def test_a_mistake_is_told_with_its_way_out(names, words, said, runs, tmp_path, 
     words = [word.replace("FILE", str(tmp_path / "file")) for word in words]
     assert main(["eval", *(str(runs[name]) for name in names), *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_run_that_may_only_be_read_is_measured(runs, capsys, monkeypatch):
+    def refuse(path, data):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("runners.checkpoints.write_atomically", refuse)
+    assert main(["eval", str(runs["first"])]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("nll ")
+    assert "report.html cannot be written: Read-only file system" in shown.err
 
 
 def test_the_page_goes_with_its_run(runs, capsys):
