@@ -51,7 +51,7 @@ def test_commands_and_options_are_completed():
 
 
 def test_names_are_completed_for_list():
-    assert offered("list", "blocks", "flow.real") == ["flow.realnvp"]
+    assert offered("list", "blocks", "flow.real") == ["flow.realnvp", "flow.realnvp_image"]
     assert "toy.moons" in offered("list", "data", "toy.")
 
 
