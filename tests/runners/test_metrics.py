@@ -245,7 +245,7 @@ def test_wrong_calls_are_refused(truth):
         ("frechet", [torch.zeros(1, 2), torch.zeros(5, 2)]),
         ("frechet", [torch.full((5, 2), math.nan), torch.zeros(5, 2)]),
         ("mmd", [torch.zeros(5, 2), torch.zeros(5, 2)]),  # all distances are 0: no bandwidth
-        ("iwae", [torch.zeros(5)]),
+        ("iwae", [torch.zeros(5, 2, 2)]),
     ],
 )
 def test_samples_that_fit_no_metric_are_refused(name, values):
