@@ -10,9 +10,12 @@ from compose.diagnostics import Finding, Note, Span, finding
 from compose.evaluations import Argument, EvaluationGraph
 from compose.graph import Tensor as TensorType
 from runners.datasets import Source
-from runners.metrics.measure import annotated, misfit
+from runners.metrics.measure import annotated, misfit, redraws
 
-__all__ = ["misfits"]
+__all__ = ["DRAWS", "misfits"]
+
+DRAWS = "draws"
+"""The option of a metric that says how often it draws the values of each sample."""
 
 Sized = tuple[Argument, str, TensorType, str]
 """An argument, what the metric calls it, its type, and the axes that are written for it."""
@@ -20,7 +23,7 @@ Sized = tuple[Argument, str, TensorType, str]
 
 def misfits(line: EvaluationGraph, metric: str, sources: Mapping[str, Source]) -> Iterator[Finding]:
     """What the metric cannot take of arguments that are each of the right kind."""
-    told = annotated(metric)
+    told, again = annotated(metric), redraws(metric)
     sized: list[Sized] = []
     for given, (name, says) in zip(line.arguments, told.items(), strict=True):
         known = _type(given)
@@ -28,6 +31,8 @@ def misfits(line: EvaluationGraph, metric: str, sources: Mapping[str, Source]) -
             yield from ALONE[given.kind](metric, given, name, says, sources)
         elif says is not None and known is not None:
             sized.append((given, name, known, says))
+        if name in again:
+            yield from _drawn_again(line, given)
     at = misfit([says for *_, says in sized], [known.event for _, _, known, _ in sized])
     if at is not None:
         yield unlike_values(metric, sized, at)
@@ -62,6 +67,18 @@ def _function(
     known = _type(given)
     if known is not None and known.event:
         yield wide_function(given.span, metric, name, str(known))
+
+
+def _drawn_again(line: EvaluationGraph, given: Argument) -> Iterator[Finding]:
+    """Draws that there cannot be: fewer than one, or several of a value without noise, which are all the same."""
+    draws, span = line.options.get(DRAWS, 1), line.spans.get(DRAWS) or line.span
+    if given.graph is None or not isinstance(draws, int | float):
+        return
+    random = any(node.leaf is not None for node in given.graph.graph.needed(list(given.graph.value.values())))
+    if draws < 1:
+        yield no_draws(span, f"`{DRAWS}` is {draws:g}, and a mean is of 1 or more")
+    elif draws > 1 and not random:
+        yield no_draws(span, f"`{given.name}` is the same in each of {draws:g} draws: nothing in it is drawn")
 
 
 ALONE: Mapping[str, Callable[[str, Argument, str, Any, Mapping[str, Source]], Iterator[Finding]]] = {
@@ -113,4 +130,17 @@ def wide_function(span: Span | None, metric: str, name: str, known: str) -> Find
         span=span,
         message=f"`{metric}` takes one number per sample for `{name}`, and this function gives {known}",
         help="sum it over the event, sum(..), or name a log-density, `flow.log_prob(_)`",
+    )
+
+
+@finding("T419", "error")
+def no_draws(span: Span | None, cause: str) -> Finding:
+    """A metric is to draw a value several times that is not random, or less than once.
+
+    Wrong: `bound: iwae(vae.log_prob(z=encoder(x).mean, x=x), draws=50)`.   Right: `bound: iwae(log_weight, draws=50)`.
+    """
+    return Finding(
+        span=span,
+        message=cause,
+        help="draw z in a line of `graph` (`z: ~q`), weigh that draw, and write draws=1 or more",
     )

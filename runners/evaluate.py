@@ -8,6 +8,7 @@ A sampler that reads no data is drawn as often as the test split has rows, or `c
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count as counting
 from typing import NamedTuple
 
 import torch
@@ -20,13 +21,13 @@ from compose.evaluations import Argument, EvaluationGraph
 from compose.graph import Tensor as TensorType
 from compose.program import CompiledArgument, CompiledEvaluation
 from compose.suggestions import meant, respelt
-from runners.arguments import misfits
+from runners.arguments import DRAWS, misfits
 from runners.catalogue import open_sources
 from runners.datasets import BadOption, Source, UnknownOption
 from runners.datasets.options import bind
 from runners.goals import check_goals
 from runners.inputs import Inputs
-from runners.metrics import METRICS, Estimate, NoFigure, arguments, measure
+from runners.metrics import METRICS, Estimate, NoFigure, Redrawn, arguments, measure
 from runners.metrics.likelihood import mean_estimate
 from runners.sampling import draw_rows, evaluating, place_of
 from runners.state import Executable
@@ -99,12 +100,14 @@ def _measured(
     options = dict(line.options)
     count = int(options.pop(COUNT, 0)) or max((len(values) for values in rows.values()), default=0)
     count = min(count, most or count)
+    if most is not None and isinstance(options.get(DRAWS), int | float):
+        options[DRAWS] = min(options[DRAWS], most)
     values = [_value(executable, given, sources, rows, count, seed, line.name) for given in line.arguments]
     if line.metric is not None:
         return measure(line.metric, values, options)
     (value,) = values
-    assert isinstance(value, Tensor), "the checker lets only tensors through"
-    return mean_estimate(value)
+    assert isinstance(value, Redrawn), "the checker lets only tensors through"
+    return mean_estimate(value.draw(0))
 
 
 def _value(  # what names an argument's noise, and what it may read
@@ -115,30 +118,40 @@ def _value(  # what names an argument's noise, and what it may read
     count: int,
     seed: int,
     line: str,
-) -> Tensor | Source | Callable[[Tensor], Tensor]:
-    if given.sampler is None:
+) -> Redrawn | Source | Callable[[Tensor], Tensor]:
+    sampler = given.sampler
+    if sampler is None:
         if given.name not in sources:
             raise ValueError(f"it needs the source of the data, `{given.name or 'data'}`, and there is none here")
         return sources[given.name]
     if given.kind == "function":
         return _function(executable, given, seed, line)
-    made = draw_rows(executable, given.sampler, count, seed, scope=f"evaluate/{line}/{given.name}", batch=rows)
-    if not isinstance(made, Tensor):
-        raise ValueError(f"it needs a tensor, and `{given.name}` gives a record of {', '.join(made)}")
-    return made
+
+    def draw(number: int) -> Tensor:
+        scope = f"evaluate/{line}/{given.name}"
+        made = draw_rows(executable, sampler, count, seed, scope=scope, batch=rows, repeat=number)
+        if not isinstance(made, Tensor):
+            raise ValueError(f"it needs a tensor, and `{given.name}` gives a record of {', '.join(made)}")
+        return made
+
+    return Redrawn(draw)
 
 
 def _function(executable: Executable, given: CompiledArgument, seed: int, line: str) -> Callable[[Tensor], Tensor]:
-    """The program as a function of its one data field: "b *event" -> "b", without gradients."""
+    """The program as a function of its one data field: "b *event" -> "b", without gradients.
+
+    Each call draws noise of its own, which the number of the call names.
+    """
     assert given.sampler is not None
     program = given.sampler.program
     dtype, device = place_of(executable.blocks)
     inputs = Inputs(program, seed, f"evaluate/{line}", dtype=dtype, device=device)
+    numbers = counting()
 
     def call(points: Tensor) -> Tensor:
         with torch.no_grad(), evaluating(executable.blocks), evaluating(executable.averages):
             batch = {field: points.to(device, dtype) for field in inputs.data}
-            return program(inputs.values(len(points), batch))["value"]
+            return program(inputs.values(len(points), batch, chunk=next(numbers)))["value"]
 
     return call
 

@@ -73,8 +73,12 @@ def draw_rows(
     batch: Mapping[str, Tensor] | None = None,
     options: Mapping[str, Any] | None = None,
     chunk: int = CHUNK,
+    repeat: int = 0,
 ) -> Tensor | dict[str, Tensor]:
-    """As `sample`, for a compiled sampler; `scope` names its noise (its own name unless given)."""
+    """As `sample`, for a compiled sampler; `scope` names its noise (its own name unless given), and so does `repeat`.
+
+    Another `repeat` is another draw of the same rows.
+    """
     dtype, device = place_of(executable.blocks)
     inputs = Inputs(sampler.program, seed, scope or sampler.name, dtype=dtype, device=device)
     absent = [name for name in inputs.data if name not in (batch or {})]
@@ -88,7 +92,7 @@ def draw_rows(
     with torch.no_grad(), evaluating(executable.blocks), evaluating(executable.averages):
         for index, start in enumerate(range(0, count, chunk)):
             rows = {field: value[start : min(start + chunk, count)] for field, value in given.items()}
-            values = inputs.values(min(chunk, count - start), rows, options=options, chunk=index)
+            values = inputs.values(min(chunk, count - start), rows, options=options, repeat=repeat, chunk=index)
             made.append(sampler.program(values)["value"])
     return _joined(made)
 

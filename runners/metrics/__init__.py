@@ -3,7 +3,8 @@
 (samples: Annotated[Tensor, "n *event"], reference: Annotated[Tensor, "m *event"], *, options)
                                                     two sets of samples of one shape, which the checker sees to
 (samples: Tensor, source: Source, *, options)       samples and the data set they imitate
-(log_weights: Tensor, *, options)                   values of each sample
+(values: Tensor, *, options)                        values of each sample
+(log_weights: Redrawn, *, options)                  ... that the metric draws as often as it likes
 
 measure("mode_coverage", [samples, source], {"sigmas": 3.0})  ->  Estimate(value, error)
 """
@@ -15,6 +16,7 @@ from runners.metrics.measure import (
     Argument,
     Estimate,
     NoFigure,
+    Redrawn,
     Side,
     arguments,
     better_side,
@@ -22,5 +24,5 @@ from runners.metrics.measure import (
     metric,
 )
 
-__all__ = ["HIGHER", "LOWER", "METRICS", "Argument", "Estimate", "NoFigure", "Side", "arguments", "better_side",
-           "measure", "metric"]  # fmt: skip
+__all__ = ["HIGHER", "LOWER", "METRICS", "Argument", "Estimate", "NoFigure", "Redrawn", "Side", "arguments",
+           "better_side", "measure", "metric"]  # fmt: skip

@@ -21,9 +21,16 @@ def frechet(
 
     Range 0 .. infinity, lower is better; shapes "n *event" and "m *event", computed in float64 with unbiased
     covariances. Biased upwards for few samples: compare at equal numbers, well above the number of dimensions.
-    Raises ValueError for sets that do not fit.   Source: Dowson and Landau 1982; Heusel et al. 2017 (FID).
+    Raises ValueError for sets that do not fit, or with no more samples than dimensions: n samples span n - 1.
+    Source: Dowson and Landau 1982; Heusel et al. 2017 (FID).
     """
     a, b = flat_rows(samples, reference)
+    for rows, which in ((a, "the samples"), (b, "the reference")):
+        if len(rows) <= rows.shape[1]:
+            raise NoFigure(
+                f"{which} are {len(rows)} in {rows.shape[1]} dimensions, and a covariance of these needs "
+                f"{rows.shape[1] + 1} or more: draw more, measure in fewer features, or take `kid` or `mmd`"
+            )
     return frechet_gaussians(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
 
 

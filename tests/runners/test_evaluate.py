@@ -7,7 +7,7 @@ import torch
 
 from compose.spec import parse_spec
 from runners.catalogue import open_sources
-from runners.evaluate import evaluate, rows_of
+from runners.evaluate import _function, evaluate, rows_of
 from runners.launch import assemble, examine
 from runners.state import RunFailed
 
@@ -119,6 +119,19 @@ def test_a_tilted_log_likelihood_is_normalised():
 def test_a_block_is_a_function_too_and_a_box_that_cuts_is_refused():
     with pytest.raises(RunFailed, match=r"`z` cannot be evaluated.*edge of the box"):
         measured("z: log_normaliser(energy, bounds=[-1, 1])")
+
+
+def test_a_function_that_draws_draws_anew_at_each_call_and_the_same_in_each_run():
+    _, composition, errors = system("z: log_normaliser(-square_norm(_ + ~normal(like=x)))")
+    assert not errors
+    executable = assemble(composition, 0)
+    (given,) = executable.evaluation("z", frozenset()).arguments
+    runs = []
+    for _ in range(2):
+        function = _function(executable, given, 0, "z")
+        runs.append([function(torch.zeros(5, 2)) for _ in range(2)])
+    assert not torch.equal(runs[0][0], runs[0][1])
+    assert all(torch.equal(one, other) for one, other in zip(*runs, strict=True))
 
 
 def test_few_rows_are_enough_to_see_whether_a_metric_refuses():

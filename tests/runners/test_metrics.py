@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from blocks.registry import UnknownName
 from runners.datasets import BadOption, UnknownOption, open_source
-from runners.metrics import METRICS, Estimate, arguments, measure
+from runners.metrics import METRICS, Estimate, NoFigure, arguments, measure
 from runners.metrics.distances import frechet_gaussians
 from runners.metrics.measure import misfit
 from runners.metrics.normaliser import log_normaliser_2d
@@ -238,6 +238,15 @@ def test_wrong_calls_are_refused(truth):
         measure("mean_log_prob", [x, open_source("toy.pinwheel", {})])
 
 
+@pytest.mark.parametrize(("few", "named"), [(0, "the samples"), (1, "the reference")])
+def test_a_frechet_distance_of_no_more_samples_than_dimensions_is_refused(few, named):
+    sets = [normal(400, 8), normal(400, 8, seed=1)]
+    assert measure("frechet", [rows[:9] for rows in sets]).value > 0
+    sets[few] = sets[few][:8]
+    with pytest.raises(NoFigure, match=f"{named} are 8 in 8 dimensions.* 9 or more"):
+        measure("frechet", sets)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -245,7 +254,7 @@ def test_wrong_calls_are_refused(truth):
         ("frechet", [torch.zeros(1, 2), torch.zeros(5, 2)]),
         ("frechet", [torch.full((5, 2), math.nan), torch.zeros(5, 2)]),
         ("mmd", [torch.zeros(5, 2), torch.zeros(5, 2)]),  # all distances are 0: no bandwidth
-        ("iwae", [torch.zeros(5)]),
+        ("iwae", [torch.zeros(5, 2, 2)]),
     ],
 )
 def test_samples_that_fit_no_metric_are_refused(name, values):
