@@ -81,12 +81,16 @@ class Words:
     """The average of encoder(u) over the rows u of a parameter. Source: Tomczak and Welling 2018 (VampPrior)."""
     argmax: _Value
     """The place of the largest entry of the flattened event, the first of equals."""
+    auroc: _Value
+    """P(a score of the first source > one of the second) + half of P(they are equal), and its standard error."""
     batch_mean: _Value
     """The mean over the rows of the batch: a constant, that aligns with events from the right."""
     bce: _Value
     """-sum_i x_i log p_i + (1 - x_i) log(1 - p_i), for probabilities p; logarithms are cut at -100, as in PyTorch."""
     bce_with_logits: _Value
     """sum_i log(1 + exp l_i) - x_i l_i: `bce` of sigmoid(logits), without overflow."""
+    bits_per_dimension: _Value
+    """-log_prob / (d log 2) + log2(bins / (high - low)), the mean, and its standard error."""
     clamp: _Value
     """v bounded by `low` and `high`; no gradient where a bound holds it. Raises ValueError without any bound."""
     concatenate: _Value
@@ -97,14 +101,20 @@ class Words:
     """The cosine of v, in radians."""
     cosine: _Value
     """From `start` to `end` along half a cosine over `steps` steps of the stage (all of it unless given)."""
+    coverage: _Value
+    """The share of the reference's balls that hold a sample: diversity."""
     cross_entropy: _Value
     """log sum_j exp l_j - l_y: minus the log probability of class y."""
+    density: _Value
+    """The mean number of balls of the reference that a sample lies in, divided by k: fidelity."""
     descend: _Value
     """Noise-free dynamics: of a value, where its chain ends; of a model, a model. Source: thesis eq. 5.8."""
     divide: _Value
     """a / b, entry by entry."""
     ema: _Value
     """The block with its averaged weights, which are constants."""
+    entropy_score: _Value
+    """exp(E_x KL(p(y | x) | p(y))) of a classifier's logits on the samples: the formula of the Inception Score."""
     equal: _Value
     """a == b, as truth values (torch.equal is another thing: one truth value in all)."""
     exp: _Value
@@ -127,10 +137,16 @@ class Words:
     """a >= b, as truth values."""
     group: _Value
     """Undoes the folding of `repeat`: neighbouring rows become an axis of k. k must divide the number of rows."""
+    improved_precision: _Value
+    """The share of samples that lie in a ball of the reference: fidelity."""
+    improved_recall: _Value
+    """The share of the reference that lies in a ball of the samples: diversity."""
     interpolate: _Value
     """n points from each row of a to that of b, ends included (n = 1: a), folded into the batch."""
     iwae: _Value
-    """The importance-weighted bound E_b[log 1/k sum_j exp(log_weights[b, j])] in nats, and its standard error."""
+    """The importance-weighted bound E_b[log 1/K sum_j exp(log_weights[b, j])] in nats, and its standard error."""
+    kid: _Value
+    """The squared maximum mean discrepancy, unbiased, with the kernel (x . y / d + 1)^3 of features of d numbers."""
     kl: _Value
     """KL(q || p) per sample, in closed form; with `at=z`, its one-sample estimate log q(z) - log p(z)."""
     l1: _Value
@@ -187,6 +203,10 @@ class Words:
     """Row y of the identity, in the default float dtype; zeros for a class outside 0 .. `classes` - 1."""
     power: _Value
     """a ** b, entry by entry."""
+    prd_precision: _Value
+    """F_1/8 of the curve of precision and recall, which weighs precision: fidelity."""
+    prd_recall: _Value
+    """F_8 of the curve of precision and recall, which weighs recall: diversity."""
     product: _Value
     """Density proportional to the product of the models' densities, to be drawn by dynamics from the first one's."""
     push: _Value
