@@ -163,7 +163,7 @@ def test_a_page_shows_words_defaults_and_what_may_be_called(capsys):
     assert shown.startswith("flow.realnvp\n  Affine couplings")
     assert re.search(r"^hidden +list of whole numbers +\[64, 64\]$", shown, re.MULTILINE)
     assert re.search(r"^permutation +alternate \| random \| reverse +alternate$", shown, re.MULTILINE)
-    assert re.search(r"^\.log_prob\(x\) +log p\(x\), in nats", shown, re.MULTILINE)
+    assert re.search(r"^\.log_prob\(x, \.\.\) +log p\(x\), in nats", shown, re.MULTILINE)
     main(["list", "blocks", "diffusion.vp"])
     shown = capsys.readouterr().out
     assert re.search(r"^steps +whole number +required$", shown, re.MULTILINE)
@@ -372,7 +372,9 @@ def test_importing_compose_imports_no_torch():
     assert done.stdout.startswith("False")
 
 
-IMAGES = GOOD.replace("{source: toy.moons, batch_size: 32, size: 200}", "{source: idx, batch_size: 32, root: nowhere}")
+IMAGES = GOOD.replace(
+    "{source: toy.moons, batch_size: 32, size: 200}", "{source: idx, batch_size: 32, root: nowhere, dequantize: 256}"
+)
 
 
 def test_a_spec_is_checked_without_its_files_and_run_with_them_only(tmp_path, capsys, monkeypatch):

@@ -72,7 +72,10 @@ def compare(one, other, most):
 
 @pytest.mark.parametrize(
     ("system", "precision", "most"),
-    [*((system, "64", 1e-10) for system in SYSTEMS), *((system, "32", 1e-5) for system in ("glf", "vaebm", "ddgan"))],
+    [
+        *((system, "64", 1e-10) for system in SYSTEMS),
+        *(pytest.param(system, "32", 1e-5, marks=pytest.mark.slow) for system in ("glf", "vaebm", "ddgan")),
+    ],
 )
 def test_parts_of_a_batch_compute_what_the_batch_does(system, precision, most, tmp_path):
     asked = (f"run.precision={precision}", "stages.0.optimizer.eps=1e-5")
@@ -81,6 +84,7 @@ def test_parts_of_a_batch_compute_what_the_batch_does(system, precision, most, t
     compare(whole, parts, most)
 
 
+@pytest.mark.slow
 def test_two_processes_in_parts_compute_what_one_does_at_once(tmp_path):
     asked = ("run.precision=64", "run.log_every=4")
     whole = trained(VAEBM, tmp_path / "whole", *asked)

@@ -109,7 +109,7 @@ def logged(folder):
 
 
 CLOSE = {"32": 1e-5, "64": 1e-10}
-COMPARED = [(system, "64", "ddp") for system in SYSTEMS] + [("vaebm", "64", "sharded"), ("glf", "32", "ddp")]
+COMPARED = [("glf", "64", "ddp"), ("penalty", "64", "ddp"), ("vaebm", "64", "sharded")]
 OTHERS = [(system, precision, how) for system in SYSTEMS for precision in CLOSE for how in ("ddp", "sharded")]
 """Systems, precisions, strategies: those of every suite, and all."""
 
@@ -156,7 +156,9 @@ def test_only_the_first_process_writes(tmp_path):
     assert sum("tfevents" in path for path in shared) == 1
 
 
-@pytest.mark.parametrize(("first", "second", "strategy"), [(2, 1, "sharded"), (1, 2, "ddp")])
+@pytest.mark.parametrize(
+    ("first", "second", "strategy"), [(2, 1, "sharded"), pytest.param(1, 2, "ddp", marks=pytest.mark.slow)]
+)
 def test_a_run_goes_on_with_another_number_of_processes(first, second, strategy, tmp_path):
     exact = "run.precision=64", f"run.strategy={strategy}"
     status, said = finish(command(VAEBM, tmp_path, *exact, processes=1, name="whole"))

@@ -69,7 +69,9 @@ def test_a_run_under_nohup_outlives_its_terminal(begin, whole_run):
     assert_same_remains(folder, whole_run("vaebm")[1])
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGHUP, 129), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_signal_to_the_process_group_saves_once_in_two_processes(number, status, begin):
     process, folder = begin(*LONG, "--devices", "2", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for_a_checkpoint(folder, process)

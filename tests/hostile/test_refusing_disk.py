@@ -29,7 +29,7 @@ tempfile._candidate_tempdir_list = lambda: []
 from compose.cli import main
 raise SystemExit(main(["run", "spec.yaml"]))
 """
-EVERY = 12  # of the writes that the quick suite tries
+EVERY = 24  # of the writes that the quick suite tries
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,7 @@ def test_without_any_place_for_temporary_files_a_command_says_so(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_tmpdir_that_is_not_there_is_no_matter(tmp_path):
     (tmp_path / "spec.yaml").write_text(SPEC)
     command = [sys.executable, "-m", "compose", "run", "spec.yaml", "--out", "run"]
