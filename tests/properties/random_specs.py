@@ -171,6 +171,7 @@ class RandomSpec:
         return self.random.choice((
             lambda: f"{self.pick('reshape')}({self.pick('flatten')}({a}), [{size}])",
             lambda: f"{a} - {self.kinked('batch_mean')}({b})",
+            lambda: f"{self.kinked('nearest_row')}({a}, {b})",
         ))()  # fmt: skip
 
 
@@ -202,6 +203,7 @@ NUMBERS = (
     lambda s: f"{s.pick('bce')}(sigmoid({s.of('points')}), sigmoid({s.of('points')}))",
     lambda s: f"{s.pick('bce_with_logits')}({s.of('points')}, sigmoid({s.of('points')}))",
     lambda s: f"{s.pick('cross_entropy')}({s.of('code')}, argmax({s.of('code')}))",
+    lambda s: f"{s.kinked('mmd_penalty')}({s.of('code')}, {s.of('code')})",
     lambda s: f"{s.call('energy')}({s.of('points')})", lambda s: f"-{s.call('critic')}({s.of('points')})",
     lambda s: f"kl({s.call('posterior')}({s.of('points')}), normal)",
     lambda s: f"kl(sg({s.call('posterior')}({s.of('points')})), {s.call('posterior')}({s.of('points')}))",
