@@ -35,7 +35,15 @@ def test_a_spec_is_clean(path, tmp_path, monkeypatch):
     assert [found.code for found in findings] == CAUTIONS.get(path.stem, [])
 
 
-@pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}/{path.stem}")
+VARIANTS = [path for path in FOUND if path.parent.name == "thesis" and "\nextends:" in path.read_text()]
+"""Toys that are another one of the library but for some settings: trained in the slow suite, checked in every one."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] * (path in VARIANTS)) for path in FOUND],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
+)
 def test_a_spec_trains_and_samples(path, tmp_path):
     composition, findings = examine(small(path))
     assert not [found.message for found in findings if found.severity == "error"]
