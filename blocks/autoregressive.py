@@ -13,7 +13,7 @@ from blocks.masked import MaskedNet
 from blocks.nets import Activation
 from blocks.transforms import LOG_SCALES, Context, Parts, Scale, Transform, contract, expand
 
-__all__ = ["InverseAutoregressive", "MaskedAutoregressive"]
+__all__ = ["Autoregressive", "InverseAutoregressive", "MaskedAutoregressive"]
 
 
 class Autoregressive(Transform):

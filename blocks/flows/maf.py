@@ -1,21 +1,16 @@
 """Masked autoregressive flow: densities in one pass, draws in as many as there are entries."""
 
-from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar, Literal
 
 from blocks.autoregressive import MaskedAutoregressive
-from blocks.flows.model import Flow, check_count, context_of, event_of
-from blocks.nets import Activation
+from blocks.flows.autoregressive import AutoregressiveFlow
 from blocks.registry import block
-from blocks.transforms import Order, Reordered, Scale
-from blocks.types import Takes, elements
 
 __all__ = ["MAF"]
 
 
 @block("flow.maf")
-class MAF(Flow):
+class MAF(AutoregressiveFlow):
     """Masked autoregressive layers: each entry is an affine map of noise by the entries before it.
 
     permutation: how the entries are reordered between layers; an order drawn at random is fixed and saved. scale: the
@@ -23,28 +18,5 @@ class MAF(Flow):
     Source: Papamakarios et al. 2017, section 3.
     """
 
+    layer = MaskedAutoregressive
     cheap: ClassVar[Literal["both", "forward", "inverse"]] = "inverse"
-    largest: ClassVar[dict[str, int]] = {"layers": 128}
-
-    def __init__(
-        self,
-        takes: Takes,
-        *,
-        layers: int = 5,
-        hidden: Sequence[int] = (64, 64),
-        permutation: Order = "reverse",
-        scale: Scale = "soft",
-        activation: Activation = "relu",
-    ) -> None:
-        check_count("layers", layers)
-        features = elements(event_of(takes))
-        make = partial(
-            MaskedAutoregressive,
-            features,
-            hidden=hidden,
-            scale=scale,
-            activation=activation,
-            context=context_of(takes),
-        )
-        super().__init__(takes, Reordered([make] * layers, features, permutation))
-        self.dear_passes = features
