@@ -54,7 +54,7 @@ fix: $(READY)
 	$(BIN)/ruff format .
 
 test: check
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal $(PYTEST_ARGS)
 
 slow: $(READY)
 	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) -m slow $(PYTEST_ARGS)

@@ -15,6 +15,7 @@ from compose.diagnostics import text_lines
 from compose.pages import FOLDER, Mark, page, summaries
 from compose.spec import load_spec
 from runners.launch import Order, examine, shortened, train
+from tests.thinning import thinned
 
 CODES = summaries()
 PAGES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -64,7 +65,7 @@ def test_the_wrong_case_is_told_this_alone_and_where_it_is_marked(code):
         assert loose(found, wrong.marks) == list(wrong.marks)
 
 
-@pytest.mark.parametrize("code", PAGES)
+@pytest.mark.parametrize("code", thinned(PAGES, every=3))
 def test_the_right_case_is_told_nothing_and_runs(code, tmp_path, monkeypatch, capsys):
     right = page(code).right
     if (key := (right.command, right.before, tuple(right.files.items()))) in RAN:

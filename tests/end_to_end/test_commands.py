@@ -19,6 +19,7 @@ from compose.spec import parse_spec
 from runners.launch import examine
 from runners.state import RunFailed
 from tests.house.sources import ROOT
+from tests.thinning import thinned
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPEC = """
@@ -243,7 +244,7 @@ def test_a_run_without_a_figure_is_trained_and_is_status_1_each_time(spec_file, 
         assert str(tmp_path / "run") in shown.out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", thinned([signal.SIGINT, signal.SIGTERM], every=2))
 def test_a_signal_saves_and_is_the_exit_status(number, spec_file, tmp_path):
     out = tmp_path / "run"
     words = [

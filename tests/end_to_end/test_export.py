@@ -12,6 +12,7 @@ import compose
 from compose.cli import main
 from tests.end_to_end.systems import SYSTEMS
 from tests.house.sources import ROOT
+from tests.thinning import thinned
 
 BLOCKED = """
 import runpy, sys
@@ -34,7 +35,7 @@ def drawn(folder, *words):
     return folder / done.stdout.strip()
 
 
-@pytest.fixture(scope="module", params=SYSTEMS, ids=str)
+@pytest.fixture(scope="module", params=thinned(SYSTEMS, every=2), ids=str)
 def trained(request, tmp_path_factory):
     return compose.run(compose.load(_data(SYSTEMS[request.param])), tmp_path_factory.mktemp("x") / "run", quiet=True)
 

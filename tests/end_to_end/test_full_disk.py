@@ -8,6 +8,7 @@ import pytest
 
 from runners.checkpoints import checkpoint_paths, read_checkpoint
 from tests.end_to_end.remains import assert_same_remains
+from tests.thinning import thinned
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(forker, whole_run, tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
-@pytest.mark.parametrize("kilobytes", [100, 300])
+@pytest.mark.parametrize("kilobytes", thinned([100, 300], every=2))
 def test_a_disk_that_fills_while_the_run_goes_loses_nothing(kilobytes, forker, whole_run, tmp_path):
     """As the record grows and pictures come, there is room for one checkpoint, for two, or for none."""
     spec, whole = whole_run("vaebm")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.end_to_end.remains import assert_same_remains
 from tests.end_to_end.systems import SYSTEMS
+from tests.thinning import thinned
 
 KILLED = -9
 SAVE = range(56, 72)
@@ -37,7 +38,7 @@ def endure(forker, spec, folder, kills, dice):
 
 @pytest.mark.parametrize(
     ("system", "kills"),
-    [("vaebm", 15), *(pytest.param(name, 13, marks=pytest.mark.slow) for name in SYSTEMS)],
+    thinned([("vaebm", 5), *((name, 13) for name in SYSTEMS)], every=len(SYSTEMS) + 1),
 )
 def test_a_run_that_is_shot_goes_on_bit_for_bit(system, kills, forker, whole_run, tmp_path):
     spec, whole = whole_run(system)

@@ -24,6 +24,7 @@ from runners.checkpoints import checkpoint_paths, read_checkpoint
 from runners.examination import examine
 from runners.launch import Order, train
 from runners.state import Interrupted
+from tests.thinning import thinned
 
 SPEC = """
 compose: 1
@@ -173,7 +174,7 @@ def whole(trained, tmp_path_factory):
     return folder, everything(trained(folder))
 
 
-@pytest.mark.parametrize("at", range(1, UPDATES))
+@pytest.mark.parametrize("at", thinned(range(1, UPDATES), every=2))
 def test_stopped_after_any_update(at, trained, whole, tmp_path):
     with pytest.raises(Interrupted) as stop:
         trained(tmp_path, "update", at)
@@ -202,7 +203,7 @@ def test_stopped_after_every_update_in_one_run(trained, whole, tmp_path):
     same(done, whole)
 
 
-@pytest.mark.parametrize("first", [4, 5, 7, 14])
+@pytest.mark.parametrize("first", thinned([4, 5, 7, 14], every=2))
 def test_stopped_twice_in_a_row(first, trained, whole, tmp_path):
     for at in (first, 1):
         with pytest.raises(Interrupted):

@@ -12,6 +12,7 @@ from runners.run import load_run
 from runners.state import RunFailed
 from tests.hostile.refusing import refusing
 from tests.runners.small_system import SmallSystem, assert_same_bits, everything, train
+from tests.thinning import thinned
 
 OFTEN = {"checkpoint": 2, "sample": 4}
 KINDS = [(errno.ENOSPC, True), (errno.EIO, False), (errno.EROFS, True)]
@@ -71,7 +72,7 @@ def refuse_and_go_on(folder, at, number, lasts, whole, capsys):
     return said
 
 
-@pytest.mark.parametrize("kind", range(len(KINDS)))
+@pytest.mark.parametrize("kind", thinned(range(len(KINDS)), every=2))
 def test_some_writes_are_refused(kind, writes, whole, tmp_path, capsys):
     number, lasts = KINDS[kind]
     places = range(1 + kind, writes + 1, len(KINDS) * EVERY)

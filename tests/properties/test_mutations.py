@@ -20,7 +20,7 @@ def report(count: int, seed: int) -> Report:
 
 @pytest.fixture(scope="module")
 def few() -> Report:
-    return report(150, seed=20)
+    return report(80, seed=20)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from runners.run import load_run
 from runners.stages import plan_stages
 from runners.state import Diverged, Interrupted, RunFailed
 from tests.runners.small_system import Rows, SmallSystem, assert_same_bits, everything, train
+from tests.thinning import thinned
 
 ASKED = 25  # batches that the whole small run asks for: one for pictures, 6 in stage one, 3 a step in stage two
 
@@ -58,7 +59,7 @@ def whole(tmp_path_factory):
     return everything(made), logged(made.folder)
 
 
-@pytest.mark.parametrize("at", range(ASKED))
+@pytest.mark.parametrize("at", thinned(range(ASKED), every=3))
 def test_a_run_stopped_by_a_signal_resumes_bit_for_bit(at, whole, tmp_path):
     with pytest.raises(Interrupted) as stopped:
         train(tmp_path, batches=Stopping(at, terminate))
@@ -69,7 +70,7 @@ def test_a_run_stopped_by_a_signal_resumes_bit_for_bit(at, whole, tmp_path):
     assert logged(tmp_path) == whole[1]
 
 
-@pytest.mark.parametrize(("at", "every"), [(n, 1 + n % 3) for n in range(0, ASKED, 2)])
+@pytest.mark.parametrize(("at", "every"), thinned([(n, 1 + n % 3) for n in range(0, ASKED, 2)], every=3))
 def test_a_run_that_was_killed_resumes_bit_for_bit(at, every, whole, tmp_path):
     with pytest.raises(Crash):
         train(tmp_path, batches=Stopping(at, crash), checkpoint=every)
