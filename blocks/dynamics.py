@@ -19,13 +19,16 @@ from torch import Tensor
 
 from blocks.shares import SHARE
 
-__all__ = ["Potential", "Scalar", "State", "Trace", "descend", "langevin"]
+__all__ = ["Potential", "Scalar", "Slope", "State", "Trace", "descend", "langevin"]
 
 State = Tensor | dict[str, Tensor]
 """What moves: one tensor "b *event", or several by name."""
 
 Potential = Callable[[State], Tensor]
 """State -> "b": the energy of each sample."""
+
+Slope = Callable[[Sequence[Tensor], bool], Sequence[Tensor | None]]
+"""(parts of the state, whether the result is differentiated again) -> dU/dv of each part, None where U reads none."""
 
 Scalar = float | Tensor
 """A number, or a tensor without axes (a schedule's value, a learned number)."""
@@ -62,6 +65,7 @@ def langevin(
     record_noise: bool = False,
     differentiable: bool = False,
     prior: bool = False,
+    slope: Slope | None = None,
 ) -> Trace:
     """Unadjusted Langevin dynamics from `init`.
 
@@ -71,6 +75,7 @@ def langevin(
     of the state's keys. `differentiable=False`: the start is detached, the end carries no graph, no parameter gathers a
     gradient, and memory does not grow with the steps. `differentiable=True`: the gradient reaches the start, the
     potential's parameters, the step size and given noise, through every step, unless gradients are switched off.
+    slope: what gives dU/dv, if not autograd of the potential.
 
     Raises ValueError where neither seed nor noise is given, or noise for fewer than `steps`.
     Source: thesis eqs. 5.3 and 1.18; the defaults are those of eq. 5.3.
@@ -87,7 +92,7 @@ def langevin(
     else:
         injected = ([part if recorded else part.detach() for part in _parts(one, names)] for one in noise)
     scale = step_size**0.5 if noise_scale is None else noise_scale
-    chain = _Chain(potential, names, step_size / 2, scale, clip, clamp, prior)
+    chain = _Chain(potential, names, step_size / 2, scale, clip, clamp, prior, slope)
     return _run(chain, start, injected, steps, keep, record_noise, recorded)
 
 
@@ -102,10 +107,11 @@ def descend(
     keep: int | None = None,
     differentiable: bool = False,
     prior: bool = False,
+    slope: Slope | None = None,
 ) -> Trace:
     """Noise-free dynamics, a function of `init`: `langevin` without its noise.   Source: thesis eqs. 5.8 and 5.9."""
     names = None if isinstance(init, Tensor) else tuple(init)
-    chain = _Chain(potential, names, step_size / 2, 0.0, clip, clamp, prior)
+    chain = _Chain(potential, names, step_size / 2, 0.0, clip, clamp, prior, slope)
     recorded = differentiable and torch.is_grad_enabled()
     return _run(chain, _parts(init, names), repeat(None), steps, keep, False, recorded)
 
@@ -121,10 +127,13 @@ class _Chain:
     clip: float | None
     clamp: tuple[float, float] | None
     prior: bool
+    slope: Slope | None = None
     ones: Tensor | None = None
 
-    def gradients(self, state: State, parts: Parts, create_graph: bool) -> tuple[Tensor | None, ...]:
+    def gradients(self, state: State, parts: Parts, create_graph: bool) -> Sequence[Tensor | None]:
         """dU/dv of every part, None for one that the potential does not read; `prior` and `clip` are for the moves."""
+        if self.slope is not None:
+            return self.slope(parts, create_graph)
         energies = self.potential(state)
         if self.ones is None:
             self.ones = torch.ones_like(energies)  # the gradient of the energies' sum, without the sum

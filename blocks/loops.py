@@ -1,7 +1,7 @@
 """Loops as compiled programs call them: a body (a function of the state and what it captured), then the loop's inputs.
 
 The arithmetic is in `dynamics` and `flow_ode`; here a body with positional tensors becomes the function they want. A
-state is one tensor, or several by name.
+state is one tensor, or several by name. A potential that has a `slope` gives its own gradient.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ def langevin(
     trace = dynamics.langevin(
         _of_state(potential, captures, init), init, steps=steps, step_size=step_size, noise_scale=noise_scale,
         clip=clip, clamp=clamp, keep=keep, seed=seed, noise=None if noise is None else _by_step(noise, steps),
-        differentiable=differentiable, prior=prior,
+        differentiable=differentiable, prior=prior, slope=_slope(potential, captures),
     )  # fmt: skip
     return _rows_first(trace)
 
@@ -66,7 +66,7 @@ def descend(
     """Noise-free descent of `potential(*state, *captures)`, plus |state|^2 / 2 with `prior`; a path is "b n *event"."""
     trace = dynamics.descend(
         _of_state(potential, captures, init), init, steps=steps, step_size=step_size, clip=clip, clamp=clamp, keep=keep,
-        differentiable=differentiable, prior=prior,
+        differentiable=differentiable, prior=prior, slope=_slope(potential, captures),
     )  # fmt: skip
     return _rows_first(trace)
 
@@ -162,6 +162,12 @@ def _of_state(potential: Body, captures: Sequence[Any], init: State) -> dynamics
         return closed(*state.values())
 
     return of_parts
+
+
+def _slope(potential: Body, captures: Sequence[Any]) -> dynamics.Slope | None:
+    """The gradient that a body brings with it, as `slope(parts, captures, create_graph)`, if it does."""
+    given = getattr(potential, "slope", None)
+    return None if given is None else lambda parts, create_graph: given(parts, captures, create_graph)
 
 
 def _by_step(noise: State, steps: int) -> list[State]:

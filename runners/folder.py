@@ -1,6 +1,6 @@
 """The run folder: runs/NAME/seed-S, its lock, its spec, and `run.json`, which says how the run stands.
 
-spec.yaml  run.json  metrics.jsonl  tensorboard/  checkpoints/  best/  samples/  composition.png
+spec.yaml  run.json  metrics.jsonl  tuning.json  tensorboard/  checkpoints/  best/  samples/  composition.png
 """
 
 import fcntl

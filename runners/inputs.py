@@ -1,6 +1,7 @@
 """The inputs of a program: fields of the batch, noise drawn by name, numbers of the clock, shared values, options."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import torch
@@ -32,6 +33,12 @@ class Inputs:
         self.shared = [(given.name, given.gradient) for given in named["shared"]]
         self.options = {given.name: given.default for given in named["option"]}
         self.leaves: list[tuple[str, Leaf]] = [(i.name, i.leaf) for i in program.inputs if i.leaf is not None]
+
+    def running(self, program: Program) -> "Inputs":
+        """The same inputs of the same program in another form, compiled perhaps."""
+        other = copy(self)
+        other.program = program
+        return other
 
     def noise(self, rows: int, step: int = 0, repeat: int = 0, chunk: int = 0) -> dict[str, Any]:
         """Every leaf's draw for `rows` rows: "rows*copies *event", or the leaf's seed itself."""

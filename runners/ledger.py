@@ -16,7 +16,7 @@ __all__ = ["Entry", "about_of", "entry_of", "folders", "is_run", "ledger", "remo
 
 OURS = (
     "run.json", "metrics.jsonl", "evaluation.json", "report.html", "composition.png", "tensorboard", "checkpoints",
-    "best", "samples", "diverged", "probe", "export", "spec.yaml", "lock",
+    "best", "samples", "tuning.json", "diverged", "probe", "export", "spec.yaml", "lock",
 )  # fmt: skip
 """What a run writes into its folder, what makes it a run first; nothing else there is ever removed."""
 

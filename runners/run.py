@@ -37,6 +37,7 @@ from runners.progress import Progress
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, NoCheckpoint, RunFailed, RunState
 from runners.trained import Run
+from runners.tuning import tuning_of
 from runners.updates import Session
 from runners.validation import validation_of
 from runners.world import World, follows
@@ -96,7 +97,9 @@ def run(
     home = RunFolder(folder)
     if follows(options.world):
         measured = validation_of(executable.spec, Measured) if validate else None
-        return follow(prepare(executable, batches, options), home, options.intervals, measured)
+        following = prepare(executable, batches, options)
+        following.tuning = tuning_of(executable.spec.run, home.path, lambda _text: None, writes=False)
+        return follow(following, home, options.intervals, measured)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
         progress = Progress(quiet=options.quiet)
@@ -107,6 +110,7 @@ def run(
         if not options.edited:
             _same_run(home, facts)
         prepared = prepare(executable, batches, options)
+        prepared.tuning = tuning_of(executable.spec.run, home.path, progress.say)
         restored = _restore(home, prepared.state, progress)
         if options.edited:
             _take_edit(home, prepared.state, spec_text, options.edited, facts, progress)

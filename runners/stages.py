@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from compose.spec import Stage
 from runners.fits import fit_blocks
 from runners.inputs import Inputs, moved
 from runners.state import Clock, RunFailed
+from runners.tuning import Tuning
 from runners.updates import Session, UpdateStep
 
 __all__ = ["StagePlan", "StageRun", "plan_stages"]
@@ -93,6 +95,8 @@ class StageRun:
                     average.start()  # what `ema(block)` reads before the first step has ended
         shared = self.compiled.shared
         self._shared = session.inputs(shared, self.name, "shared") if shared else None
+        if session.tuning is not None and plan.steps > state.step:
+            self._tune(session.tuning, clock)
 
     @property
     def name(self) -> str:
@@ -124,6 +128,16 @@ class StageRun:
     def rates(self) -> dict[str, float]:
         """The learning rates of all updates, as "update/block"."""
         return {name: rate for update in self.updates for name, rate in update.rates().items()}
+
+    def _tune(self, tuning: Tuning, clock: Clock) -> None:
+        batch, shared = self._batch(clock, 0), self._shared
+
+        def share() -> Mapping[str, Any] | None:
+            return None if shared is None else self._share(shared, clock, batch)
+
+        for update in self.updates:
+            with self.session.processes.step() if self.session.processes else nullcontext():
+                update.settle(clock, batch, share, tuning)
 
     def _batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
         batch = self._whole_batch(clock, offset)

@@ -1,6 +1,7 @@
 """One update of a stage, with everything that a step needs looked up beforehand."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +21,12 @@ from runners.projections import projections_of
 from runners.schedules import scheduled
 from runners.shards import Shards
 from runners.state import Batches, Clock, Executable, RunState
+from runners.tuning import Tuning, undone
 
 __all__ = ["Session", "UpdateStep"]
+
+MOST_SETS = 240
+"""Steps in which sets of active terms are looked for beforehand; a set that comes later runs as it is."""
 
 
 @dataclass
@@ -29,7 +34,7 @@ class Session:
     """What all parts of a run share.
 
     `names`: the spec's numbers; `mixed`: programs run under autocast; `pending`: losses that are not read yet;
-    `processes`: those that share every batch, where there are several.
+    `processes`: those that share every batch, where there are several; `tuning`: which programs run compiled.
     """
 
     executable: Executable
@@ -42,6 +47,7 @@ class Session:
     mixed: bool = False
     pending: list[Pending] = field(default_factory=list)
     processes: Processes | None = None
+    tuning: Tuning | None = None
 
     def inputs(self, program: Program, scope: str, update: str) -> Inputs:
         """The inputs of a program of this run; after a rollback their noise is another, lest the same come again."""
@@ -113,14 +119,7 @@ class UpdateStep:
     ) -> None:
         """One step.   `norms`, if given, receives the norm of each block's gradient as "update/block"."""
         session = self.session
-        rows = len(next(iter(batch.values())))
-        values = inputs.values(rows, batch, clock, shared, step=int(clock.step), repeat=repeat)
-        if self._parts == 1:
-            made = self._differentiate(inputs, values)
-        else:
-            made = in_parts(
-                lambda part: self._differentiate(inputs, part), inputs, values, rows, self._parts, session.processes
-            )
+        made = self._compute(inputs, clock, repeat, batch, shared)
         session.pending.append(Pending(int(clock.step), self.name, made["terms"], made["monitor"]))
         if self.optimizer is not None:
             self._descend(self.optimizer, clock, norms)
@@ -131,6 +130,46 @@ class UpdateStep:
         for name, kept in made["write"].items():
             memory: Any = session.executable.blocks[name]
             memory.write(kept.detach() if session.processes is None else session.processes.gather(kept.detach()))
+
+    def settle(
+        self, clock: Clock, batch: Mapping[str, Tensor], share: Callable[[], Mapping[str, Any] | None], tuning: Tuning
+    ) -> None:
+        """Choose how each of its programs runs, by calls on a batch that leave nothing behind.
+
+        `share` makes the values of the stage anew for each call, since a gradient goes back through them once.
+        """
+        for active in self._sets():
+            inputs = self._inputs[active]
+            name = f"{self.scope}/{self.name}"
+            if active != self._everything:
+                name += f"/{' + '.join(sorted(active))}"
+
+            def trial(program: Program, inputs: Inputs = inputs) -> None:
+                with undone(self.session.executable.blocks):
+                    asked = inputs.running(program)
+                    self._compute(asked, clock, 0, batch, share())
+
+            chosen = tuning.settle(name, inputs.program, trial, self.session.fabric.broadcast)
+            self._inputs[active] = inputs.running(chosen)
+
+    def _sets(self) -> Iterator[frozenset[str]]:
+        """The sets of terms that take part together in some step, each once, with its inputs made."""
+        period = math.lcm(*self.update.term_every.values()) if self._lazy else 1
+        sets = {self.update.active(step): step for step in reversed(range(min(period, MOST_SETS)))}
+        for active, step in sets.items():
+            if self.inputs(step) is not None:
+                yield active if self._lazy else self._everything
+
+    def _compute(
+        self, inputs: Inputs, clock: Clock, repeat: int, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """What the program makes of a batch, at once or in parts; its gradient is added to what is there of one."""
+        rows = len(next(iter(batch.values())))
+        values = inputs.values(rows, batch, clock, shared, step=int(clock.step), repeat=repeat)
+        if self._parts == 1:
+            return self._differentiate(inputs, values)
+        processes = self.session.processes
+        return in_parts(lambda part: self._differentiate(inputs, part), inputs, values, rows, self._parts, processes)
 
     def _differentiate(self, inputs: Inputs, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the program makes of its inputs; the gradient of its loss is added to what is there of one."""

@@ -22,9 +22,10 @@ from runners.inputs import Inputs
 from runners.logs import Record
 from runners.loop import Intervals, Loop
 from runners.progress import Progress
-from runners.run import Options, _prepare
+from runners.run import Options, prepare
 from runners.signals import Signals
 from runners.stages import StageRun, plan_stages
+from runners.tuning import Tuning
 
 __all__ = ["SYSTEMS", "Pair", "pair"]
 
@@ -47,14 +48,14 @@ class Pair(NamedTuple):
     period: int
 
 
-def pair(name: str, folder: Path) -> Pair:
-    """The compiled system called `name` and its floor, on copies of the same networks."""
+def pair(name: str, folder: Path, *, tune: bool = False) -> Pair:
+    """The compiled system called `name` and its floor, on copies of the same networks; with `run.tune`, if asked."""
     system = SYSTEMS[name]
     executable = _compiled(system)
     floor = system.floor(*[copy.deepcopy(executable.blocks[network]) for network in system.networks])
     if system.sampler:
         return Pair(_sampling(executable, floor.samples), floor.step, floor.period)
-    return Pair(_training(executable, floor.batch["x"], folder), floor.step, floor.period)
+    return Pair(_training(executable, floor.batch["x"], folder, tune=tune), floor.step, floor.period)
 
 
 def _compiled(system: System) -> Executable:
@@ -66,13 +67,15 @@ def _compiled(system: System) -> Executable:
     return compile_composition(composition)
 
 
-def _training(executable: Executable, x: torch.Tensor, folder: Path) -> Callable[[], object]:
+def _training(executable: Executable, x: torch.Tensor, folder: Path, *, tune: bool) -> Callable[[], object]:
     """One step of the runner's loop, with its logs and checks, but no checkpoint and no picture."""
     options = Options(quiet=True, intervals=Intervals(log=50, checkpoint=10**9, checkpoint_seconds=1e9))
     batches = Batches({"x": x.repeat(floors.BATCHES, *[1] * (x.dim() - 1))}, batch_size=len(x))
-    session = _prepare(executable, batches, options)
+    session = prepare(executable, batches, options)
     home = RunFolder(folder)
     home.path.mkdir(parents=True, exist_ok=True)
+    if tune:
+        session.tuning = Tuning(home.path / "tuning.json", lambda _said: None, measures=True)
     loop = Loop(session, home, Record(home.path, 0, print), Progress(quiet=True), Signals(), options.intervals, {})
     plan = plan_stages(executable.spec.stages, batches.steps_per_epoch)[0]
     stage = StageRun(session, 0, plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from blocks.types import Classes, Field, Levels, Taken
@@ -14,6 +14,7 @@ from compose.expressions import unparse
 from compose.graph import Distribution, Tensor
 from compose.settings import length_of, options_of, settings_of_stage, settings_of_update, turns_of
 from compose.spec import Spec
+from compose.ways import way_of_graph
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -239,6 +240,15 @@ def _samplers(console: Console, composition: Composition, paper: Paper) -> None:
         _close(console, measured)
 
 
+def _ways(composition: Composition) -> Iterator[str]:
+    """What `run: {compile: true}` makes of each update, then of each sampler, which always runs as it is."""
+    said = {"whole": "whole", "bodies": "loop bodies", "eager": "-"}
+    for stage in composition.stages:
+        for update in stage.updates:
+            yield said[way_of_graph(update.graph)]
+    yield from ("-" for _ in composition.samplers)
+
+
 def _cost(console: Console, composition: Composition) -> None:
     """Evaluations of each block for one sample: a step of an update, a draw of a sampler."""
     found = cost(composition)
@@ -249,9 +259,10 @@ def _cost(console: Console, composition: Composition) -> None:
     }
     used |= {f"a draw of {name}": counts for name, counts in found["samplers"].items()}
     blocks = [name for name in composition.blocks if any(name in counts for counts in used.values())]
-    made = _table(console, "", "evaluations per sample", *blocks, right=blocks)
+    ways = dict(zip(used, _ways(composition), strict=True))
+    made = _table(console, "", "evaluations per sample", *blocks, "torch.compile", right=blocks)
     for what, counts in used.items():
-        made.add_row(what, *[f"{counts[block]:,}" if counts.get(block) else "" for block in blocks])
+        made.add_row(what, *[f"{counts[block]:,}" if counts.get(block) else "" for block in blocks], ways[what])
     if blocks:
         _close(console, made)
     if found["adaptive"]:

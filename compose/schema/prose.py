@@ -85,6 +85,8 @@ MEANING: Mapping[type[Record], Mapping[str, str]] = {
         "sample_every": "Steps between two pictures of every sampler; by default at the end of a stage.",
         "threads": "How many threads compute.",
         "accumulate": "In how many parts a batch is computed, one after the other, before an update takes its step.",
+        "compile": "Programs are compiled by `torch.compile`: whole, or the bodies of their loops.",
+        "tune": "Programs are compiled where that is faster, by timing both before the first step.",
         "preemption": "The signal by which a scheduler takes the machine: the run saves, and exits with 75.",
         "on_nan": "What to do where a value is not finite: `stop`, or `rollback` to the last good checkpoint.",
         "rollbacks": "How often a run rolls back before it stops.",

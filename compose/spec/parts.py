@@ -101,6 +101,8 @@ class RunOptions(Record):
     sample_every: Whole | None = None
     threads: Whole | None = None
     accumulate: Whole = 1
+    compile: Flag = False
+    tune: Flag = False
     preemption: Annotated[str, Choice(PREEMPTIONS)] = "none"
     on_nan: Annotated[str, Choice(ON_NAN)] = "stop"
     rollbacks: WholeOrZero = 3

@@ -1,0 +1,163 @@
+"""Which programs run compiled: by time or by word, once, kept for a run that goes on, without a trace of the trials."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import fx, nn
+from torch._dynamo.exc import TorchDynamoException
+
+import compose
+from compose.program import Program
+from compose.spec import parse_spec
+from runners import tuning
+from runners.compilation import compiled
+from runners.state import RunFailed
+from tests.end_to_end.remains import assert_same_remains
+from tests.end_to_end.systems import SYSTEMS
+
+COMPILED = "run: {compile: true}\n"
+TUNED = "run: {tune: true}\n"
+
+
+class Doubled(nn.Module):
+    def forward(self, x):
+        return {"loss": 2 * x}
+
+
+PROGRAM = Program(fx.symbolic_trace(Doubled()), (), "")
+"""Whole: it has no loop."""
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """Compiling gives the same program as another object, at once."""
+    monkeypatch.setattr(tuning, "compiled", lambda program: replace(program))
+
+
+def refusing(_program):
+    raise TorchDynamoException("no C++ compiler was found")
+
+
+def settled(folder, monkeypatch, eager=2.0, made=1.0, measures=True, trial=lambda _program: None):
+    said = []
+    monkeypatch.setattr(tuning, "fastest", lambda sides: dict(zip(sides, (eager, made), strict=True)))
+    asked = tuning.Tuning(folder / "tuning.json", said.append, measures=measures)
+    return asked.settle("stage1/update1", PROGRAM, trial), said
+
+
+@pytest.mark.parametrize(("made", "chosen"), [(0.9, "compiled"), (0.99, "eager"), (1.2, "eager")])
+def test_the_faster_is_chosen_and_a_little_is_not_faster(made, chosen, pretended, monkeypatch, tmp_path):
+    program, said = settled(tmp_path, monkeypatch, 1.0, made)
+    assert (program is not PROGRAM) == (chosen == "compiled")
+    kept = json.loads((tmp_path / "tuning.json").read_text())["stage1/update1"]
+    assert kept == {"way": "whole", "chosen": chosen, "milliseconds": {"eager": 1000.0, "compiled": 1000 * made}}
+    assert said[0] == "stage1/update1 is being compiled .."
+    assert ("compiled whole" if chosen == "compiled" else "eagerly") in said[1]
+
+
+@pytest.mark.parametrize("first", ["compiled", "eager"])
+def test_what_was_chosen_stays_chosen(first, pretended, monkeypatch, tmp_path):
+    settled(tmp_path, monkeypatch, 1.0, 0.5 if first == "compiled" else 2.0)
+    program, _ = settled(tmp_path, monkeypatch, 1.0, 2.0 if first == "compiled" else 0.5)
+    assert (program is not PROGRAM) == (first == "compiled")
+
+
+def test_what_cannot_be_compiled_runs_as_it_is_and_says_why(pretended, monkeypatch, tmp_path):
+    program, said = settled(tmp_path, monkeypatch, measures=False, trial=refusing)
+    assert program is PROGRAM
+    assert "no C++ compiler was found" in said[-1]
+
+
+def test_what_ran_compiled_and_cannot_any_more_ends_the_run(pretended, monkeypatch, tmp_path):
+    settled(tmp_path, monkeypatch, measures=False)
+    with pytest.raises(RunFailed, match=r"cannot be compiled here: .*no C\+\+ compiler"):
+        settled(tmp_path, monkeypatch, measures=False, trial=refusing)
+
+
+def test_a_damaged_record_is_named(monkeypatch, tmp_path):
+    (tmp_path / "tuning.json").write_text('{"stage1/update1": {"chosen"')
+    with pytest.raises(RunFailed, match=r"tuning\.json is damaged"):
+        settled(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("system", ["glf", "vaebm", "ddgan"])
+def test_trials_leave_nothing_behind(system, pretended, tmp_path):
+    text = SYSTEMS[system]
+    compose.run(parse_spec(text), tmp_path / "plain", quiet=True)
+    compose.run(parse_spec(text + TUNED), tmp_path / "tuned", quiet=True)
+    plain, tuned = compose.load_run(tmp_path / "plain"), compose.load_run(tmp_path / "tuned")
+    for name, value in plain.executable.blocks.state_dict().items():
+        assert torch.equal(value, tuned.executable.blocks.state_dict()[name]), name
+    choices = json.loads((tmp_path / "tuned" / "tuning.json").read_text())
+    assert {choice["way"] for choice in choices.values()} == {"vaebm": {"whole", "bodies"}}.get(system, {"whole"})
+
+
+class Quadratic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64))
+
+    def forward(self, v):
+        return 0.5 * ((v @ self.weight) * v).sum(1)
+
+
+def test_a_compiled_potential_has_its_gradient_and_that_ones(tmp_path):
+    """dU/dv = v W for a symmetric W, and the gradient of |dU/dv|^2 / 2 with respect to v is v W W."""
+    from blocks.loops import descend
+    from runners.compilation import Compiled
+
+    potential, v = Quadratic(), torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    made = Compiled(potential)
+    with torch._dynamo.config.patch(trace_autograd_ops=True):
+        (slope,) = made.slope([v], (), True)
+        assert torch.allclose(slope, v @ potential.weight)
+        (second,) = torch.autograd.grad((slope**2).sum() / 2, v)
+        assert torch.allclose(second, v @ potential.weight @ potential.weight)
+        ended = descend(made, v.detach(), steps=3, step_size=0.1).state
+    expected = v.detach() @ torch.linalg.matrix_power(torch.eye(2, dtype=torch.float64) - 0.05 * potential.weight, 3)
+    assert torch.allclose(ended, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_compiled_programs_train_as_those_that_are_not(system, tmp_path):
+    compose.run(parse_spec(SYSTEMS[system]), tmp_path / "plain", quiet=True)
+    compose.run(parse_spec(SYSTEMS[system] + COMPILED), tmp_path / "compiled", quiet=True)
+    plain, made = (compose.load_run(tmp_path / name).executable.blocks.state_dict() for name in ("plain", "compiled"))
+    for name, value in plain.items():
+        assert torch.allclose(value.double(), made[name].double(), rtol=1e-3, atol=1e-4), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["glf", "vaebm"])
+def test_a_compiled_run_that_was_killed_goes_on_to_the_same_bits(system, tmp_path, monkeypatch):
+    from runners.loop import Loop
+
+    spec = parse_spec(SYSTEMS[system] + "run: {compile: true, checkpoint_every: 1}\n")
+    compose.run(spec, tmp_path / "whole", quiet=True)
+    step, count = Loop._step, iter(range(1000))
+
+    def shot(self, stage):
+        if next(count) == 8:
+            raise KeyboardInterrupt
+        step(self, stage)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Loop, "_step", shot)
+        compose.run(spec, tmp_path / "cut", quiet=True)
+    compose.run(spec, tmp_path / "cut", quiet=True)
+    assert_same_remains(tmp_path / "cut", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "cut")
+
+
+def test_a_program_that_is_not_compiled_stays_the_same_object():
+    assert compiled(PROGRAM) is not PROGRAM
+    solver = fx.Graph()
+    from blocks.loops import flow
+
+    solver.output(solver.call_function(flow, (solver.placeholder("x"),)))
+    adaptive = Program(fx.GraphModule({}, solver), (), "")
+    assert compiled(adaptive) is adaptive
