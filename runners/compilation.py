@@ -6,7 +6,8 @@ The compiler runs within this process: workers of its own would outlive a signal
 a chain calls that, and not autograd, in each of its steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import attrgetter
 from types import FunctionType
@@ -18,7 +19,7 @@ from blocks import loops
 from compose.program import Program
 from compose.ways import BODIES, Way, way_of
 
-__all__ = ["Compiled", "compiled", "way_of_program"]
+__all__ = ["Compiled", "compiled", "compiling", "way_of_program"]
 
 POTENTIALS = (loops.langevin, loops.descend)
 
@@ -35,24 +36,24 @@ def compiled(program: Program) -> Program:
     """The program with its kernels made anew, which happens where it is first called; itself if its way is eager.
 
     Its numbers differ from the eager ones in their last digits, and are the same in every run on one machine.
-    Raises torch's own errors at that first call, where a kernel cannot be made (no C++ compiler, for one).
+    That call is to be made within `compiling`, where it raises torch's own errors if a kernel cannot be made (without a
+    C++ compiler, for one).
     """
     way = way_of_program(program)
     if way == "eager":
         return program
-    _settle()
-    if way == "whole":
-        return replace(program, module=torch.compile(program.module, dynamic=False))
-    return replace(program, module=_with_bodies(program.module))
+    module = torch.compile(program.module, dynamic=False) if way == "whole" else _with_bodies(program.module)
+    return replace(program, module=module)
 
 
-def _settle() -> None:
-    """What PyTorch's compiler must know: gradients within a graph are traced, and nothing is compiled elsewhere."""
-    import torch._dynamo.config as tracing
-    import torch._inductor.config as making
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Around a program's first call: gradients within a graph are traced, and nothing is compiled elsewhere."""
+    import torch._dynamo.config
+    import torch._inductor.config
 
-    tracing.trace_autograd_ops = True
-    making.compile_threads = 1
+    with torch._dynamo.config.patch(trace_autograd_ops=True), torch._inductor.config.patch(compile_threads=1):
+        yield
 
 
 def _with_bodies(module: fx.GraphModule) -> fx.GraphModule:

@@ -37,7 +37,7 @@ from runners.progress import Progress
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, NoCheckpoint, RunFailed, RunState
 from runners.trained import Run
-from runners.tuning import tuning_of
+from runners.tuning import Tuning, tuning_of
 from runners.updates import Session
 from runners.validation import validation_of
 from runners.world import World, follows
@@ -97,9 +97,8 @@ def run(
     home = RunFolder(folder)
     if follows(options.world):
         measured = validation_of(executable.spec, Measured) if validate else None
-        following = prepare(executable, batches, options)
-        following.tuning = tuning_of(executable.spec.run, home.path, lambda _text: None, writes=False)
-        return follow(following, home, options.intervals, measured)
+        tuning = tuning_of(executable.spec.run, home.path)
+        return follow(prepare(executable, batches, options, tuning), home, options.intervals, measured)
     with home.locked():
         facts = {**_facts(executable, spec_text, options), **(about or {})}
         progress = Progress(quiet=options.quiet)
@@ -109,8 +108,7 @@ def run(
                 home.clear()
         if not options.edited:
             _same_run(home, facts)
-        prepared = prepare(executable, batches, options)
-        prepared.tuning = tuning_of(executable.spec.run, home.path, progress.say)
+        prepared = prepare(executable, batches, options, tuning_of(executable.spec.run, home.path, progress.say))
         restored = _restore(home, prepared.state, progress)
         if options.edited:
             _take_edit(home, prepared.state, spec_text, options.edited, facts, progress)
@@ -164,7 +162,7 @@ class _Shown:
     card: Card
 
 
-def prepare(executable: Executable, batches: Batches, options: Options) -> Session:
+def prepare(executable: Executable, batches: Batches, options: Options, tuning: Tuning | None = None) -> Session:
     """A system on its device, with its data and a state to train.   Raises RunFailed."""
     precision = _canonical(options.precision)
     if options.threads:
@@ -182,7 +180,7 @@ def prepare(executable: Executable, batches: Batches, options: Options) -> Sessi
                 fabric.setup_module(modules)
     return Session(
         executable, batches, fabric, RunState(executable.blocks, executable.averages), options.seed,
-        DTYPES[precision], _numbers(executable), precision.endswith("mixed"), processes=processes,
+        DTYPES[precision], _numbers(executable), precision.endswith("mixed"), processes=processes, tuning=tuning,
     )  # fmt: skip
 
 

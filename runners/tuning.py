@@ -20,7 +20,7 @@ from torch import nn
 from compose.program import Program
 from compose.spec import RunOptions
 from runners.checkpoints import write_atomically
-from runners.compilation import compiled, way_of_program
+from runners.compilation import compiled, compiling, way_of_program
 from runners.state import RunFailed
 from runners.stops import deaf
 
@@ -37,11 +37,14 @@ Trial = Callable[[Program], object]
 
 
 class Tuning:
-    """What was chosen for each program, by its name.   `measures`: by time, else compiled wherever that works."""
+    """What was chosen for each program, by its name.   `measures`: by time, else compiled wherever that works.
 
-    def __init__(self, path: Path, say: Callable[[str], None], *, measures: bool, writes: bool = True) -> None:
+    Without `say` nothing is told, and nothing written: another process of the run does both.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None] | None, *, measures: bool) -> None:
         self.path, self.measures = path, measures
-        self._say, self._writes = say, writes
+        self._say, self._writes = say or _silent, say is not None
         self.choices: dict[str, dict[str, Any]] = _read(path)
 
     def settle(
@@ -93,11 +96,11 @@ class Tuning:
             raise RunFailed(f"{self.path} cannot be written: {problem.strerror}") from None
 
 
-def tuning_of(asked: RunOptions, folder: Path, say: Callable[[str], None], *, writes: bool = True) -> Tuning | None:
-    """What a spec's `run` asks for; None if programs are to run as they are."""
+def tuning_of(asked: RunOptions, folder: Path, say: Callable[[str], None] | None = None) -> Tuning | None:
+    """What a spec's `run` asks for; None if programs are to run as they are.   Without `say`: another process's."""
     if not (asked.tune or asked.compile):
         return None
-    return Tuning(folder / "tuning.json", say, measures=asked.tune, writes=writes)
+    return Tuning(folder / "tuning.json", say, measures=asked.tune)
 
 
 def fastest(sides: Mapping[str, Callable[[], object]]) -> dict[str, float]:
@@ -133,11 +136,15 @@ def _failure(call: Callable[[], object]) -> str | None:
     from torch._inductor.exc import InductorError
 
     try:
-        with deaf():
+        with deaf(), compiling():
             call()
     except (TorchDynamoException, InductorError) as error:
         return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     return None
+
+
+def _silent(_text: str) -> None:
+    """Nobody is told."""
 
 
 def _told(name: str, choice: Mapping[str, Any], spent: float) -> str:
