@@ -1,13 +1,15 @@
 """What reading pictures costs a step, by `workers`: beside a model of comparable cost, it should cost next to nothing.
 
-    python -m benchmarks.reading [--pictures 4000] [--side 64] [--kind jpeg] [--workers 0,1,2] [--steps 60] [--rounds 3]
+    python -m benchmarks.reading [--pictures 4000] [--side 64] [--kind jpeg] [--workers 0,1,2] [--wait 0]
 
 Makes a folder of pictures, each several times the side and cut down to it as a folder of photographs is, and trains a
 convolutional autoencoder of it, row by row from the disk, for each number of workers in turns. A step from memory is
-the floor that reading ahead can come to. Wall time of the machine, with one thread for the model: leave it a processor.
+the floor that reading ahead can come to. Wall time, with one thread for the model: where other processes take the second
+processor, decoding has nowhere to go, and only waiting is saved: `--wait 50` adds what a slow disk takes for a batch.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -17,11 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from compose.spec import parse_spec
 from runners.batches import Batches
 from runners.catalogue import open_sources
-from runners.launch import assemble, batches_of, examine
+from runners.launch import assemble, examine
 from runners.reading import read_ahead
 from runners.run import Options, prepare
 from runners.stages import StageRun, plan_stages
@@ -41,6 +44,17 @@ SCALE = 2
 """Sides of a picture on the disk, in sides of a row."""
 
 
+class Delayed(Batches):
+    """Batches that wait for their disk so many seconds each."""
+
+    wait = 0.0
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """The batch of a step."""
+        time.sleep(self.wait)
+        return super().batch(step)
+
+
 def make(root: Path, pictures: int, side: int, kind: str) -> None:
     """A folder of smooth random pictures in two classes, of the size that photographs of the side have."""
     dice = np.random.default_rng(0)
@@ -51,11 +65,12 @@ def make(root: Path, pictures: int, side: int, kind: str) -> None:
         coarse.resize((SCALE * side, SCALE * side), Image.Resampling.BICUBIC).save(path)
 
 
-def seconds(root: Path, side: int, keep: str, workers: int, steps: int) -> tuple[float, float]:
+def seconds(root: Path, side: int, keep: str, workers: int, steps: int, wait: float) -> tuple[float, float]:
     """Seconds of a step, and of reading its batch where nothing is read ahead."""
     text = SPEC.replace("ROOT", str(root)).replace("SIDE", str(side)).replace("KEEP", keep)
     spec = parse_spec(text)
-    executable, batches = assemble(examine(spec)[0], 0), batches_of(spec, open_sources(spec))
+    executable, batches = assemble(examine(spec)[0], 0), Delayed(open_sources(spec)[""], batch_size=64)
+    batches.wait = wait
     with read_ahead(batches, workers) as ahead:
         session = prepare(executable, ahead, Options())
         (plan,) = plan_stages(spec.stages, batches.steps_per_epoch)
@@ -92,6 +107,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--kind", choices=("jpeg", "png"), default="jpeg")
     parser.add_argument("--workers", default="0,1,2")
+    parser.add_argument("--wait", type=float, default=0.0, help="milliseconds that the disk takes for a batch")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
@@ -104,8 +120,10 @@ def main() -> None:
         make(root, asked.pictures, asked.side, asked.kind)
         for _ in range(asked.rounds):
             for name, (keep, workers) in ways.items():
-                found[name].append(seconds(root, asked.side, keep, workers, asked.steps))
+                wait = asked.wait / 1e3 if keep == "disk" else 0.0
+                found[name].append(seconds(root, asked.side, keep, workers, asked.steps, wait))
     print(f"{asked.pictures:,} pictures ({asked.kind}, {SCALE * asked.side} x {SCALE * asked.side}), batches of 64")
+    print(f"{os.cpu_count()} processors, for which {os.getloadavg()[0]:.1f} processes asked in the last minute")
     print(table(found))
 
 

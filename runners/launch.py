@@ -136,7 +136,8 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
             )  # fmt: skip
     except Unreadable as error:
         declared = next(spec.data[name] for name, source in sources.items() if source is error.source)
-        raise SpecError([data_fails(declared.span("source"), str(error))], spec.sources) from None
+        way = "put it right; the same command goes on from the last checkpoint"
+        raise SpecError([data_fails(declared.span("source"), str(error), way)], spec.sources) from None
 
 
 def _shown_beside(sources: Mapping[str, Source]) -> Mapping[str, Tensor] | None:

@@ -1,4 +1,4 @@
-"""Data sets: a contract that is cheap to read, then tensors in memory, or rows read from disk.   `@dataset("name")`: one.
+"""Data sets: a contract that is cheap to read, then tensors in memory, or rows from disk.   `@dataset("name")`: one.
 
 contract("toy.moons", {"noise": 0.1})               fields, ranges, splits: nothing is loaded
 open_source("toy.moons", {}).split("train")["x"]    n 2, loaded once

@@ -78,7 +78,7 @@ def images(
         return rows | ({"y": torch.tensor([number[_label(picture)] for picture in pictures])} if names else {})
 
     def read(split: str, rows: Tensor) -> Mapping[str, Tensor]:
-        return rows_of([files[split][row] for row in rows.tolist()])
+        return rows_of([files[split][row] for row in map(int, rows.tolist())])
 
     splits = {split: len(rows) for split, rows in files.items()}
     counts, load = hold_out(splits, lambda split: rows_of(files[split]), validation)
