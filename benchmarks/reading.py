@@ -4,7 +4,7 @@
 
 Makes a folder of pictures, each several times the side and cut down to it as a folder of photographs is, and trains a
 convolutional autoencoder of it, row by row from the disk, for each number of workers in turns. A step from memory is
-the floor that reading ahead can come to. Wall time, with one thread for the model: where other processes take the second
+the floor that reading ahead can come to. Wall time, with one thread for the model: where other processes take the other
 processor, decoding has nowhere to go, and only waiting is saved: `--wait 50` adds what a slow disk takes for a batch.
 """
 
