@@ -16,8 +16,9 @@ __all__ = ["Change", "Difference", "difference", "report"]
 
 RENAMED = ("blocks", "models", "graph")  # sections whose names are the writer's choice
 IMMATERIAL = (
-    "run.out", "run.log_every", "run.checkpoint_every", "run.sample_every", "run.threads", "run.devices", "run.nodes",
-    "run.strategy", "run.preemption", "run.on_nan", "run.rollbacks", "run.accumulate", "name",
+    "run.out", "run.log_every", "run.checkpoint_every", "run.sample_every", "run.threads", "run.workers",
+    "run.devices", "run.nodes", "run.strategy", "run.preemption", "run.on_nan", "run.rollbacks", "run.accumulate",
+    "name",
 )  # fmt: skip
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

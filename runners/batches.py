@@ -1,9 +1,10 @@
-"""Batches: data in memory by random access, so that a run resumes from its step alone, or the user's own loader.
+"""Batches: data by random access, so that a run resumes from its step alone, or the user's own loader.
 
 order(seed, epoch) is a permutation of the rows;  batch(step) = its slice, epoch = step // steps_per_epoch
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,11 +13,9 @@ from blocks.noise import leaf_seed
 from blocks.types import Field, SourceContract
 from runners.datasets.source import Augment, Source
 from runners.stops import deaf
+from runners.tables import Held, Lying, Rows, Table
 
 __all__ = ["Batches", "LoaderBatches", "Table", "from_loader", "order"]
-
-Table = Mapping[str, Tensor]
-"""Rows by field: "n *event"."""
 
 
 def order(rows: int, seed: int, epoch: int, *scope: str) -> Tensor:  # -> "rows", int64
@@ -25,14 +24,17 @@ def order(rows: int, seed: int, epoch: int, *scope: str) -> Tensor:  # -> "rows"
 
 
 class Batches:
-    """Batches of data in memory, by the global step.
+    """Batches of data by the global step, to be asked for by any thread.
 
     `data`: a source, rows by field, or several of either by name, whose fields are then called `photos.x`. The rows of
     several sources are not paired: each has its own order and epochs, and an epoch of all ends with the longest.
     Every batch has the field `index`, the rows' numbers. `drop_last`: every batch is full, the odd rows of an epoch
-    wait for the next order. `shuffle=False` keeps the order of the data. `device`: where the rows are kept. What a
-    source draws anew in each epoch (flips, shifts, noise) is drawn for shuffled training rows, by seed, epoch, `index`.
-    Raises ValueError if the data has fewer rows than a full batch, UnknownSplit for an unknown split.
+    wait for the next order. `shuffle=False` keeps the order of the data. `device`: where the rows are kept. Rows that
+    their source does not keep in memory are read when a batch is asked for. What a source draws anew in each epoch
+    (flips, shifts, noise) is drawn for shuffled training rows, by seed, epoch, `index`. `is_costly`: rows are read, or
+    something is drawn.
+    Raises ValueError if the data has fewer rows than a full batch, UnknownSplit for an unknown split; `batch` raises
+    Unreadable for rows on the disk.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Batches:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size}, but a batch needs at least one row")
+        drawn = shuffle and split == "train"
         self._feeds = [
             _Feed(
                 name,
@@ -60,13 +63,14 @@ class Batches:
                 device=torch.device(device),
                 augment=augment,
             )
-            for name, (rows, augment) in _tables(data, split, drawn=shuffle and split == "train").items()
+            for name, (rows, augment) in _tables(data, split, torch.device(device), drawn).items()
         ]
         lengths = {feed.name: feed.rows for feed in self._feeds}
         if not drop_last and len(set(lengths.values())) > 1:
             raise ValueError(f"sources of unequal length ({lengths}) have no common last batch: use `drop_last=True`")
         self.batch_size, self.rows = batch_size, max(lengths.values())
         self.steps_per_epoch = max(feed.steps for feed in self._feeds)
+        self.is_costly = any(feed.is_costly for feed in self._feeds)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of the global step 0, 1, ...: "b *event" by field. The order of an epoch is made once."""
@@ -86,12 +90,12 @@ class Batches:
 
 
 class _Feed:
-    """One table of rows, its order cached for the epoch last asked for."""
+    """One table of rows, its order cached for the epochs last asked for."""
 
     def __init__(
         self,
         name: str,
-        table: Table,
+        table: Rows,
         split: str,
         batch_size: int,
         seed: int,
@@ -101,7 +105,7 @@ class _Feed:
         device: torch.device,
         augment: Augment | None,
     ) -> None:
-        self.name, self.rows = name, _row_count(name, table)
+        self.name, self.rows = name, table.count
         if self.rows == 0 or (drop_last and self.rows < batch_size):
             of = f" of `{name}`" if name else ""
             raise ValueError(
@@ -109,58 +113,52 @@ class _Feed:
                 f"use a batch size of at most {self.rows}"
             )
         self.steps = self.rows // batch_size if drop_last else -(-self.rows // batch_size)
-        index = {} if "index" in table else {"index": torch.arange(self.rows)}
+        self.is_costly = table.is_read or augment is not None
         self._prefix = f"{name}." if name else ""
-        self._table = {field: values.to(device) for field, values in {**table, **index}.items()}
-        self._augment = augment
+        self._table, self._augment = table, augment
         self._batch_size, self._shuffle, self._device = batch_size, shuffle, device
         self._seed, self._scope = seed, (split, name) if name else (split,)
-        self._cached: tuple[int, Tensor] | None = None  # epoch, its order
+        self._order = lru_cache(maxsize=2)(self._ordered)  # threads that read ahead stand in two epochs
 
     def batch(self, step: int) -> dict[str, Tensor]:
         epoch, place = divmod(step, self.steps)
         start = place * self._batch_size
         if self._shuffle:
-            rows = self._order(epoch)[start : start + self._batch_size]
-            batch = {name: values.index_select(0, rows) for name, values in self._table.items()}
+            batch = self._table.take(self._order(epoch)[start : start + self._batch_size])
         else:
-            batch = {name: values[start : start + self._batch_size] for name, values in self._table.items()}
+            batch = self._table.between(start, start + self._batch_size)
         if self._augment is not None:
             batch = self._augment(batch, leaf_seed(self._seed, "augmentation", *self._scope), epoch)
         return {self._prefix + name: values for name, values in batch.items()}
 
-    def _order(self, epoch: int) -> Tensor:
-        if self._cached is None or self._cached[0] != epoch:
-            self._cached = epoch, order(self.rows, self._seed, epoch, *self._scope).to(self._device)
-        return self._cached[1]
-
-
-def _row_count(name: str, table: Table) -> int:
-    lengths = {field: len(values) for field, values in table.items()}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"the fields of {f'`{name}`' if name else 'the data'} must have equally many rows: {lengths}")
-    return next(iter(lengths.values()))
+    def _ordered(self, epoch: int) -> Tensor:
+        return order(self.rows, self._seed, epoch, *self._scope).to(self._device)
 
 
 def _tables(
-    data: Source | Table | Mapping[str, Source] | Mapping[str, Table], split: str, *, drawn: bool
-) -> dict[str, tuple[Table, Augment | None]]:
-    """The rows by field of each source, a lone one under the name "", and what is to be drawn for them in a batch."""
+    data: Source | Table | Mapping[str, Source] | Mapping[str, Table], split: str, device: torch.device, drawn: bool
+) -> dict[str, tuple[Rows, Augment | None]]:
+    """The rows of each source, a lone one under the name "", and what is to be drawn for them in a batch."""
     if isinstance(data, Source):
-        return {"": _rows(data, split, drawn)}
-    tables, fields = dict[str, tuple[Table, Augment | None]](), dict[str, Tensor]()
+        return {"": _rows(data, split, device, drawn)}
+    tables, fields = dict[str, tuple[Rows, Augment | None]](), dict[str, Tensor]()
     for name, value in data.items():
         if isinstance(value, Tensor):
             fields[name] = value
+        elif isinstance(value, Source):
+            tables[name] = _rows(value, split, device, drawn)
         else:
-            tables[name] = _rows(value, split, drawn) if isinstance(value, Source) else (value, None)
+            tables[name] = Held(name, value, device), None
     if bool(tables) == bool(fields):
         raise ValueError("`data` must be a source, tensors by field, or several of either by name, and not be empty")
-    return tables or {"": (fields, None)}
+    return tables or {"": (Held("", fields, device), None)}
 
 
-def _rows(source: Source, split: str, drawn: bool) -> tuple[Table, Augment | None]:
-    return (source.stored(split), source.augment) if drawn and source.augment else (source.split(split), None)
+def _rows(source: Source, split: str, device: torch.device, drawn: bool) -> tuple[Rows, Augment | None]:
+    augment = source.augment if drawn else None
+    if not source.is_kept(split):
+        return Lying(source, split, dict if augment else source.settled, device), augment
+    return Held("", source.stored(split) if augment else source.split(split), device), augment
 
 
 class LoaderBatches:

@@ -108,7 +108,7 @@ def another_spec(folder: Path, edits: Sequence[Edit], step: int) -> Finding:
     """A run is to go on with another spec than it began with, and what differs is more than what is drawn or measured.
 
     Each difference is harmless, needs `--force`, or is impossible. What says how a run is carried out may change at any
-    time: `device`, `threads`, `log_every`, `checkpoint_every`, `sample_every`.
+    time: `device`, `threads`, `workers`, `log_every`, `checkpoint_every`, `sample_every`.
     Wrong: `compose run spec.yaml --set stages.0.steps=200`, in the folder of a run of 100.   Right: with `--fresh`.
     """
     help = f"{FRESH} starts another run beside it; `compose run {folder}/spec.yaml --out {folder}` goes on with the old"

@@ -80,13 +80,12 @@ def rows_of(sources: Mapping[str, Source], split: str, count: int | None = None)
 
     Sources of unequal length are cut to the shortest.   Raises UnknownSplit.
     """
-    named = {
+    shortest = min((source.rows(split) for source in sources.values()), default=0)
+    return {
         (f"{name}.{field}" if name else field): values
         for name, source in sources.items()
-        for field, values in source.split(split).items()
+        for field, values in source.head(split, min(shortest, count or shortest)).items()
     }
-    shortest = min((len(values) for values in named.values()), default=0)
-    return {name: values[: min(shortest, count or shortest)] for name, values in named.items()}
 
 
 def _measured(

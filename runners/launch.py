@@ -24,7 +24,7 @@ from compose.spec import Spec, dump_yaml, parse_spec
 from runners.batches import Batches, LoaderBatches
 from runners.card import card_of
 from runners.catalogue import data_fails, open_sources
-from runners.datasets import Source
+from runners.datasets import Source, Unreadable
 from runners.edits import edits_of, refuse_edits, said_of
 from runners.evaluate import Refusal, evaluate, rows_of
 from runners.examination import examine, shortened
@@ -34,7 +34,8 @@ from runners.goals import TEST, split_of
 from runners.loop import Intervals
 from runners.processes import chosen_device
 from runners.progress import Progress
-from runners.rows import POINTS
+from runners.reading import read_ahead
+from runners.rows import IMAGES, POINTS
 from runners.run import Options, Run, load_run, run
 from runners.state import Executable as System
 from runners.state import Measured
@@ -79,8 +80,8 @@ def assemble(composition: Composition, seed: int) -> Executable:
 def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatches | None = None) -> Run:
     """Train a checked spec, or go on from where its folder stands.
 
-    Raises SpecError if the folder is taken or began with another spec, or if the data cannot be had or divided into
-    such batches; RunFailed, Interrupted.
+    Raises SpecError if the folder is taken or began with another spec, or if the data cannot be had, divided into such
+    batches, or read when a step needs them; RunFailed, Interrupted.
     """
     folder, options = _folder(spec, order), _options(spec, order)
     if not follows(options.world):
@@ -124,19 +125,27 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
 
     validate = measure if held_out == TEST else partial(measure, split=held_out or TEST)
     card = card_of(composition, executable, next(iter(spec.data.values())).batch_size)
-    return run(
-        executable, batches, folder,
-        spec_text=dump_yaml(spec), options=options, fields=composition.fields, picture=order.picture,
-        reference=_shown_beside(sources) if spec.samplers else None,
-        evaluate=measure if spec.evaluate.lines and tested else None,
-        validate=validate if spec.evaluate.lines and held_out else None, about=about, card=card,
-    )  # fmt: skip
+    try:
+        with read_ahead(batches, spec.run.workers) as ahead:
+            return run(
+                executable, ahead, folder,
+                spec_text=dump_yaml(spec), options=options, fields=composition.fields, picture=order.picture,
+                reference=_shown_beside(sources) if spec.samplers else None,
+                evaluate=measure if spec.evaluate.lines and tested else None,
+                validate=validate if spec.evaluate.lines and held_out else None, about=about, card=card,
+            )  # fmt: skip
+    except Unreadable as error:
+        declared = next(spec.data[name] for name, source in sources.items() if source is error.source)
+        way = "put it right; the same command goes on from the last checkpoint"
+        raise SpecError([data_fails(declared.span("source"), str(error), way)], spec.sources) from None
 
 
 def _shown_beside(sources: Mapping[str, Source]) -> Mapping[str, Tensor] | None:
     """Rows of the data for the pictures: of the test split, where there is one.   None: a loader's first batch."""
     splits = {split for source in sources.values() for split in source.contract.splits}
-    return rows_of(sources, "test" if "test" in splits else "train", POINTS) if sources else None
+    split = "test" if "test" in splits else "train"
+    held = all(source.is_kept(split) for source in sources.values() if split in source.contract.splits)
+    return rows_of(sources, split, POINTS if held else IMAGES) if sources else None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-__all__ = ["PREEMPTED", "deaf", "statuses"]
+__all__ = ["PREEMPTED", "deaf", "deafen", "statuses"]
 
 PREEMPTED = 75
 """What a scheduler takes for "try again later" (`EX_TEMPFAIL` of sysexits.h)."""
@@ -43,3 +43,8 @@ def deaf() -> Iterator[None]:
                 if worker.pid:
                     os.setpgid(worker.pid, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def deafen() -> None:
+    """Let no signal that stops a run come to the calling thread: the main one, which waits, is to be woken by it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ASKED, *NAMED})

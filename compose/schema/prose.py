@@ -84,6 +84,7 @@ MEANING: Mapping[type[Record], Mapping[str, str]] = {
         "checkpoint_every": "Steps between two checkpoints.",
         "sample_every": "Steps between two pictures of every sampler; by default at the end of a stage.",
         "threads": "How many threads compute.",
+        "workers": "How many threads read the next batches while a step is computed; 0: each is read in its step.",
         "accumulate": "In how many parts a batch is computed, one after the other, before an update takes its step.",
         "compile": "Programs are compiled by `torch.compile`: whole, or the bodies of their loops.",
         "tune": "Programs are compiled where that is faster, by timing both before the first step.",

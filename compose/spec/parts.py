@@ -100,6 +100,7 @@ class RunOptions(Record):
     checkpoint_every: Whole = 1000
     sample_every: Whole | None = None
     threads: Whole | None = None
+    workers: WholeOrZero = 0
     accumulate: Whole = 1
     compile: Flag = False
     tune: Flag = False

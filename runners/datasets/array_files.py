@@ -1,6 +1,7 @@
 """Arrays in files: `.npy`, `.npz`, `.safetensors`.   Never unpickled, their headers checked before memory.
 
-read_headers(path) -> (shape, dtype) by field        read_field(path, name) -> that array
+read_headers(path) -> (shape, dtype) by field      read_field(path, name) -> that array
+read_rows(path, rows) -> rows of a .npy, the rest of which stays on the disk
 """
 
 import math
@@ -17,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from blocks.types import Size
 
-__all__ = ["FORMATS", "Header", "read_field", "read_headers"]
+__all__ = ["FORMATS", "Header", "read_field", "read_headers", "read_rows"]
 
 Header = tuple[Size, np.dtype]
 Headers = Mapping[str, Header]
@@ -29,11 +30,14 @@ SAFE_DTYPES = {  # what safetensors calls them; bfloat16, which numpy has not, i
 }  # fmt: skip
 
 
-def read_headers(path: Path) -> Headers:
-    """Shape and dtype of each field of a file.   Raises ValueError, naming the file, if it is damaged or too large."""
+def read_headers(path: Path, *, held: bool = True) -> Headers:
+    """Shape and dtype of each field of a file.
+
+    Raises ValueError, naming the file, if it is damaged, or too large for its fields to be `held` in memory.
+    """
     with _naming(path):
         headers = FORMATS[path.suffix][0](path)
-        for name, (shape, dtype) in headers.items():
+        for name, (shape, dtype) in headers.items() if held else ():
             _check_size(name, math.prod(shape) * dtype.itemsize)
     return headers
 
@@ -42,6 +46,12 @@ def read_field(path: Path, name: str) -> np.ndarray:
     """One array of a file, whose headers were read.   Raises ValueError, naming the file, if it is damaged."""
     with _naming(path):
         return FORMATS[path.suffix][1](path, name)
+
+
+def read_rows(path: Path, rows: np.ndarray) -> np.ndarray:
+    """These rows of a `.npy`, whose header was read.   Raises ValueError, naming the file, if it is damaged."""
+    with _naming(path):
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[rows])
 
 
 @contextmanager

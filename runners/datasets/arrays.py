@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from blocks.types import Field, Size
-from runners.datasets.array_files import FORMATS, Header, read_field, read_headers
+from runners.datasets.array_files import FORMATS, Header, read_field, read_headers, read_rows
 from runners.datasets.options import BadOption
-from runners.datasets.source import Source, dataset
-from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
+from runners.datasets.source import Keep, Source, dataset
+from runners.datasets.splits import Range, hold_out, hold_out_read, image_field, in_range, label_field
 
 __all__ = ["Given", "arrays"]
 
 PEAK = 255.0
+MAPPED = ".npy"  # the one kind of file whose rows lie where they can be found
 
 Given = str | Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray]
 """A path to a `.npy` (the field `x`), `.npz` or `.safetensors` file (its names); an array, `x`; arrays by field."""
@@ -30,17 +31,23 @@ def arrays(
     high: float | None = None,
     range: Range = "unit",
     validation: float = 0.0,
+    keep: Keep = "memory",
 ) -> Source:
     """Arrays of the user's own, from `.npy`, `.npz` or `.safetensors` files or from Python: fields by name, rows first.
 
     An array alone is the field `x`. Floats become float32; whole numbers along one axis are labels (int64, with as many
     classes as the largest says); bytes along several are pixels in `range`; other whole numbers become int64.
     `low`, `high`: the range that `x` promises to keep, checked when it is loaded. `validation`: the fraction of the
-    training rows held out. Files are never unpickled; the contract reads their headers, and labels.
+    training rows held out. `keep`: rows are held ("memory"), or read from `.npy` files, and checked, when a batch needs
+    them ("disk"); "auto" holds splits of up to 1 GiB, and all that is no `.npy`.
+    Files are never unpickled; the contract reads their headers, and labels.
     Raises ValueError, naming the file or field, for what is missing, damaged, of unequal length or not finite.
     """
     given = {"train": train} if test is None else {"train": train, "test": test}
-    headers = {split: _headers(split, value) for split, value in given.items()}
+    lies = keep != "memory" and all(isinstance(value, str) and value.endswith(MAPPED) for value in given.values())
+    if keep == "disk" and not lies:
+        raise BadOption("keep", f"`keep: disk` reads the rows of `{MAPPED}` files: write such, or leave `keep` out")
+    headers = {split: _headers(split, value, held=not lies) for split, value in given.items()}
     _agree(headers)
     counts = {split: next(iter(found.values()))[0][0] for split, found in headers.items()}
     if range != "unit" and not any(_pixels(*header) for header in headers["train"].values()):
@@ -53,16 +60,24 @@ def arrays(
             _check_values(f"`{name}` of `{split}`", values, fields[name])
         return rows
 
-    return Source(fields, *hold_out(counts, load, validation))
+    def read(split: str, numbers: Tensor) -> Mapping[str, Tensor]:
+        path = given[split]
+        assert isinstance(path, str)
+        rows = _tensor(read_rows(_existing(split, path), numbers.numpy()), range)
+        _check_values(f"`x` of `{split}`", rows, fields["x"], numbers)
+        return {"x": rows}
+
+    alone = hold_out_read(counts, read, validation) if lies else None
+    return Source(fields, *hold_out(counts, load, validation), read=alone, keep=keep)
 
 
-def _headers(split: str, given: Given) -> Mapping[str, Header]:
+def _headers(split: str, given: Given, *, held: bool) -> Mapping[str, Header]:
     """Shape and dtype of each field, read without the values."""
     if not isinstance(given, str):
         return {name: (array.shape, array.dtype) for name, array in _handed(given).items()}
     path = _existing(split, given)
     try:
-        return read_headers(path)
+        return read_headers(path, held=held)
     except ValueError as error:
         raise BadOption(split, str(error)) from error
 
@@ -132,12 +147,16 @@ def _tensor(array: np.ndarray, range: Range) -> Tensor:
     return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
 
 
-def _check_values(what: str, values: Tensor, field: Field) -> None:
-    """Raise ValueError for values that are not finite or leave the range that the field promises."""
+def _check_values(what: str, values: Tensor, field: Field, numbers: Tensor | None = None) -> None:
+    """Raise ValueError for values that are not finite or leave the range that the field promises.
+
+    `numbers`: those of the rows, if these are not all.
+    """
     flat = values.flatten(1) if values.ndim > 1 else values[:, None]
     finite = flat.isfinite().all(dim=1)
     if not bool(finite.all()):
-        raise ValueError(f"{what} is not finite in row {int((~finite).nonzero()[0])}")
+        first = int((~finite).nonzero()[0])
+        raise ValueError(f"{what} is not finite in row {first if numbers is None else int(numbers[first])}")
     smallest, largest = flat.min().item(), flat.max().item()
     if (field.low is not None and smallest < field.low) or (field.high is not None and largest > field.high):
         raise ValueError(f"{what} lies in [{smallest:g}, {largest:g}], but promised is [{field.low}, {field.high}]")

@@ -14,8 +14,8 @@ from torch import Tensor
 from blocks.types import Size
 from runners.datasets.members import list_members, read_members
 from runners.datasets.options import BadOption, check_positive
-from runners.datasets.source import Source, dataset
-from runners.datasets.splits import Range, hold_out, image_field, in_range, label_field
+from runners.datasets.source import Keep, Source, dataset
+from runners.datasets.splits import Range, hold_out, hold_out_read, image_field, in_range, label_field
 
 __all__ = ["MODES", "Fit", "event_of", "images", "pixels_of"]
 
@@ -41,6 +41,7 @@ def images(
     limit: int | None = None,
     classes: int | None = None,
     validation: float = 0.0,
+    keep: Keep = "auto",
 ) -> Source:
     """Pictures (PNG, JPEG) from a folder, zip or tar: `x` (channels, height, width), `y` the sub-folder.
 
@@ -49,6 +50,8 @@ def images(
     or [height, width], by default that of the first picture, as is `channels`. `fit`: pictures of another size are
     refused ("exact"), cut in the middle and resized ("crop"), or resized as they are ("stretch").
     `limit`: at most so many rows of each split, spread evenly over it. `validation`: the share of the training rows.
+    `keep`: pictures are decoded once and held ("memory"), or read when a batch needs them ("disk", of a folder alone);
+    "auto" holds splits of up to 1 GiB, and archives.
     The contract reads names and one header; where there is no `root`, `size`, `channels` and `classes` stand for it.
     An archive is read where it lies, never unpacked.   Raises ValueError, naming the file, for a broken picture.
     """
@@ -56,6 +59,9 @@ def images(
     sides = _sides(size)
     if not Path(root).exists():
         return _assumed(root, sides, channels, range, limit, classes, validation)
+    is_folder = Path(root).is_dir()
+    if keep == "disk" and not is_folder:
+        raise BadOption("keep", f"`{root}` is an archive, which is read whole: unpack it, or leave `keep` out")
     files = {split: _spread(names, limit) for split, names in _files(Path(root)).items()}
     first = files["train"][0]
     event = _event(Path(root), first, sides, channels)
@@ -65,11 +71,19 @@ def images(
     if names:
         fields["y"] = label_field(len(names))
 
-    def load(split: str) -> Mapping[str, Tensor]:
-        rows = {"x": in_range(_pixels(Path(root), files[split], event, fit), PEAK, range)}
-        return rows | ({"y": torch.tensor([names.index(_label(n)) for n in files[split]])} if names else {})
+    number = {name: place for place, name in enumerate(names)}
 
-    return Source(fields, *hold_out({split: len(rows) for split, rows in files.items()}, load, validation))
+    def rows_of(pictures: Sequence[str]) -> Mapping[str, Tensor]:
+        rows = {"x": in_range(_pixels(Path(root), pictures, event, fit), PEAK, range)}
+        return rows | ({"y": torch.tensor([number[_label(picture)] for picture in pictures])} if names else {})
+
+    def read(split: str, rows: Tensor) -> Mapping[str, Tensor]:
+        return rows_of([files[split][row] for row in map(int, rows.tolist())])
+
+    splits = {split: len(rows) for split, rows in files.items()}
+    counts, load = hold_out(splits, lambda split: rows_of(files[split]), validation)
+    alone = hold_out_read(splits, read, validation) if is_folder else None
+    return Source(fields, counts, load, read=alone, keep=keep)
 
 
 def _sides(size: int | Sequence[int] | None) -> tuple[int, ...] | None:
@@ -183,10 +197,12 @@ def _opened(root: Path, name: str, content: bytes) -> Image.Image:
 
 
 def _pixels(root: Path, names: Sequence[str], event: Size, fit: Fit) -> Tensor:  # -> n c h w, uint8
-    place = {name: number for number, name in enumerate(names)}
+    places = dict[str, list[int]]()
+    for number, name in enumerate(names):
+        places.setdefault(name, []).append(number)
     pixels = np.empty((len(names), *event), np.uint8)
-    for name, content in read_members(root, names):
-        pixels[place.pop(name)] = _decoded(root, name, content, event, fit)
+    for name, content in read_members(root, places):
+        pixels[places[name]] = _decoded(root, name, content, event, fit)
     return torch.from_numpy(pixels)
 
 

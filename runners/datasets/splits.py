@@ -8,9 +8,9 @@ from torch import Tensor
 
 from blocks.types import Field, Size
 from runners.datasets.options import BadOption
-from runners.datasets.source import Load
+from runners.datasets.source import Load, Read
 
-__all__ = ["Range", "fixed_order", "hold_out", "image_field", "in_range", "label_field"]
+__all__ = ["Range", "fixed_order", "hold_out", "hold_out_read", "image_field", "in_range", "label_field"]
 
 Range = Literal["unit", "signed"]
 """Where pixels lie: "unit" is [0, 1], "signed" is [-1, 1]."""
@@ -46,18 +46,35 @@ def hold_out(splits: Mapping[str, int], load: Load, fraction: float) -> tuple[di
 
     `fraction` 0 changes nothing.   Raises BadOption if either part would be empty.
     """
+    counts, parts = _parts(splits, fraction)
+
+    def load_part(split: str) -> Mapping[str, Tensor]:
+        if split not in parts:
+            return load(split)
+        return {name: values[parts[split]] for name, values in load("train").items()}
+
+    return counts, load_part if parts else load
+
+
+def hold_out_read(splits: Mapping[str, int], read: Read, fraction: float) -> Read:
+    """What reads single rows of the splits that `hold_out` makes.   Raises as it."""
+    _, parts = _parts(splits, fraction)
+
+    def read_part(split: str, rows: Tensor) -> Mapping[str, Tensor]:
+        return read("train", parts[split][rows]) if split in parts else read(split, rows)
+
+    return read_part
+
+
+def _parts(splits: Mapping[str, int], fraction: float) -> tuple[dict[str, int], dict[str, Tensor]]:
+    """Rows of each split, and which of the training rows are those of the parts that these are cut into, if so."""
     if fraction == 0:
-        return dict(splits), load
+        return dict(splits), {}
     total = splits["train"]
     held = round(fraction * total)
     if not 0 < held < total:
         raise BadOption("validation", f"`validation` is {fraction:g}: of {total} training rows that holds out {held}")
-
-    def load_part(split: str) -> Mapping[str, Tensor]:
-        if split not in ("train", "validation"):
-            return load(split)
-        order = fixed_order(total)
-        part = (order[:held] if split == "validation" else order[held:]).sort().values
-        return {name: values[part] for name, values in load("train").items()}
-
-    return {"train": total - held, "validation": held, **{k: n for k, n in splits.items() if k != "train"}}, load_part
+    order = fixed_order(total)
+    parts = {"train": order[held:].sort().values, "validation": order[:held].sort().values}
+    rest = {name: rows for name, rows in splits.items() if name != "train"}
+    return {"train": total - held, "validation": held, **rest}, parts

@@ -51,6 +51,10 @@ def treated(
         rows = source.stored(split)
         return {new: rows[old] for new, old in names.items()}
 
+    def read(split: str, numbers: Tensor) -> Mapping[str, Tensor]:
+        rows = source.read(split, numbers)
+        return {new: rows[old] for new, old in names.items()}
+
     contract = {new: held[old] for new, old in names.items()}
     if dequantize is not None and target is not None:
         contract[target] = replace(contract[target], levels=None)  # the noise fills the gaps between them
@@ -58,6 +62,7 @@ def treated(
         contract, source.contract.splits, load,
         log_prob=source.log_prob, log_prob_note=source.log_prob_note, modes=source.modes, scale=source.scale,
         missing=source.missing, augment=treatment and treatment.in_training, settle=treatment and treatment.outside,
+        read=read, keep=source.keep,
     )  # fmt: skip
 
 
