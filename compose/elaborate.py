@@ -44,6 +44,7 @@ from compose.idioms import of_library
 from compose.models import (
     BlockModel,
     DistributionModel,
+    LevelsModel,
     MixtureBlockModel,
     ProgramModel,
     StandardModel,
@@ -245,13 +246,15 @@ class Evaluator:
             declared = self.world.blocks[value.name]
             if declared.chosen:
                 return MixtureBlockModel(value)
+            if declared.discrete:
+                return LevelsModel(value, declared.law)
             return BlockModel(value, declared.leaves, declared.seeded)
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
         declared = self.world.blocks[value.name] if isinstance(value, BlockValue) else None
-        if isinstance(value, BlockValue) and declared is not None and declared.is_model and not declared.chosen:
+        if isinstance(value, BlockValue) and declared is not None and declared.bijective:
             return BlockBijection(value, value.name, declared.seeded)
         return value if isinstance(value, Bijection) else None
 

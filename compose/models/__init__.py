@@ -4,6 +4,7 @@ from compose.models.aggregates import AggregateModel
 from compose.models.basic import (
     BlockModel,
     DistributionModel,
+    LevelsModel,
     NoiseModel,
     NumberedNormal,
     StandardModel,
@@ -18,7 +19,7 @@ from compose.models.program import ProgramModel, program_function
 
 __all__ = [
     "AggregateModel", "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics",
-    "DynamicsModel", "MemoryModel", "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal",
+    "DynamicsModel", "LevelsModel", "MemoryModel", "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal",
     "ProductModel", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel", "Start", "TiltedModel",
     "TimestepModel", "program_function", "refuse_draws", "trace_seed",
 ]  # fmt: skip
