@@ -5,6 +5,7 @@
 The net is torch-fidelity's (Obukhov et al. 2020), which is optional; its weights are a file of the user's.
 """
 
+import importlib
 import importlib.util
 import io
 from pathlib import Path
@@ -89,9 +90,9 @@ class Inception(nn.Module):
 
 def _empty_net(layer: str) -> nn.Module:
     """torch-fidelity's net before any weights: its constructor, which would download them, is handed none."""
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    library: Any = importlib.import_module(f"{LIBRARY}.feature_extractor_inceptionv3")
 
-    class Net(FeatureExtractorInceptionV3):
+    class Net(library.FeatureExtractorInceptionV3):
         def load_state_dict(self, *_given: Any, **_options: Any) -> None:  # noqa: ANN401
             """Nothing yet."""
 

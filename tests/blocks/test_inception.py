@@ -16,7 +16,7 @@ with_library = pytest.mark.skipif(
 
 @pytest.mark.parametrize("event", [(2, 8, 8), (8,)])
 def test_it_looks_at_pictures_of_one_or_three_channels(event):
-    with pytest.raises(ValueError, match="image|1 or 3 channels"):
+    with pytest.raises(ValueError, match=r"image|1 or 3 channels"):
         Inception((event,), file="weights.pth")
 
 
