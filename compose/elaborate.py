@@ -42,12 +42,10 @@ from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.idioms import of_library
 from compose.models import (
-    BlockModel,
     DistributionModel,
-    LevelsModel,
-    MixtureBlockModel,
     ProgramModel,
     StandardModel,
+    model_of_block,
     program_function,
 )
 from compose.scope import line_of, visible
@@ -243,12 +241,7 @@ class Evaluator:
         if isinstance(value, Node) and value.family:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            declared = self.world.blocks[value.name]
-            if declared.chosen:
-                return MixtureBlockModel(value)
-            if declared.discrete:
-                return LevelsModel(value, declared.law)
-            return BlockModel(value, declared.leaves, declared.seeded)
+            return model_of_block(value, self.world.blocks[value.name])
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
