@@ -77,7 +77,7 @@ def _block_method(site: Evaluator, value: Value, name: str) -> Any:  # noqa: ANN
         return StandardModel("normal")
     if declared.role == "memory" and name == "read":
         return lambda at, call: MemoryModel.of_call(at, value, call)
-    if name == "inverse" and declared.is_model and not declared.chosen:
+    if name == "inverse" and declared.bijective:
         return lambda at, call: inverted(at, value, call)
     if name in declared.methods:
         return lambda at, call: call_block_at(at, value, name, call)

@@ -59,6 +59,21 @@ class Declared:
         return getattr(self.block, "chosen", False)
 
     @property
+    def discrete(self) -> bool:
+        """Whether a model's draws are levels: they stop the gradient, and its log_prob is no density."""
+        return getattr(self.block, "discrete", False)
+
+    @property
+    def law(self) -> str:
+        """What the lone leaf of a model's noise is drawn from: "normal" or "uniform"."""
+        return getattr(self.block, "law", "normal")
+
+    @property
+    def bijective(self) -> bool:
+        """Whether the block is a model whose map from its noise has an inverse, as a flow's."""
+        return self.is_model and not self.chosen and not self.discrete
+
+    @property
     def cheap(self) -> str:
         """Which side of a bijection costs one pass: "forward" (noise to data), "inverse", or "both"."""
         return getattr(self.block, "cheap", "both")

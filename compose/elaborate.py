@@ -42,11 +42,10 @@ from compose.forms.bijections import BlockBijection
 from compose.graph import BlockUse, Node
 from compose.idioms import of_library
 from compose.models import (
-    BlockModel,
     DistributionModel,
-    MixtureBlockModel,
     ProgramModel,
     StandardModel,
+    model_of_block,
     program_function,
 )
 from compose.scope import line_of, visible
@@ -242,16 +241,13 @@ class Evaluator:
         if isinstance(value, Node) and value.family:
             return DistributionModel(value)
         if isinstance(value, BlockValue) and self.world.blocks[value.name].is_model:
-            declared = self.world.blocks[value.name]
-            if declared.chosen:
-                return MixtureBlockModel(value)
-            return BlockModel(value, declared.leaves, declared.seeded)
+            return model_of_block(value, self.world.blocks[value.name])
         return None
 
     def as_bijection(self, value: Value) -> Bijection | None:
         """`value` as a bijection: it is one, or a flow block."""
         declared = self.world.blocks[value.name] if isinstance(value, BlockValue) else None
-        if isinstance(value, BlockValue) and declared is not None and declared.is_model and not declared.chosen:
+        if isinstance(value, BlockValue) and declared is not None and declared.bijective:
             return BlockBijection(value, value.name, declared.seeded)
         return value if isinstance(value, Bijection) else None
 

@@ -24,6 +24,7 @@ from compose.checks.names import check_blocks, check_clashes
 from compose.checks.noising import check_noising
 from compose.checks.optimizers import check_optimizers
 from compose.checks.signs import check_signs
+from compose.checks.supports import check_supports
 from compose.checks.training import resolve_training
 from compose.checks.traps import check_batch_norm, check_collapse, check_ranges, check_scales, check_weights
 from compose.checks.unused import check_unused, lines_of_programs, unused_names, uses
@@ -41,7 +42,7 @@ CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
     check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
     check_formulas, check_directions, check_contrasts, check_levels, check_noising, check_memories, check_widths,
-    check_discrete, check_fits, check_accumulation,
+    check_discrete, check_supports, check_fits, check_accumulation,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 

@@ -24,13 +24,18 @@ def check_discrete(composition: Composition, catalogue: Catalogue) -> Iterator[F
         for update in stage.updates:
             for node in update.graph.needed(list(update.terms.values())):
                 flow = node.use.block if node.use is not None else None
-                if flow is None or not composition.blocks[flow].is_model or node.operation.target not in DENSITIES:
+                if flow is None or node.operation.target not in DENSITIES or not _is_density(composition, flow):
                     continue
                 field = _plain_field(node.edges[0].source)
                 levels = composition.fields[field].levels if field is not None and field in composition.fields else None
                 if field is not None and levels is not None and node.span not in told:
                     told.add(node.span)
                     yield gaps_in_data(node.span, flow, field, levels)
+
+
+def _is_density(composition: Composition, block: str) -> bool:
+    """Whether a block is a model of values without gaps; one over levels has probabilities."""
+    return composition.blocks[block].is_model and not composition.blocks[block].discrete
 
 
 def _plain_field(node: Node) -> str | None:

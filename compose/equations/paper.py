@@ -129,8 +129,17 @@ def _operands(call: Call) -> list[Expression]:
     return [each.value for each in call.arguments]
 
 
-def _tilt(writer: Writer, name: str, call: Call) -> str:
-    return rf"{name}(x) \propto {density(writer, call, 'x').tex}"
+def _weighted(writer: Writer, name: str, call: Call) -> str:
+    return rf"{name}(x) \propto {_at_x(density(writer, call, 'x').tex)}"
+
+
+def _mixture(writer: Writer, name: str, call: Call) -> str:
+    return f"{name}(x) = {_at_x(writer.law(call, 'x').tex)}"
+
+
+def _at_x(law: str) -> str:
+    """Normals as densities of x: N(x; 0, I)."""
+    return law.replace(r"\mathcal{N}(", r"\mathcal{N}(x; ")
 
 
 def _reverse(writer: Writer, name: str, call: Call) -> str:
@@ -155,12 +164,19 @@ def _push(writer: Writer, name: str, call: Call) -> str:
             return rf"{name}:\; z \sim {base},\; x = {writer.applied(function, 'z').tex}"
 
 
+def _aggregate(writer: Writer, name: str, call: Call) -> str:
+    return f"{name}(z) = {writer.law(call, 'z').tex}"
+
+
 def _condition(writer: Writer, name: str, call: Call) -> str:
     given = ", ".join(f"{symbol(key)} = {writer.write(value).tex}" for key, value in call.named.items())
     return rf"{name} \propto {writer.law(_operands(call)[0], given).tex}"
 
 
-MODELS = {"tilt": _tilt, "reverse": _reverse, "push": _push, "condition": _condition}
+MODELS = {
+    "tilt": _weighted, "product": _weighted, "mixture": _mixture, "aggregate": _aggregate, "reverse": _reverse,
+    "push": _push, "condition": _condition,
+}  # fmt: skip
 
 
 def _sampler(composition: Composition, declared: Expression | Program | Function) -> str:

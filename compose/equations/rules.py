@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from compose.equations.unicode import GREEK
 
 __all__ = [
+    "ATOM",
     "LAWS",
     "METHODS",
     "NAMES",
     "OPERATIONS",
+    "PRODUCT",
+    "RAISED",
     "RULES",
     "STANDARD",
     "Formula",

@@ -9,11 +9,13 @@ from typing import Any
 from compose.build import Composition
 from compose.equations.laws import density, law
 from compose.equations.rules import (
+    ATOM,
     LAWS,
     LETTERS,
     METHODS,
     OPERATIONS,
     PRODUCT,
+    RAISED,
     RULES,
     STANDARD,
     SUM,
@@ -72,7 +74,8 @@ class Writer:
 
     def source(self, expression: Expression, variable: str) -> Formula:
         """What stands behind `variable ~`: the law, without the variable where nothing else is in its brackets."""
-        return Formula(self.law(expression, variable).tex.removesuffix(f"({variable})"))
+        said = self.law(expression, variable)
+        return Formula(said.tex.removesuffix(f"({variable})")) if said.level == ATOM else said
 
     def applied(self, function: Expression, variable: str) -> Formula:
         """A function of one argument at `variable`: a block or a function by its name, or an expression with holes."""
@@ -137,12 +140,13 @@ class Writer:
 
     def form(self, rule: Rule, call: Call, variable: str) -> Formula:
         """A form with named options: numbers are given as such."""
-        given = {name: self._number(value) for name, value in call.named.items()}
+        given = {name: self.number(value) for name, value in call.named.items()}
         dynamics = "steps" in given
         first = [density(self, each, "x") if dynamics else self.write(each) for each in call.positional[:1]]
         return fill(rule, [*first, *(self.write(each) for each in call.positional[1:])], v=Formula(variable), **given)
 
-    def _number(self, expression: Expression) -> Formula:
+    def number(self, expression: Expression) -> Formula:
+        """A number, or a param that is one, by its value."""
         values = self.composition.spec.values
         if isinstance(expression, Name) and isinstance(values.get(expression.name), int | float):
             return Formula(f"{values[expression.name]:g}")
@@ -243,7 +247,7 @@ class Writer:
         if name in LAWS:
             return self.law(call, "x")
         if name in RULES:
-            named = {key: self._number(value) for key, value in call.named.items()}
+            named = {key: self.number(value) for key, value in call.named.items()}
             return fill(RULES[name], [self.write(each) for each in call.positional], **named)
         return self._block(symbol(name), call)
 
@@ -253,7 +257,8 @@ class Writer:
             return fill(METHODS[method], arguments, **{name: self.write(each) for name, each in call.named.items()})
         arguments += [self.write(each) for each in call.named.values()]
         if method in ("log_prob", "log_density"):
-            return Formula(rf"\log {self.law(value, ', '.join(each.tex for each in arguments)).tex}", PRODUCT)
+            said = self.law(value, ", ".join(each.tex for each in arguments))
+            return Formula(rf"\log {said.at_least(RAISED)}", PRODUCT)
         match value:
             case Call(Attribute(_, kernel)) if f"{kernel}.{method}" in METHODS:
                 inner = [self.write(each.value) for each in value.arguments]

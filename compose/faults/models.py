@@ -104,7 +104,7 @@ def latent_not_given(span: Span | None, model: str, line: str, place: Span | Non
 
 
 @fault("T219")
-def line_without_density(span: Span | None, model: str, line: str) -> Finding:
+def line_without_density(span: Span | None, model: str, line: str, asked: Span | None = None) -> Finding:
     """A density or a condition gives a value to a line that is not a draw.
 
     Wrong: `gan.log_prob(z=z, x=x)` where `x: decoder(z)`.   Right: `x: ~decoder(z)`.
@@ -113,6 +113,7 @@ def line_without_density(span: Span | None, model: str, line: str) -> Finding:
         span=span,
         message=f"the line `{line}` of `{model}` is not drawn, so it has no density",
         help=f"draw it: `{line}: ~...`",
+        notes=(Note(asked, "its density is asked for here"),) if asked else (),
     )
 
 

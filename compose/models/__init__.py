@@ -4,6 +4,7 @@ from compose.models.aggregates import AggregateModel
 from compose.models.basic import (
     BlockModel,
     DistributionModel,
+    LevelsModel,
     NoiseModel,
     NumberedNormal,
     StandardModel,
@@ -14,11 +15,12 @@ from compose.models.chains import DescentModel, Dynamics, DynamicsModel, Reverse
 from compose.models.combinators import ConditionedModel, PushedModel, TiltedModel
 from compose.models.memories import MemoryModel
 from compose.models.mixtures import MixtureBlockModel, MixtureModel, ProductModel
+from compose.models.of_blocks import model_of_block
 from compose.models.program import ProgramModel, program_function
 
 __all__ = [
     "AggregateModel", "BlockModel", "ConditionedModel", "DescentModel", "DistributionModel", "Dynamics",
-    "DynamicsModel", "MemoryModel", "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal",
+    "DynamicsModel", "LevelsModel", "MemoryModel", "MixtureBlockModel", "MixtureModel", "NoiseModel", "NumberedNormal",
     "ProductModel", "ProgramModel", "PushedModel", "ReverseModel", "StandardModel", "Start", "TiltedModel",
-    "TimestepModel", "program_function", "refuse_draws", "trace_seed",
+    "TimestepModel", "model_of_block", "program_function", "refuse_draws", "trace_seed",
 ]  # fmt: skip

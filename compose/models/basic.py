@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BlockModel",
     "DistributionModel",
+    "LevelsModel",
     "NoiseModel",
     "NumberedNormal",
     "StandardModel",
@@ -157,6 +158,28 @@ class BlockModel(Model):
 
     def _use(self, span: Span | None) -> BlockUse:
         return BlockUse(self.block.name, self.block.frozen, self.block.average, span)
+
+
+class LevelsModel(BlockModel):
+    """A block that is a law over levels: its draws stop the gradient; the block says the law of its noise."""
+
+    def __init__(self, block: BlockValue, law: str) -> None:
+        super().__init__(block)
+        self.law = law
+
+    def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
+        """The block's map at a fresh leaf."""
+        return self.at(tracer, tracer.leaf(LeafLaw(path, self.law), span), span)
+
+    def at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Drawn:
+        """The block's map.   The gradient stops here."""
+        given = (*self._noise(noise, span), *self.block.context)
+        value = tracer.block(self._use(span), "at", *given, span=span, passes=(False,) * len(given))
+        return Drawn(value, noise)
+
+    def log_prob_at(self, tracer: Tracer, noise: Noise, span: Span | None) -> Node:
+        """The log probability of the draw that this noise gives."""
+        return self.log_prob(tracer, self.at(tracer, noise, span).value, span)
 
 
 def trace_seed(tracer: Tracer, name: str, seeded: bool, span: Span | None) -> dict[str, Node]:

@@ -98,7 +98,9 @@ class Dynamics:
         probe = Tracer("probe", tracer)
         self.model.draw(probe, "probe", self.span)
         for node in probe.graph.nodes:
-            discrete = node.operation.target == "at" and node.edges[0].source.family in DISCRETE
+            passes = node.operation.passes
+            levels = node.use is not None and passes is not None and not any(passes)  # of a block that is a law
+            discrete = node.operation.target == "at" and (levels or node.edges[0].source.family in DISCRETE)
             if node.leaf is not None and node.leaf.law == "seed":
                 raise faults.chain_noise(self.span, node)
             if discrete or (node.leaf is not None and node.leaf.law == "integers"):

@@ -47,6 +47,8 @@ class ProgramModel(Model):
         for name in values:
             if name not in self.lines:
                 raise faults.no_such_line(span, self.name, name, list(self.lines))
+            if not isinstance(self.lines[name], Draw):  # said before what else is missing: no other value would help
+                raise faults.line_without_density(self.lines[name].span, self.name, name, span)
         return self.run(tracer, _Refuse(self, span), values)
 
     def drawn_lines(self) -> list[str]:

@@ -115,6 +115,53 @@ def test_every_equation_of_the_library_is_read_by_mathtext_and_katex(path):
         assert "\\" not in to_unicode(tex)
 
 
+COMBINED = """
+compose: 1
+name: combined
+data: {source: toy.moons, batch_size: 8}
+blocks:
+  flow:    {kind: flow.realnvp, couplings: 2, hidden: [6]}
+  prior:   {kind: prior.mixture, components: 3}
+  energy:  {kind: energy.mlp}
+  share:   {kind: parameter, init: 0.5}
+  encoder: {kind: encoder.mlp, latent: 2, hidden: [6], output: normal}
+  pseudo:  {kind: parameter.rows, rows: 5}
+models:
+  average: aggregate(freeze(encoder), 2 * pseudo)
+  even: mixture(flow, normal)
+  whole: mixture(flow, normal(-9, 0.5, like=x), prior, weights=[1, 2, 5])
+  shares: mixture(flow, prior, weights=[sigmoid(share), 1 - sigmoid(share)])
+  ratios: mixture(flow, prior, weights=[exp(share), 2])
+  both: product(normal(2, 0.5, like=x), even, tilt(flow, energy))
+graph:
+  neg: ~langevin(both, steps=2, step_size=0.1)
+samplers:
+  drawn: ~mixture(flow, normal, weights=[0.1, 0.9])
+  here: -mixture(flow, prior).log_prob(x) - product(flow, prior).log_density(x)
+  chain: neg
+"""
+MADE_OF_MODELS = {
+    "average": "p_average(z) = 1/K ∑_{k=1}^K q_φ(z|(2 pseudo)_k)",
+    "even": "p_even(x) = (p_flow(x) + N(x; 0, I))/2",
+    "whole": "p_whole(x) = (p_flow(x) + 2 N(x; −9, 0.5² I) + 5 p_prior(x))/8",
+    "shares": "p_shares(x) = σ(share) p_flow(x) + (1 − σ(share)) p_prior(x)",
+    "ratios": "p_ratios(x) = (e^share p_flow(x) + 2 p_prior(x))/(e^share + 2)",
+    "both": "p_both(x) ∝ N(x; 2, 0.5² I) p_even(x) p_flow(x) e^{−E(x)}",
+}
+
+
+def test_mixtures_products_and_averages_are_written_as_their_densities():
+    paper = equations_of(examine(parse_spec(COMBINED))[0])
+    assert {name: to_unicode(tex) for name, tex in paper.models.items()} == MADE_OF_MODELS
+    assert to_unicode(paper.samplers["drawn"]) == "x ~ 0.1 p_flow(x) + 0.9 N(0, I)"
+    assert to_unicode(paper.samplers["here"]) == "−log (p_flow(x) + p_prior(x))/2 − log (p_flow(x) p_prior(x))"
+    assert to_unicode(paper.lines["neg"]) == "x⁻ ~ Langevin_{2, η=0.1}[N(2, 0.5² I) p_even(x) p_flow(x) e^{−E(x)}]"
+    parser = MathTextParser("path")
+    for tex in paper.all():
+        parser.parse(f"${tex}$")
+        assert set(re.findall(r"\\([a-zA-Z]+)", tex)) <= set(KATEX.split()), tex
+
+
 SMALL = """
 compose: 1
 name: small

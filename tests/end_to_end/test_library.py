@@ -35,8 +35,8 @@ def test_a_spec_is_clean(path, tmp_path, monkeypatch):
     assert [found.code for found in findings] == CAUTIONS.get(path.stem, [])
 
 
-VARIANTS = [path for path in FOUND if path.parent.name == "thesis" and "\nextends:" in path.read_text()]
-"""Toys that are another one of the library but for some settings: trained in the slow suite, checked in every one."""
+VARIANTS = [path for path in FOUND if "thesis" in path.parts and "\nextends:" in path.read_text()]
+"""Specs that are another one of the library but for some settings: trained in the slow suite, checked in every one."""
 
 
 @pytest.mark.parametrize(
