@@ -31,8 +31,8 @@ class Batches:
     Every batch has the field `index`, the rows' numbers. `drop_last`: every batch is full, the odd rows of an epoch
     wait for the next order. `shuffle=False` keeps the order of the data. `device`: where the rows are kept. Rows that
     their source does not keep in memory are read when a batch is asked for. What a source draws anew in each epoch
-    (flips, shifts, noise) is drawn for shuffled training rows, by seed, epoch, `index`. `is_costly`: rows are read, or
-    something is drawn.
+    (flips, shifts, noise) is drawn for shuffled training rows, by seed, epoch, `index`. `is_read`: some rows lie on the
+    disk; `is_costly`: or something is drawn.
     Raises ValueError if the data has fewer rows than a full batch, UnknownSplit for an unknown split; `batch` raises
     Unreadable for rows on the disk.
     """
@@ -70,7 +70,8 @@ class Batches:
             raise ValueError(f"sources of unequal length ({lengths}) have no common last batch: use `drop_last=True`")
         self.batch_size, self.rows = batch_size, max(lengths.values())
         self.steps_per_epoch = max(feed.steps for feed in self._feeds)
-        self.is_costly = any(feed.is_costly for feed in self._feeds)
+        self.is_read = any(feed.is_read for feed in self._feeds)
+        self.is_costly = self.is_read or any(feed.is_drawn for feed in self._feeds)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of the global step 0, 1, ...: "b *event" by field. The order of an epoch is made once."""
@@ -113,7 +114,7 @@ class _Feed:
                 f"use a batch size of at most {self.rows}"
             )
         self.steps = self.rows // batch_size if drop_last else -(-self.rows // batch_size)
-        self.is_costly = table.is_read or augment is not None
+        self.is_read, self.is_drawn = table.is_read, augment is not None
         self._prefix = f"{name}." if name else ""
         self._table, self._augment = table, augment
         self._batch_size, self._shuffle, self._device = batch_size, shuffle, device

@@ -37,6 +37,7 @@ from runners.progress import Progress
 from runners.reading import read_ahead
 from runners.rows import IMAGES, POINTS
 from runners.run import Options, Run, load_run, run
+from runners.state import Batches as Numbered
 from runners.state import Executable as System
 from runners.state import Measured
 from runners.weights import fill_blocks
@@ -125,19 +126,29 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
 
     validate = measure if held_out == TEST else partial(measure, split=held_out or TEST)
     card = card_of(composition, executable, next(iter(spec.data.values())).batch_size)
+    if isinstance(batches, Batches) and batches.is_read and not spec.run.workers:
+        said("rows are read from the disk, each batch in its step; `--set run.workers=2` reads them ahead")
+    with _read_by(batches, spec, sources) as ahead:
+        return run(
+            executable, ahead, folder,
+            spec_text=dump_yaml(spec), options=options, fields=composition.fields, picture=order.picture,
+            reference=_shown_beside(sources) if spec.samplers else None,
+            evaluate=measure if spec.evaluate.lines and tested else None,
+            validate=validate if spec.evaluate.lines and held_out else None, about=about, card=card,
+        )  # fmt: skip
+
+
+@contextmanager
+def _read_by(batches: Numbered, spec: Spec, sources: Mapping[str, Source]) -> Iterator[Numbered]:
+    """The batches, read ahead within as the spec says.   Raises SpecError for rows that cannot be read."""
     try:
         with read_ahead(batches, spec.run.workers) as ahead:
-            return run(
-                executable, ahead, folder,
-                spec_text=dump_yaml(spec), options=options, fields=composition.fields, picture=order.picture,
-                reference=_shown_beside(sources) if spec.samplers else None,
-                evaluate=measure if spec.evaluate.lines and tested else None,
-                validate=validate if spec.evaluate.lines and held_out else None, about=about, card=card,
-            )  # fmt: skip
+            yield ahead
     except Unreadable as error:
         declared = next(spec.data[name] for name, source in sources.items() if source is error.source)
         way = "put it right; the same command goes on from the last checkpoint"
-        raise SpecError([data_fails(declared.span("source"), str(error), way)], spec.sources) from None
+        place = declared.span(error.option if error.option in declared.options else "source")
+        raise SpecError([data_fails(place, str(error), way)], spec.sources) from None
 
 
 def _shown_beside(sources: Mapping[str, Source]) -> Mapping[str, Tensor] | None:

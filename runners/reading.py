@@ -35,7 +35,6 @@ class ReadAhead:
         self._threads: ThreadPoolExecutor | None = ThreadPoolExecutor(workers, "reading", initializer=deafen)
         self._read = dict[int, Future[dict[str, Tensor]]]()
         self.batch_size, self.rows, self.steps_per_epoch = batches.batch_size, batches.rows, batches.steps_per_epoch
-        self.is_costly = batches.is_costly
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of the global step 0, 1, ...: "b *event" by field.   Raises as `Batches.batch`."""

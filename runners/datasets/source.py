@@ -2,7 +2,8 @@
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -50,11 +51,11 @@ class UnknownSplit(ValueError):
         super().__init__(f"the data has no split `{name}`; it has {', '.join(f'`{split}`' for split in known)}")
 
 
-class Unreadable(ValueError):
-    """Rows of a source that were asked for alone, and that cannot be read: a broken picture, a file that is gone."""
+class Unreadable(BadOption):
+    """Rows of a source that cannot be read: a broken picture, a file that is gone.   `option` names the file."""
 
-    def __init__(self, source: "Source", cause: str) -> None:
-        super().__init__(cause)
+    def __init__(self, source: "Source", cause: Exception) -> None:
+        super().__init__(cause.option if isinstance(cause, BadOption) else "source", str(cause))
         self.source = source
 
 
@@ -107,7 +108,7 @@ class Source:
         return self.keep == "auto" and self.rows(name) * _bytes_of_a_row(self.contract) <= ROOM
 
     def split(self, name: str) -> dict[str, Tensor]:
-        """The rows of a split by field, each "n *event".   Raises UnknownSplit, or ValueError for bad or no files."""
+        """The rows of a split by field, each "n *event".   Raises UnknownSplit, Unreadable; BadOption for no files."""
         return self.settled(self.stored(name))
 
     def settled(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -128,23 +129,29 @@ class Source:
         if self._read is None or self.is_kept(name):
             return {field: values.index_select(0, rows) for field, values in self.stored(name).items()}
         self._check(name)
-        try:
+        with self._reading():
             found = {field: values.contiguous() for field, values in self._read(name, rows).items()}
-        except (ValueError, OSError) as error:
-            raise Unreadable(self, str(error)) from error
-        found["index"] = rows
-        self._verify(name, found, len(rows))
+            found["index"] = rows
+            self._verify(name, found, len(rows))
         return found
 
     def stored(self, name: str) -> dict[str, Tensor]:
         """The rows of a split before anything random is done to them; to be read alone.   Raises as `split`."""
         self._check(name)
         if name not in self._loaded:
-            rows = {field: values.contiguous() for field, values in self._load(name).items()}
-            rows["index"] = torch.arange(self.contract.splits[name])
-            self._verify(name, rows, self.rows(name))
+            with self._reading():
+                rows = {field: values.contiguous() for field, values in self._load(name).items()}
+                rows["index"] = torch.arange(self.rows(name))
+                self._verify(name, rows, self.rows(name))
             self._loaded[name] = rows
         return dict(self._loaded[name])
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            raise Unreadable(self, error) from error
 
     def _check(self, name: str) -> None:
         self.rows(name)

@@ -47,6 +47,9 @@ run: {log_every: 1, checkpoint_every: 4}
 """
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """A folder of 8 x 8 pictures."""
@@ -81,7 +84,7 @@ def test_a_run_with_workers_leaves_what_one_without_does(root, whole, tmp_path):
     assert not still_reading()
 
 
-@pytest.mark.parametrize("at", [pytest.param(2, marks=pytest.mark.slow), 12])  # of the first and of the second stage
+@pytest.mark.parametrize("at", [pytest.param(2, marks=SLOW), 12])  # of the first and of the second stage
 def test_an_interrupt_while_a_batch_is_read_saves_and_goes_on_with_others(at, root, whole, tmp_path, monkeypatch):
     made = Batches.batch
 
@@ -103,15 +106,18 @@ def test_an_interrupt_while_a_batch_is_read_saves_and_goes_on_with_others(at, ro
     assert_same_remains(tmp_path / "run", whole)
 
 
-@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
-def test_a_picture_that_breaks_while_training_is_a_finding(workers, root, tmp_path):
+@pytest.mark.parametrize(
+    ("workers", "picture"),
+    [(2, "train/11.png"), pytest.param(0, "train/11.png", marks=SLOW), pytest.param(0, "test/03.png", marks=SLOW)],
+)
+def test_a_picture_that_turns_out_to_be_broken_is_a_finding(workers, picture, root, tmp_path):
     broken = shutil.copytree(root, tmp_path / "set")
-    (broken / "train" / "11.png").write_bytes(b"")
+    (broken / picture).write_bytes(b"")
     with pytest.raises(SpecError) as refused:
         compose.run(spec(broken, f"run.workers={workers}", "stages.0.steps=1"), tmp_path / "run", quiet=True)
     (found,) = refused.value.findings
     assert found.code == "R101"
-    assert "`train/11.png` in " in found.message
+    assert f"`{picture}` in " in found.message
     assert found.message.endswith("is empty")
     assert found.span.line == 4
     assert not still_reading()
