@@ -184,6 +184,7 @@ class Loop:
                 self._step(stage)
         finally:
             self.progress.stop(state.step)
+        stage.close()
         self._end(stage.name)
 
     def _step(self, stage: StageRun) -> None:

@@ -15,7 +15,7 @@ from compose.spec import Stage
 from runners.fits import fit_blocks
 from runners.inputs import Inputs, moved
 from runners.state import Clock, RunFailed
-from runners.tuning import Tuning
+from runners.tuning import Tuning, lay_out
 from runners.updates import Session, UpdateStep
 
 __all__ = ["StagePlan", "StageRun", "plan_stages"]
@@ -135,9 +135,22 @@ class StageRun:
         def share() -> Mapping[str, Any] | None:
             return None if shared is None else self._share(shared, clock, batch)
 
-        for update in self.updates:
-            with self.session.processes.step() if self.session.processes else nullcontext():
+        def try_all() -> None:
+            for update in self.updates:
+                update.try_out(clock, batch, share())
+
+        session = self.session
+        parameters = [*session.executable.blocks.parameters(), *session.executable.averages.parameters()]
+        with session.processes.step() if session.processes else nullcontext():
+            tuning.settle_layout(f"{self.name}/layout", parameters, try_all, session.fabric.broadcast)
+            for update in self.updates:
                 update.settle(clock, batch, share, tuning)
+
+    def close(self) -> None:
+        """Outside of a stage all lies as samplers and a loaded run have it."""
+        if self.session.tuning is not None:
+            executable = self.session.executable
+            lay_out([*executable.blocks.parameters(), *executable.averages.parameters()], "contiguous")
 
     def _batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
         batch = self._whole_batch(clock, offset)

@@ -1,15 +1,16 @@
-"""Which programs run compiled: settled before a stage's first step, and kept in `tuning.json` for when the run goes on.
+"""How programs run: settled before a stage's first step, and kept in `tuning.json` for when the run goes on.
 
-`run.compile`   each that can be is
-`run.tune`      each that is faster so, by timing both on the first batch
+`run.compile`   each that can be is compiled
+`run.tune`      each that is faster so, by timing both on the first batch; before that, how convolutions lie in memory
 
-    {"stage1/update1": {"way": "whole", "chosen": "compiled", "milliseconds": {"eager": 2.1, "compiled": 1.4}}, ..}
+    {"stage1/layout": {"chosen": "channels_last", "milliseconds": {"contiguous": 9.0, "channels_last": 7.1}},
+     "stage1/update1": {"way": "whole", "chosen": "compiled", "milliseconds": {"eager": 2.1, "compiled": 1.4}}, ..}
 """
 
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from runners.compilation import compiled, compiling, way_of_program
 from runners.state import RunFailed
 from runners.stops import deaf
 
-__all__ = ["Tuning", "fastest", "tuning_of", "undone"]
+__all__ = ["Tuning", "fastest", "lay_out", "tuning_of", "undone"]
 
 ROUNDS = 7
 """Of both candidates, turn about; each round calls each `CALLS` times."""
@@ -32,8 +33,19 @@ CALLS = 3
 WORTH = 0.97
 """What compiling must save to be chosen: less is noise."""
 
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+CHOICES = ("eager", "compiled", *LAYOUTS)
+IMAGES = 4
+"""Axes of the kernel of a convolution over images."""
+
 Trial = Callable[[Program], object]
 """One call of a program as training makes it, which leaves nothing behind."""
+Agree = Callable[[Any], Any]
+"""What every process is told: the first one's word."""
+
+
+def _itself(word: Any) -> Any:  # noqa: ANN401  a choice, as `tuning.json` has it
+    return word
 
 
 class Tuning:
@@ -47,9 +59,7 @@ class Tuning:
         self._say, self._writes = say or _silent, say is not None
         self.choices: dict[str, dict[str, Any]] = _read(path)
 
-    def settle(
-        self, name: str, program: Program, trial: Trial, agree: Callable[[Any], Any] = lambda one: one
-    ) -> Program:
+    def settle(self, name: str, program: Program, trial: Trial, agree: Agree = _itself) -> Program:
         """The program of that name as it is to run from now on.
 
         `agree` gives every process what the first one says. Raises RunFailed if what was chosen before cannot be made
@@ -77,7 +87,7 @@ class Tuning:
             choice["failure"] = failure
         elif self.measures:
             taken = fastest({"eager": lambda: trial(program), "compiled": lambda: trial(made)})
-            choice["milliseconds"] = {side: round(1e3 * seconds, 4) for side, seconds in taken.items()}
+            choice["milliseconds"] = _rounded(taken)
             choice["chosen"] = "compiled" if taken["compiled"] < WORTH * taken["eager"] else "eager"
         else:
             choice["chosen"] = "compiled"
@@ -86,6 +96,23 @@ class Tuning:
         self._keep()
         self._say(_told(name, choice, spent))
         return made if choice["chosen"] == "compiled" else program
+
+    def settle_layout(
+        self, name: str, parameters: Sequence[nn.Parameter], trial: Callable[[], object], agree: Agree = _itself
+    ) -> None:
+        """Lay the kernels of convolutions out as the updates of a stage are fastest; nothing is done but to measure."""
+        if not self.measures or not any(parameter.dim() == IMAGES for parameter in parameters):
+            return
+        choice = agree(self.choices.get(name))
+        if choice is None:
+            taken = fastest(dict.fromkeys(LAYOUTS, trial), lambda layout: lay_out(parameters, layout))
+            better = taken["channels_last"] < WORTH * taken["contiguous"]
+            choice = agree({"chosen": "channels_last" if better else "contiguous", "milliseconds": _rounded(taken)})
+            self.choices[name] = choice
+            self._keep()
+            shown = ", ".join(f"{value:.3g} ms {layout}" for layout, value in choice["milliseconds"].items())
+            self._say(f"{name}: {choice['chosen']} ({shown})")
+        lay_out(parameters, choice["chosen"])
 
     def _keep(self) -> None:
         if not self._writes:
@@ -103,11 +130,21 @@ def tuning_of(asked: RunOptions, folder: Path, say: Callable[[str], None] | None
     return Tuning(folder / "tuning.json", say, measures=asked.tune)
 
 
-def fastest(sides: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds of a call of each side: the median over rounds, in which they take turns."""
+def lay_out(parameters: Iterable[nn.Parameter], layout: str) -> None:
+    """Let the kernels of convolutions lie so in memory; their values stay."""
+    for parameter in parameters:
+        if parameter.dim() == IMAGES:
+            parameter.data = parameter.data.contiguous(memory_format=LAYOUTS[layout])
+
+
+def fastest(
+    sides: Mapping[str, Callable[[], object]], prepare: Callable[[str], object] = lambda _name: None
+) -> dict[str, float]:
+    """Seconds of a call of each side, after `prepare(name)`: the median over rounds, in which they take turns."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for at in range(ROUNDS):
         for name, call in list(sides.items())[:: -1 if at % 2 else 1]:
+            prepare(name)
             began = time.perf_counter()
             for _ in range(CALLS):
                 call()
@@ -143,6 +180,10 @@ def _failure(call: Callable[[], object]) -> str | None:
     return None
 
 
+def _rounded(taken: Mapping[str, float]) -> dict[str, float]:
+    return {side: round(1e3 * seconds, 4) for side, seconds in taken.items()}
+
+
 def _silent(_text: str) -> None:
     """Nobody is told."""
 
@@ -163,7 +204,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: choice for name, choice in found.items() if choice["chosen"] in ("eager", "compiled")}
+        return {name: choice for name, choice in found.items() if choice["chosen"] in CHOICES}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise RunFailed(
             f"{path} is damaged: without it the run cannot go on as it began; remove it to choose anew"

@@ -145,12 +145,20 @@ class UpdateStep:
                 name += f"/{' + '.join(sorted(active))}"
 
             def trial(program: Program, inputs: Inputs = inputs) -> None:
-                with undone(self.session.executable.blocks):
-                    asked = inputs.running(program)
-                    self._compute(asked, clock, 0, batch, share())
+                self._try(inputs.running(program), clock, batch, share())
 
             chosen = tuning.settle(name, inputs.program, trial, self.session.fabric.broadcast)
             self._inputs[active] = inputs.running(chosen)
+
+    def try_out(self, clock: Clock, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None) -> None:
+        """One call, of its first set of active terms, that leaves nothing behind."""
+        inputs = self.inputs(0)
+        if inputs is not None:
+            self._try(inputs, clock, batch, shared)
+
+    def _try(self, inputs: Inputs, clock: Clock, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None) -> None:
+        with undone(self.session.executable.blocks):
+            self._compute(inputs, clock, 0, batch, shared)
 
     def _sets(self) -> Iterator[frozenset[str]]:
         """The sets of terms that take part together in some step, each once, with its inputs made."""

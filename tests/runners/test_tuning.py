@@ -14,6 +14,7 @@ from compose.program import Program
 from compose.spec import parse_spec
 from runners import tuning
 from runners.compilation import compiled
+from runners.loop import Loop
 from runners.state import RunFailed
 from tests.end_to_end.remains import assert_same_remains
 from tests.end_to_end.systems import SYSTEMS
@@ -83,15 +84,54 @@ def test_a_damaged_record_is_named(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("system", ["glf", "vaebm", "ddgan"])
-def test_trials_leave_nothing_behind(system, pretended, tmp_path):
+def test_trials_leave_nothing_behind(system, pretended, monkeypatch, tmp_path):
     text = SYSTEMS[system]
+    monkeypatch.setattr(tuning, "fastest", all_alike)
     compose.run(parse_spec(text), tmp_path / "plain", quiet=True)
     compose.run(parse_spec(text + TUNED), tmp_path / "tuned", quiet=True)
     plain, tuned = compose.load_run(tmp_path / "plain"), compose.load_run(tmp_path / "tuned")
     for name, value in plain.executable.blocks.state_dict().items():
         assert torch.equal(value, tuned.executable.blocks.state_dict()[name]), name
     choices = json.loads((tmp_path / "tuned" / "tuning.json").read_text())
-    assert {choice["way"] for choice in choices.values()} == {"vaebm": {"whole", "bodies"}}.get(system, {"whole"})
+    ways = {choice["way"] for name, choice in choices.items() if "layout" not in name}
+    assert ways == ({"whole", "bodies"} if system == "vaebm" else {"whole"})
+
+
+def all_alike(sides, prepare=lambda _name: None):
+    """Each side is called, and takes as long as the other."""
+    for name, call in sides.items():
+        prepare(name)
+        call()
+    return dict.fromkeys(sides, 1.0)
+
+
+def last_is_faster(sides, prepare=lambda _name: None):
+    return {name: 1.0 / (1 + place) for place, name in enumerate(all_alike(sides, prepare))}
+
+
+def test_kernels_lie_as_was_faster_and_a_killed_run_goes_on_to_the_same_bits(pretended, monkeypatch, tmp_path):
+    monkeypatch.setattr(tuning, "fastest", last_is_faster)
+    spec = parse_spec(SYSTEMS["glf"] + "run: {tune: true, checkpoint_every: 1}\n")
+    lying, step, count = [], Loop._step, iter(range(1000))
+
+    def watched(self, stage):
+        lying.append({is_last(p) for p in self.session.executable.blocks["encoder"].parameters() if p.dim() == 4})
+        if next(count) == 12 + 5:
+            raise KeyboardInterrupt
+        step(self, stage)
+
+    monkeypatch.setattr(Loop, "_step", watched)
+    compose.run(spec, tmp_path / "whole", quiet=True)
+    assert json.loads((tmp_path / "whole" / "tuning.json").read_text())["stage1/layout"]["chosen"] == "channels_last"
+    with pytest.raises(KeyboardInterrupt):
+        compose.run(spec, tmp_path / "cut", quiet=True)
+    compose.run(spec, tmp_path / "cut", quiet=True)
+    assert all(True in one for one in lying)
+    assert_same_remains(tmp_path / "cut", tmp_path / "whole")
+
+
+def is_last(kernel):
+    return kernel.is_contiguous(memory_format=torch.channels_last) and not kernel.is_contiguous()
 
 
 class Quadratic(nn.Module):
@@ -134,8 +174,6 @@ def test_compiled_programs_train_as_those_that_are_not(system, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("system", ["glf", "vaebm"])
 def test_a_compiled_run_that_was_killed_goes_on_to_the_same_bits(system, tmp_path, monkeypatch):
-    from runners.loop import Loop
-
     spec = parse_spec(SYSTEMS[system] + "run: {compile: true, checkpoint_every: 1}\n")
     compose.run(spec, tmp_path / "whole", quiet=True)
     step, count = Loop._step, iter(range(1000))
