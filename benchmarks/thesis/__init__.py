@@ -1,1 +1,1 @@
-"""The thesis' claims that small machines can check: `python -m benchmarks.thesis.toy`."""
+"""The thesis' claims that small machines can check: `python -m benchmarks.thesis.toy`, and `.ch3` on MNIST."""
