@@ -41,7 +41,12 @@ def call_operator(site: Evaluator, name: str, expression: Call) -> Value:
         if argument.name is None:
             word = order[min(len(positional), len(order) - 1)]
             hint, given = hints.get(word, Any), argument.value
-            positional.append(_operand_or_record(site, given) if _is_value(hint) else option(site, given, hint, word))
+            if not _is_value(hint):
+                positional.append(option(site, given, hint, word))
+            elif function.rule.laws and isinstance(law := site(given), Node) and law.family:
+                positional.append(law)
+            else:
+                positional.append(_operand_or_record(site, given))
         elif argument.name not in parameters:
             raise faults.unknown_argument(argument.name_span or argument.span, argument.name, name, list(parameters))
         elif not _is_value(hints.get(argument.name, Any)):
@@ -80,7 +85,8 @@ def _mapped(
         return Record(parts)
     if not any(isinstance(value, Node) for value in (*positional, *options.values())):
         return _number(function, positional, options, span)
-    return site.tracer.call(function, *positional, options=options, span=span)
+    family = next((value.family for value in positional if isinstance(value, Node) and value.family), None)
+    return site.tracer.call(function, *positional, options=options, span=span, family=family)
 
 
 def _number(function: Any, positional: list[Any], options: Mapping[str, Any], span: Span | None) -> float:  # noqa: ANN401

@@ -24,13 +24,15 @@ class Rule:
 
     align: batched values of different rank get axes of length 1 appended (`blocks.events.align`) before the call.
     gradient: whether it passes, argument by argument (the last entry speaks for further ones); None: through all.
-    rows: see `Rows`. scalar: the result is one number a sample, whatever the event.
+    rows: see `Rows`. scalar: the result is one number a sample, whatever the event. laws: of a distribution it makes
+    another of the same family.
     """
 
     align: bool = False
     gradient: tuple[bool, ...] | None = None
     rows: Rows = "same"
     scalar: bool = False
+    laws: bool = False
 
     def passes(self, argument: int) -> bool:
         """Whether the gradient passes to the `argument`-th positional value."""
@@ -38,12 +40,17 @@ class Rule:
 
 
 def rule(
-    *, align: bool = False, gradient: tuple[bool, ...] | None = None, rows: Rows = "same", scalar: bool = False
+    *,
+    align: bool = False,
+    gradient: tuple[bool, ...] | None = None,
+    rows: Rows = "same",
+    scalar: bool = False,
+    laws: bool = False,
 ) -> Callable[[Function], Function]:
     """Stores `Rule(...)` as the function's attribute `rule`; every operator has one, below its `@operator`."""
 
     def attach(function: Function) -> Function:
-        function.__dict__["rule"] = Rule(align, gradient, rows, scalar)
+        function.__dict__["rule"] = Rule(align, gradient, rows, scalar, laws)
         return function
 
     return attach

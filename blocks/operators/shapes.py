@@ -41,9 +41,14 @@ def flatten(v: Tensor) -> Tensor:  # b *event -> b n
 
 
 @operator("repeat")
-@rule(rows="repeat")
+@rule(rows="repeat", laws=True)
 def repeat(v: Tensor, k: int) -> Tensor:  # b *event -> (b k) *event
-    """k copies of each row, folded into the batch: r0 r0 .. r1 r1 .."""
+    """k copies of each row, folded into the batch: r0 r0 .. r1 r1 ..   Of a distribution: k times that of each row."""
+    if not isinstance(v, Tensor):
+        parts = {name: getattr(v, name) for name in v.__slots__}
+        axes = max(part.dim() for part in parts.values() if isinstance(part, Tensor))
+        of_rows = {name for name, part in parts.items() if isinstance(part, Tensor) and part.dim() == axes}
+        return type(v)(**{name: repeat(part, k) if name in of_rows else part for name, part in parts.items()})
     return v.unsqueeze(1).expand(-1, k, *v.shape[1:]).flatten(0, 1)
 
 

@@ -10,8 +10,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from threading import Lock
+from typing import IO, Literal
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -22,6 +24,9 @@ __all__ = ["FORMATS", "Header", "read_field", "read_headers", "read_rows"]
 
 Header = tuple[Size, np.dtype]
 Headers = Mapping[str, Header]
+
+LAYING = Lock()
+"""Headers are Python literals, and the parser of Python 3.11 is not to be used by two threads at once."""
 
 DAMAGED = (ValueError, zipfile.BadZipFile, EOFError, zlib.error, OSError, NotImplementedError, SafetensorError)
 SAFE_DTYPES = {  # what safetensors calls them; bfloat16, which numpy has not, is read as float32
@@ -51,7 +56,18 @@ def read_field(path: Path, name: str) -> np.ndarray:
 def read_rows(path: Path, rows: np.ndarray) -> np.ndarray:
     """These rows of a `.npy`, whose header was read.   Raises ValueError, naming the file, if it is damaged."""
     with _naming(path):
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[rows])
+        about = path.stat()
+        with LAYING:
+            dtype, start, shape, order = _npy_layout(path, about.st_mtime_ns, about.st_size)
+        return np.asarray(np.memmap(path, dtype, "r", start, shape, order)[rows])
+
+
+@lru_cache(maxsize=64)
+def _npy_layout(path: Path, _changed: int, size: int) -> tuple[np.dtype, int, Size, Literal["C", "F"]]:
+    """How the rows lie in a `.npy`: dtype, first byte, shape, order.   Read once for a file as it is."""
+    with path.open("rb") as file:
+        shape, dtype, by_columns = _described(file, "x", size)
+        return dtype, file.tell(), shape, "F" if by_columns else "C"
 
 
 @contextmanager
@@ -96,16 +112,21 @@ def _npz_field(path: Path, name: str) -> np.ndarray:
 
 
 def _header(file: IO[bytes], name: str, size: int) -> Header:
-    """The header of a `.npy` of `size` bytes in all; the bytes that it promises must be there."""
+    shape, dtype, _ = _described(file, name, size)
+    return shape, dtype
+
+
+def _described(file: IO[bytes], name: str, size: int) -> tuple[Size, np.dtype, bool]:
+    """The header of a `.npy` of `size` bytes in all, and whether it lies by columns; what it promises must be there."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    shape, by_columns, dtype = read(file)
     if any(length < 0 for length in shape):
         raise ValueError(f"`{name}` says that its shape is {shape}")
     promised, there = math.prod(shape) * dtype.itemsize, size - file.tell()
     if not dtype.hasobject and promised != there:  # an array of objects is refused for its dtype
         raise ValueError(f"`{name}` promises {promised} bytes {shape}, but {there} are there")
-    return shape, dtype
+    return shape, dtype, by_columns
 
 
 def _safe_headers(path: Path) -> Headers:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, tensor
 from torch.testing import assert_close
 
+from blocks.distributions import Bernoulli, Normal
 from blocks.events import align
 from blocks.operators.rules import Rule
 from blocks.registry import OPERATORS
@@ -191,3 +192,21 @@ def test_a_number_a_sample_meets_an_image_from_the_left():
 def test_a_clamp_without_bounds_is_refused():
     with pytest.raises(ValueError, match="low"):
         OPERATORS.find("clamp")(V)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        Normal(IMAGE[:, 0].expand(2, 2, 2) + B.view(2, 1, 1), torch.tensor([[1.0, 2.0], [0.5, 1.5]], dtype=B.dtype)),
+        Normal(V, W.abs()),
+        Normal(V, 0.5),
+        Bernoulli(V),
+    ],
+    ids=["std of an event", "std of rows", "a number", "bernoulli"],
+)
+def test_a_repeated_law_is_that_of_each_row(law):
+    repeat = OPERATORS.find("repeat")
+    value = law.at(torch.full_like(law.mean, 0.25))
+    many = repeat(law, 3)
+    assert_close(many.log_prob(repeat(value, 3)), repeat(law.log_prob(value), 3))
+    assert_close(many.mean[:3], law.mean[:1].expand(3, *law.mean.shape[1:]))

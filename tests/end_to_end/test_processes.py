@@ -159,9 +159,8 @@ def test_only_the_first_process_writes(tmp_path):
     assert sum("tfevents" in path for path in shared) == 1
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "strategy"), [(2, 1, "sharded"), pytest.param(1, 2, "ddp", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("first", "second", "strategy"), [(2, 1, "sharded"), (1, 2, "ddp")])
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(first, second, strategy, tmp_path):
     exact = "run.precision=64", f"run.strategy={strategy}"
     status, said = finish(command(VAEBM, tmp_path, *exact, processes=1, name="whole"))

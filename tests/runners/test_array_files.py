@@ -3,6 +3,7 @@
 import io
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from runners.datasets import BadOption, contract, open_source
+from runners.datasets.array_files import read_rows
 
 X = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
 
@@ -136,3 +138,15 @@ def test_a_range_for_what_is_no_pixels_is_refused(tmp_path):
     with pytest.raises(BadOption, match="no field holds pixels") as refused:
         open_source("arrays", {"train": saved(tmp_path, ".npy", X), "range": "signed"})
     assert refused.value.option == "range"
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_are_read_alone_by_many_threads_at_once(order, tmp_path):
+    values = np.asarray(np.random.default_rng(0).normal(size=(64, 3, 2)), order=order)
+    np.save(tmp_path / "x.npy", values)
+    with ThreadPoolExecutor(8) as threads:
+        wanted = [np.arange(n, 64, 7) for n in range(7)] * 20
+        read = threads.map(lambda rows: read_rows(tmp_path / "x.npy", rows), wanted)
+        assert all(np.array_equal(found, values[rows]) for rows, found in zip(wanted, read, strict=True))
+    np.save(tmp_path / "x.npy", values + 1)
+    assert np.array_equal(read_rows(tmp_path / "x.npy", np.arange(3)), values[:3] + 1)
