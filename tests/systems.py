@@ -1,6 +1,6 @@
 """The four systems of the thesis on points in the plane, at toy size."""
 
-__all__ = ["DDGAN", "GLF", "SHORT_RUN", "VAEBM"]
+__all__ = ["DDGAN", "GLF", "IWAE", "SHORT_RUN", "VAEBM"]
 
 GLF = """
 name: glf
@@ -59,6 +59,23 @@ stages:
 samplers:
   default: ~langevin(vaebm, steps=8, step_size=0.05, keep=4)
   before: ~vae
+"""
+
+IWAE = """
+compose: 1
+name: iwae
+data: {source: toy.gaussians25, batch_size: 32}
+blocks:
+  encoder: {kind: encoder.mlp, latent: 3, hidden: [16], output: normal}
+  decoder: {kind: decoder.mlp, hidden: [16], output: normal}
+graph:
+  q: repeat(encoder(x), 5)
+  z: ~q
+  log_weight: decoder(z).log_prob(repeat(x, 5)) + normal.log_prob(z) - q.log_prob(z)
+stages:
+  - steps: 10
+    minimize:
+      bound: -logmeanexp(group(log_weight, 5))
 """
 
 SHORT_RUN = """

@@ -130,6 +130,22 @@ stages:
       reconstruction: -px.log_prob(x)
       kl: kl(q, normal)
 """
+IWAE = """
+compose: 1
+name: iwae
+data: {source: digits, batch_size: 32}
+blocks:
+  encoder: {kind: encoder.mlp, latent: 8, hidden: [128], output: normal}
+  decoder: {kind: decoder.mlp, hidden: [128], output: normal}
+graph:
+  q: repeat(encoder(x), 50)
+  z: ~q
+  log_weight: decoder(z).log_prob(repeat(x, 50)) + normal.log_prob(z) - q.log_prob(z)
+stages:
+  - steps: 1000000000
+    minimize:
+      bound: -logmeanexp(group(log_weight, 50))
+"""
 REALNVP = """
 compose: 1
 name: realnvp
@@ -227,6 +243,7 @@ SYSTEMS: dict[str, System] = {  # a new floor adds one row
     "glf": System(GLF, (64,), ("encoder", "decoder", "prior"), floors.glf),
     "realnvp": System(REALNVP, (2,), ("flow",), floors.realnvp),
     "vae": System(VAE, (784,), ("encoder", "decoder"), floors.vae),
+    "iwae": System(IWAE, (64,), ("encoder", "decoder"), floors.iwae),
     "langevin": System(LANGEVIN, (2,), ("energy",), floors.langevin, sampler=True),
     "vaebm": System(VAEBM, (2,), ("decoder", "energy"), floors.vaebm),
     "short_run": System(SHORT_RUN, (2,), ("energy",), floors.short_run),

@@ -20,6 +20,7 @@ from torch import Generator, Tensor, nn
 from tests.references import Tensors
 from tests.references.ddgan import DDGAN
 from tests.references.glf import GLF
+from tests.references.iwae import IWAE
 from tests.references.langevin_step import Langevin
 from tests.references.networks import MLP, Critic, Denoiser, Energy, Flow, GaussianMLP
 from tests.references.realnvp import FlowLikelihood, RealNVP
@@ -45,7 +46,7 @@ class Floor(NamedTuple):
     bare: Run
 
 
-def training(reference: GLF | FlowLikelihood | VAE | VAEBM | ShortRun | DDGAN, x: Tensor) -> Floor:
+def training(reference: GLF | FlowLikelihood | VAE | IWAE | VAEBM | ShortRun | DDGAN, x: Tensor) -> Floor:
     """A floor of training steps over `BATCHES` batches in shuffled order, as many rows in memory as ours has."""
     generator, batch = Generator().manual_seed(0), {"x": x}
     noise, table = reference.draw_noise(len(x), generator), x.repeat(BATCHES, *[1] * (x.dim() - 1))
@@ -96,6 +97,13 @@ def vae(encoder: nn.Module | None = None, decoder: nn.Module | None = None) -> F
     return training(VAE(encoder, decoder, latent=20, event=(784,)), torch.rand(128, 784))
 
 
+def iwae(encoder: nn.Module | None = None, decoder: nn.Module | None = None) -> Floor:
+    """IWAE of 50 draws on 64 dimensions, batch 32: MLPs 64-128-8-128-64, both ends Gaussian."""
+    torch.manual_seed(0)
+    encoder, decoder = encoder or GaussianMLP(64, 128, 8), decoder or GaussianMLP(8, 128, 64)
+    return training(IWAE(encoder, decoder, latent=8, event=(64,), draws=50), torch.rand(32, 64))
+
+
 def langevin(energy: nn.Module | None = None) -> Floor:
     """60 Langevin steps of 256 chains on an energy 2-128-128-1."""
     torch.manual_seed(0)
@@ -137,6 +145,7 @@ FLOORS: dict[str, Callable[[], Floor]] = {  # a new floor adds one row
     "glf": glf,
     "realnvp": realnvp,
     "vae": vae,
+    "iwae": iwae,
     "langevin": langevin,
     "vaebm": vaebm,
     "short_run": short_run,

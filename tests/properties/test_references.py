@@ -13,6 +13,7 @@ from tests import systems
 from tests.driving import Trainer, compiled, fill
 from tests.references.ddgan import DDGAN
 from tests.references.glf import GLF
+from tests.references.iwae import IWAE
 from tests.references.short_run import NaiveShortRun, ShortRun
 from tests.references.vae import VAE
 from tests.references.vaebm import VAEBM
@@ -75,6 +76,19 @@ def test_vae():
     eps_z, eps_x = values.values()
     expected = reference.sample({"eps_z": eps_z, "eps_x": eps_x})
     assert_close(program(values)["value"], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_iwae_evaluates_its_encoder_once():
+    executable = compiled(systems.IWAE)
+    networks = copied(executable, "encoder", "decoder")
+    reference = IWAE(*networks, latent=3, event=(2,), draws=5)
+    trainer = Trainer(executable, executable.stage(0).updates[0])
+    for step, x in batches():
+        terms, values = trainer.step(ROWS, {"x": x}, seed=step)
+        (eps_z,) = (value for name, value in values.items() if name != "x")
+        assert eps_z.shape == (5 * ROWS, 3)
+        assert_agree(terms, reference.step({"x": x}, {"eps_z": eps_z}))
+    assert_same_parameters([executable.blocks[n] for n in ("encoder", "decoder")], networks)
 
 
 def test_vaebm_energy_stage():

@@ -1,6 +1,7 @@
 """All references: steps that depend on their arguments alone, toys that learn; GLF, VAE and RealNVP term by term."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch.testing import assert_close
 
 from .glf import GLF
 from .realnvp import RealNVP
-from .toys import BATCH, REFERENCES, data, glf, reached, train, vae
+from .toys import BATCH, REFERENCES, data, glf, iwae, reached, train, vae
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -37,7 +38,7 @@ def test_float32_works_too(name: str) -> None:
     assert {term.dtype for term in terms.values()} == {torch.float32}
 
 
-@pytest.mark.parametrize("name", ["glf", "vae", "flow_likelihood"])
+@pytest.mark.parametrize("name", ["glf", "vae", "iwae", "flow_likelihood"])
 def test_likelihoods_fall(name: str) -> None:
     terms = train(REFERENCES[name](), 200)
     totals = torch.stack([sum(step.values(), start=torch.zeros(())) for step in terms])
@@ -94,6 +95,18 @@ def test_vae_terms_are_those_of_torch_distributions() -> None:
     assert_close(terms["kl"], kl.sum(-1).mean())
     assert reached(terms["reconstruction"], reference.encoder, reference.decoder) == [True, True]
     assert reached(terms["kl"], reference.encoder, reference.decoder) == [True, False]
+
+
+def test_the_importance_bound_is_that_of_torch_distributions() -> None:
+    reference, x = iwae(), data()
+    eps_z = reference.draw_noise(BATCH)["eps_z"]
+    q = torch.distributions.Normal(*reference.encoder(x.repeat_interleave(reference.draws, 0)))
+    z = q.mean + q.stddev * eps_z
+    px, prior = torch.distributions.Normal(*reference.decoder(z)), torch.distributions.Normal(0.0, 1.0)
+    many = x.repeat_interleave(reference.draws, 0)
+    weights = px.log_prob(many).sum(-1) + prior.log_prob(z).sum(-1) - q.log_prob(z).sum(-1)
+    bound = weights.view(BATCH, reference.draws).logsumexp(1).mean() - math.log(reference.draws)
+    assert_close(reference.terms(x, eps_z)["bound"], -bound)
 
 
 @pytest.mark.parametrize(("dim", "couplings"), [(2, 4), (6, 3)])

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from . import Reference, Tensors
 from .ddgan import DDGAN
 from .glf import GLF
+from .iwae import IWAE
 from .networks import MLP, Critic, Denoiser, Energy, Flow, GaussianMLP
 from .realnvp import FlowLikelihood, RealNVP
 from .short_run import NaiveShortRun, ShortRun
 from .vae import VAE
 from .vaebm import VAEBM
 
-__all__ = ["BATCH", "REFERENCES", "data", "ddgan", "glf", "reached", "short_run", "train", "vae", "vaebm"]
+__all__ = ["BATCH", "REFERENCES", "data", "ddgan", "glf", "iwae", "reached", "short_run", "train", "vae", "vaebm"]
 
 
 BATCH = 128  # a power of two: opposite terms cancel exactly in a batch mean
@@ -26,6 +27,10 @@ def glf() -> GLF:
 
 def vae() -> VAE:
     return VAE(GaussianMLP(2, 32, 2), GaussianMLP(2, 32, 2), latent=2, event=(2,), lr=3e-3)
+
+
+def iwae() -> IWAE:
+    return IWAE(GaussianMLP(2, 32, 2), GaussianMLP(2, 32, 2), latent=2, event=(2,), draws=5, lr=3e-3)
 
 
 def vaebm() -> VAEBM:
@@ -52,6 +57,7 @@ def flow_likelihood() -> FlowLikelihood:
 REFERENCES: dict[str, Callable[[], Reference]] = {  # a new reference adds one row
     "glf": glf,
     "vae": vae,
+    "iwae": iwae,
     "vaebm": vaebm,
     "short_run": short_run,
     "naive_short_run": naive_short_run,
