@@ -5,9 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 from runners.folder import RunFolder
-from runners.loop import Intervals, Loop
+from runners.loop import Loop
 from runners.processes import joined
 from runners.progress import Progress
+from runners.saving import Intervals
 from runners.signals import Signals
 from runners.state import Diverged, Interrupted
 from runners.trained import Run

@@ -31,12 +31,12 @@ from runners.examination import examine, shortened
 from runners.folder import RunFolder, check_folder, choose_folder, identity
 from runners.given import check_handed_over, data_of, handed_fields
 from runners.goals import TEST, split_of
-from runners.loop import Intervals
 from runners.processes import chosen_device
 from runners.progress import Progress
 from runners.reading import read_ahead
 from runners.rows import IMAGES, POINTS
 from runners.run import Options, Run, load_run, run
+from runners.saving import Intervals
 from runners.state import Batches as Numbered
 from runners.state import Executable as System
 from runners.state import Measured

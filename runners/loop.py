@@ -7,42 +7,27 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from runners.checkpoints import Checkpoint, write_checkpoint
 from runners.diverging import Standing, lost_figure, lost_term, lost_weight
 from runners.exhausted import Exhausted, exhausted, is_exhausted
 from runners.folder import RunFolder
 from runners.logs import fold
 from runners.progress import Progress
 from runners.recovery import Exploded, LostFigure, Recovery
+from runners.saving import Intervals, Saving
 from runners.signals import Signals
 from runners.stages import StagePlan, StageRun, plan_stages
 from runners.state import Diverged, Executable, Interrupted, Measured, RunFailed
 from runners.updates import Session
 from runners.validation import Validation
 
-__all__ = ["Intervals", "Loop"]
+__all__ = ["Loop"]
 
 T = TypeVar("T")
-
-SELDOM = 60.0
-"""Seconds between two attempts to save on a disk that goes on refusing."""
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """How often things happen, in steps of the run (0: only where stages end), and for checkpoints also in seconds."""
-
-    log: int = 50
-    checkpoint: int = 1000
-    checkpoint_seconds: float = 600.0
-    sample: int = 0
-    keep: int = 2
 
 
 class Written(Protocol):
@@ -86,15 +71,12 @@ class Loop:
     same_rows: bool = False  # validation measures what the end of a stage does
     measure: Callable[[Executable], Measured] | None = None  # what validation measures, of another system
     _measured: tuple[int, Measured] = (-1, Measured())  # the step of the last validation, and what it gave
-    _saved: tuple[int, int] | None = None
-    _saved_at: float = field(default_factory=time.monotonic)
-    _refused: int = 0  # saves in a row that the disk refused, and when the last was
-    _refused_at: float = 0.0
     _logged_at: tuple[float, int] = (0.0, 0)
 
     def __post_init__(self) -> None:
-        """The way back, for a run that loses something."""
+        """What saves, and the way back for a run that loses something."""
         session = self.session
+        self._saving = Saving(session, self.folder, self.progress, self.facts, self.intervals, self.record.flush)
         self._recovery = Recovery(
             session, self.folder, self.progress, self.facts, lambda: bool(self._asked_to_leave()), self.measure
         )
@@ -113,13 +95,13 @@ class Loop:
         state, spec = self.session.state, self.session.executable.spec
         plans = plan_stages(spec.stages, self.session.batches.steps_per_epoch)
         if state.run_step:
-            self._saved = (state.stage, state.run_step)
+            self._saving.stands()
             if state.step == 0:  # stopped before, or while, the stage's end was shown
                 self._show(spec.stages[state.stage - 1].name)
         while state.stage < len(plans):
             self._leave_if_asked()
             plan = plans[state.stage]
-            self._recovery.begin(self._saved == (state.stage, state.run_step))
+            self._recovery.begin(self._saving.is_saved)
             try:
                 self._stage(plan)
             except Diverged as cause:
@@ -205,7 +187,7 @@ class Loop:
         if state.step < plan.steps:  # the end of a stage saves and samples by itself
             if intervals.sample and run_step % intervals.sample == 0:
                 self._sample()
-            if self._is_due(run_step, logged):
+            if self._saving.is_due(run_step, logged):
                 self._try_to_save()
             self._leave_if_asked()
 
@@ -257,7 +239,7 @@ class Loop:
         improved = state.leading.step != before.step
         self.progress.say(f"step {state.run_step:,}: {figures}{'  (the best so far)' if improved else ''}")
         if improved:
-            self._kept(self.folder.best, keep=1)
+            self._saving.keep(self.folder.best, 1)
         if validation.is_over(state.leading):
             self._log(stage, {})  # else the next stage would log the rest of this one
             waited = f"{state.leading.waited} evaluations in a row were no better"
@@ -313,16 +295,6 @@ class Loop:
         spec, state = self.session.executable.spec, self.session.state
         return Standing(spec, min(state.stage, len(spec.stages) - 1), state.step, self.folder.checkpoints)
 
-    def _is_due(self, run_step: int, logged: bool) -> bool:
-        every, seconds = self.intervals.checkpoint, self.intervals.checkpoint_seconds
-        if every and run_step % every == 0:
-            return True
-        now, processes = time.monotonic(), self.session.processes
-        late = now - self._saved_at > seconds
-        if self._refused:  # sooner than the next is due, and ever more rarely
-            late |= now - self._refused_at > min(2.0**self._refused, SELDOM)
-        return logged and (late if processes is None else bool(processes.most(int(late))))
-
     def _asked_to_leave(self) -> int:
         processes = self.session.processes
         return self.signals.status if processes is None else processes.most(self.signals.status)
@@ -332,36 +304,16 @@ class Loop:
             raise Interrupted(status, saved=self._try_to_save())
 
     def _try_to_save(self) -> bool:
-        """Save; a disk that refuses is told to the user, and the checkpoint before stays what it was."""
-        state = self.session.state
-        if self._saved == (state.stage, state.run_step):
+        """Save what is not on the disk yet, once it is known to be finite."""
+        if self._saving.is_saved:
             return True
         self._settle()
-        if not self._kept(self.folder.checkpoints, self.intervals.keep):
-            self._refused, self._refused_at = self._refused + 1, time.monotonic()
-            return False
-        self._refused = 0
-        self._recovery.saved()
-        self._saved, self._saved_at = (state.stage, state.run_step), time.monotonic()
-        return True
+        saved = self._saving.save()
+        if saved:
+            self._recovery.saved()
+        return saved
 
     def _told(self, make: Callable[[], T], otherwise: T) -> T:
         """What is made once, by the first of several processes, and known to all of them."""
         processes = self.session.processes
         return make() if processes is None else processes.told(make, otherwise)
-
-    def _kept(self, folder: Path, keep: int) -> bool:
-        state = self.session.state
-        made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)  # by all: each may hold a part
-        return self._told(lambda: self._write(folder, made, keep), False)
-
-    def _write(self, folder: Path, made: Checkpoint, keep: int) -> bool:
-        try:
-            self.record.flush()
-            write_checkpoint(folder, made, keep)
-        except OSError as error:
-            cause = f"{error.strerror}: {error.filename or folder}"
-            then = "the last checkpoint is untouched, and saving is tried again"
-            self.progress.say(f"could not save step {made.step}: {cause}; {then}")
-            return False
-        return True

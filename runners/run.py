@@ -31,9 +31,10 @@ from runners.folder import RunFolder, Status
 from runners.following import follow
 from runners.gallery import Gallery
 from runners.logs import Record
-from runners.loop import Intervals, Loop
+from runners.loop import Loop
 from runners.processes import FirstsBatches, Processes, join, joined, place
 from runners.progress import Progress
+from runners.saving import Intervals
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, NoCheckpoint, RunFailed, RunState
 from runners.trained import Run

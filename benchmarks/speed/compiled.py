@@ -20,9 +20,10 @@ from runners.batches import Batches
 from runners.folder import RunFolder
 from runners.inputs import Inputs
 from runners.logs import Record
-from runners.loop import Intervals, Loop
+from runners.loop import Loop
 from runners.progress import Progress
 from runners.run import Options, prepare
+from runners.saving import Intervals
 from runners.signals import Signals
 from runners.stages import StageRun, plan_stages
 from runners.tuning import Tuning

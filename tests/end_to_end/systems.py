@@ -8,8 +8,8 @@ from compose.compiler import compile_composition
 from compose.spec import dump_yaml, parse_spec
 from runners.batches import Batches
 from runners.datasets import open_source
-from runners.loop import Intervals
 from runners.run import Options, run
+from runners.saving import Intervals
 
 GLF = """
 compose: 1

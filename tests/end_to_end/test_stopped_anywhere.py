@@ -15,7 +15,7 @@ from PIL import Image
 
 import runners.gallery
 import runners.launch
-import runners.loop
+import runners.saving
 import runners.updates
 from compose.spec import parse_spec
 from runners.batches import Batches
@@ -120,7 +120,7 @@ def instants():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runners.updates.UpdateStep, "__call__", after("update", runners.updates.UpdateStep.__call__))
         patch.setattr(Batches, "batch", before("read", Batches.batch))
-        patch.setattr(runners.loop, "write_checkpoint", before("save", runners.loop.write_checkpoint))
+        patch.setattr(runners.saving, "write_checkpoint", before("save", runners.saving.write_checkpoint))
         patch.setattr(runners.gallery.Gallery, "draw", before("draw", runners.gallery.Gallery.draw))
         patch.setattr(runners.gallery.Gallery, "_follow", lambda *_: None)
         patch.setattr(runners.gallery, "picture_of", drawn)

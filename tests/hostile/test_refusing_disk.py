@@ -90,7 +90,7 @@ def test_every_write_is_refused_in_turn(number, lasts, writes, whole, tmp_path, 
 
 def test_a_save_that_failed_is_tried_again_soon_and_the_run_goes_on(tmp_path, monkeypatch, capsys):
     """Only the end of the stage would save by itself: what is there before is a second attempt."""
-    monkeypatch.setattr("runners.loop.SELDOM", 0.0)
+    monkeypatch.setattr("runners.saving.SELDOM", 0.0)
     with refusing(tmp_path):
         train(tmp_path / "counted", checkpoint=5)
     refused = []
@@ -102,10 +102,10 @@ def test_a_save_that_failed_is_tried_again_soon_and_the_run_goes_on(tmp_path, mo
         refused.append(checkpoint.step)
         return written(folder, checkpoint, keep)
 
-    from runners import loop
+    from runners import saving
 
-    written = loop.write_checkpoint
-    monkeypatch.setattr(loop, "write_checkpoint", watched)
+    written = saving.write_checkpoint
+    monkeypatch.setattr(saving, "write_checkpoint", watched)
     train(tmp_path / "run", checkpoint=5, quiet=False)
     assert refused[:2] == [5, 6]
     assert "could not save step 5: No space left on device" in capsys.readouterr().err

@@ -6,8 +6,8 @@ from torch import Tensor, fx, nn
 from compose.program import CompiledSampler, CompiledStage, CompiledUpdate, Input, Leaf, Program
 from compose.spec import Stage, parse_spec
 from compose.views import view_of
-from runners.loop import Intervals
 from runners.run import Options, run
+from runners.saving import Intervals
 
 OUTPUTS = {"terms": {}, "monitor": {}, "write": {}}
 

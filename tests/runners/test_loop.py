@@ -238,10 +238,10 @@ def test_double_precision_reaches_weights_noise_and_data(tmp_path):
 
 
 def test_a_full_disk_is_told_and_harms_nothing(tmp_path, monkeypatch, capsys):
-    import runners.loop as loop
+    from runners import saving
     from runners.run import Options, run
 
-    written, calls = loop.write_checkpoint, []
+    written, calls = saving.write_checkpoint, []
 
     def sometimes(*given):
         calls.append(1)
@@ -249,8 +249,8 @@ def test_a_full_disk_is_told_and_harms_nothing(tmp_path, monkeypatch, capsys):
             raise OSError(28, "No space left on device")
         return written(*given)
 
-    monkeypatch.setattr(loop, "write_checkpoint", sometimes)
-    options = Options(seed=3, intervals=loop.Intervals(checkpoint=2))
+    monkeypatch.setattr(saving, "write_checkpoint", sometimes)
+    options = Options(seed=3, intervals=saving.Intervals(checkpoint=2))
     made = run(SmallSystem(), Rows(), tmp_path, spec_text="", options=options)
     assert made.finished
     assert "No space left on device" in capsys.readouterr().err
