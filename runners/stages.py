@@ -15,7 +15,7 @@ from compose.spec import Stage
 from runners.fits import fit_blocks
 from runners.inputs import Inputs, moved
 from runners.state import Clock, RunFailed
-from runners.tuning import Tuning, lay_out
+from runners.tuning import Tuning, lay_out, undone
 from runners.updates import Session, UpdateStep
 
 __all__ = ["StagePlan", "StageRun", "plan_stages"]
@@ -141,7 +141,8 @@ class StageRun:
 
         session = self.session
         parameters = [*session.executable.blocks.parameters(), *session.executable.averages.parameters()]
-        with session.processes.step() if session.processes else nullcontext():
+        within = session.processes.step() if session.processes else nullcontext()
+        with within, undone(session.executable.blocks):
             tuning.settle_layout(f"{self.name}/layout", parameters, try_all, session.fabric.broadcast)
             for update in self.updates:
                 update.settle(clock, batch, share, tuning)

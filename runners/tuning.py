@@ -39,7 +39,7 @@ IMAGES = 4
 """Axes of the kernel of a convolution over images."""
 
 Trial = Callable[[Program], object]
-"""One call of a program as training makes it, which leaves nothing behind."""
+"""One call of a program as training makes it, after which no gradient is left."""
 Agree = Callable[[Any], Any]
 """What every process is told: the first one's word."""
 
@@ -154,14 +154,12 @@ def fastest(
 
 @contextmanager
 def undone(modules: nn.Module) -> Iterator[None]:
-    """Within, programs may be called at will: gradients, statistics and torch's own generator are then as before."""
+    """Within, programs may be called at will: statistics and torch's own generator are then as before."""
     kept = [(buffer, buffer.clone()) for buffer in modules.buffers()]
     with torch.random.fork_rng(devices=[]):
         try:
             yield
         finally:
-            for parameter in modules.parameters():
-                parameter.grad = None
             with torch.no_grad():
                 for buffer, value in kept:
                     buffer.copy_(value)

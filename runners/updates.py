@@ -21,7 +21,7 @@ from runners.projections import projections_of
 from runners.schedules import scheduled
 from runners.shards import Shards
 from runners.state import Batches, Clock, Executable, RunState
-from runners.tuning import Tuning, undone
+from runners.tuning import Tuning
 
 __all__ = ["Session", "UpdateStep"]
 
@@ -134,7 +134,7 @@ class UpdateStep:
     def settle(
         self, clock: Clock, batch: Mapping[str, Tensor], share: Callable[[], Mapping[str, Any] | None], tuning: Tuning
     ) -> None:
-        """Choose how each of its programs runs, by calls on a batch that leave nothing behind.
+        """Choose how each of its programs runs, by calls on a batch; statistics of blocks move (`tuning.undone`).
 
         `share` makes the values of the stage anew for each call, since a gradient goes back through them once.
         """
@@ -151,14 +151,15 @@ class UpdateStep:
             self._inputs[active] = inputs.running(chosen)
 
     def try_out(self, clock: Clock, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None) -> None:
-        """One call, of its first set of active terms, that leaves nothing behind."""
+        """One call, of its first set of active terms, after which no gradient is left."""
         inputs = self.inputs(0)
         if inputs is not None:
             self._try(inputs, clock, batch, shared)
 
     def _try(self, inputs: Inputs, clock: Clock, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None) -> None:
-        with undone(self.session.executable.blocks):
-            self._compute(inputs, clock, 0, batch, shared)
+        self._compute(inputs, clock, 0, batch, shared)
+        for parameter in self._learnt:
+            parameter.grad = None
 
     def _sets(self) -> Iterator[frozenset[str]]:
         """The sets of terms that take part together in some step, each once, with its inputs made."""
