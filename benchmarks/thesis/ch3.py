@@ -1,6 +1,6 @@
 """Chapter 3 on MNIST at a small scale: every system of `chapter3` trained and measured, then `ch3.md`.
 
-    python -m benchmarks.thesis.ch3 --data FOLDER [--seeds 0,1,2] [--runs runs/ch3] [--processes 2] [--only ..] [--report]
+    python -m benchmarks.thesis.ch3 --data FOLDER [--seeds 0,1,2] [--runs runs/ch3] [--processes 2] [--only ..]
 
 FOLDER holds MNIST's four idx files. Runs stand in RUNS/NAME/seed-S. The same command goes on where it stopped: finished
 runs are skipped, a broken one resumes from its checkpoint.
@@ -9,7 +9,7 @@ runs are skipped, a broken one resumes from its checkpoint.
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.thesis.chapter3 import curve_rows, net_rows, preface, tables
+from benchmarks.thesis.chapter3 import EPOCHS, curve_rows, net_rows, preface, tables
 from benchmarks.thesis.progressions import progression_lines
 from benchmarks.thesis.report import Page, write_report
 from benchmarks.thesis.tables import rows_of
@@ -33,7 +33,7 @@ def main() -> None:
             train_all(wanted, chosen, runs, asked.processes)
 
     def asides(folder: Path, of: Sequence[int]) -> list[str]:
-        return progression_lines(curves, folder, of[0])
+        return progression_lines(curves, folder, of[0], EPOCHS)
 
     page = Page(
         "ch3.md",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.thesis.tables import Ordering, Row, Table
 
-__all__ = ["curve_rows", "net_rows", "preface", "tables"]
+__all__ = ["EPOCHS", "curve_rows", "net_rows", "preface", "tables"]
 
 EPOCHS, IMAGES, VALIDATION = 20, 10_000, 0.1
 CHANNELS, HIDDEN, LATENT = (32, 64), 256, 20

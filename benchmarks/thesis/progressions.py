@@ -20,9 +20,9 @@ PANELS = {
 }
 
 
-def progression_lines(rows: Sequence[Row], runs: Path, seed: int) -> list[str]:
+def progression_lines(rows: Sequence[Row], runs: Path, seed: int, epochs: int) -> list[str]:
     """The section of a page: a picture of all curves, and where each begins, is best and ends."""
-    measured = {row.label: _measured(runs / row.run / f"seed-{seed}" / "metrics.jsonl") for row in rows}
+    measured = {row.label: _measured(runs / row.run / f"seed-{seed}" / "metrics.jsonl", epochs) for row in rows}
     measured = {label: points for label, points in measured.items() if points}
     if not measured:
         return []
@@ -35,15 +35,15 @@ def progression_lines(rows: Sequence[Row], runs: Path, seed: int) -> list[str]:
     return [*lines, *(_row(label, points) for label, points in measured.items())]
 
 
-def _measured(record: Path) -> dict[str, list[tuple[float, float]]]:
-    """(epoch, value) by figure, as a run's record has them."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    for line in record.read_text(encoding="utf-8").splitlines() if record.exists() else ():
-        said = json.loads(line)
-        for name, value in said.get("metrics", {}).items():
-            if said.get("event") == "validation" or said.get("split") == "validation":
-                found.setdefault(name, []).append((said["epoch"], value))
-    return found
+def _measured(record: Path, epochs: int) -> dict[str, list[tuple[float, float]]]:
+    """(epoch, value) by figure, as a run's record has them: of its last step the first, which is of held out rows."""
+    said = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()] if record.exists() else []
+    last = max((line.get("run_step", 0) for line in said), default=0)
+    found: dict[str, dict[float, float]] = {}
+    for line in said:
+        for name, value in line.get("metrics", {}).items():
+            found.setdefault(name, {}).setdefault(epochs * line["run_step"] / last, value)
+    return {name: sorted(points.items()) for name, points in found.items()}
 
 
 def _row(label: str, points: Mapping[str, Sequence[tuple[float, float]]]) -> str:
