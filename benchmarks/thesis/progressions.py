@@ -36,12 +36,12 @@ def progression_lines(rows: Sequence[Row], runs: Path, seed: int, epochs: int) -
 
 
 def _measured(record: Path, epochs: int) -> dict[str, list[tuple[float, float]]]:
-    """(epoch, value) by figure, as a run's record has them: of its last step the first, which is of held out rows."""
+    """(epoch, value) by figure, as a run's record has them of the rows that are held out."""
     said = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()] if record.exists() else []
     last = max((line.get("run_step", 0) for line in said), default=0)
     found: dict[str, dict[float, float]] = {}
     for line in said:
-        for name, value in line.get("metrics", {}).items():
+        for name, value in line.get("validation", {}).items():
             found.setdefault(name, {}).setdefault(epochs * line["run_step"] / last, value)
     return {name: sorted(points.items()) for name, points in found.items()}
 
