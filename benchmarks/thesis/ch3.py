@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.thesis.chapter3 import EPOCHS, curve_rows, net_rows, preface, tables
-from benchmarks.thesis.progressions import progression_lines
+from benchmarks.thesis.progressions import PICTURES, progression_lines
 from benchmarks.thesis.report import Page, write_report
 from benchmarks.thesis.tables import rows_of
 from benchmarks.thesis.training import arguments, train_all
@@ -42,6 +42,7 @@ def main() -> None:
         preface(),
         compared,
         asides,
+        PICTURES,
     )
     print(write_report(page, runs, seeds))
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from benchmarks.thesis.tables import Row
 
-__all__ = ["progression_lines"]
+__all__ = ["PICTURES", "progression_lines"]
 
 HERE = Path(__file__).parent
+PICTURES = "pictures_ch3"
 PANELS = {
     "fid": "FID of samples",
     "reconstruction": "squared error an image",
@@ -26,10 +27,10 @@ def progression_lines(rows: Sequence[Row], runs: Path, seed: int, epochs: int) -
     measured = {label: points for label, points in measured.items() if points}
     if not measured:
         return []
-    picture = HERE / "pictures" / "ch3.progressions.png"
+    picture = HERE / PICTURES / "progressions.png"
     _draw(measured, picture)
     lines = ["", "## While they train (Figures 3.6 and 3.7)", ""]
-    lines += [f"![progressions](pictures/{picture.name})", ""]
+    lines += [f"![progressions]({PICTURES}/{picture.name})", ""]
     titles = ("system", "FID, best", "FID, end", "squared error, end", "NLL of codes, first", "and end", "log std, end")
     lines += [f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles)]
     return [*lines, *(_row(label, points) for label, points in measured.items())]

@@ -26,7 +26,7 @@ Figures = Mapping[str, Mapping[int, Mapping[str, float]]]
 class Page:
     """A report: the file beside this one, its title, the command that makes it, what is said first, and its tables.
 
-    `asides`: what else the page has, written from the runs' folder and the seeds.
+    `asides`: what else the page has, written from the runs' folder and the seeds; `pictures`: the folder beside it.
     """
 
     file: str
@@ -35,6 +35,7 @@ class Page:
     preface: str
     tables: Sequence[Table]
     asides: Callable[[Path, Sequence[int]], list[str]] = lambda runs, seeds: []
+    pictures: str = "pictures"
 
 
 def read_figures(runs: Path, names: Sequence[str], seeds: Sequence[int]) -> Figures:
@@ -77,7 +78,7 @@ def write_report(page: Page, runs: Path, seeds: Sequence[int]) -> Path:
         f"Means over the seeds, plus or minus their standard deviation. {page.preface} Pictures are of the first seed.",
     ]
     for table in page.tables:
-        lines += ["", *_table(table, figures), *picture_lines(table.rows, runs, seeds[0], HERE / "pictures")]
+        lines += ["", *_table(table, figures), *picture_lines(table.rows, runs, seeds[0], HERE / page.pictures)]
     lines += page.asides(runs, seeds)
     path = HERE / page.file
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
