@@ -1,39 +1,8 @@
-"""What is run and what is claimed: tables of figures with the thesis' own beside them, and the orderings to hold.
+"""The toy systems of the thesis: what is run, and what is claimed of it."""
 
-A figure is a line of a spec's `evaluate`. An ordering is `better` against `worse`, by means over seeds.
-"""
+from benchmarks.thesis.tables import Ordering, Row, Table
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a table: a spec and its figures, each (name in `evaluate`, the thesis' number or "")."""
-
-    label: str
-    spec: str
-    figures: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Ordering:
-    """`better` and `worse` are (spec, figure); `higher` says which way is better."""
-
-    claim: str
-    better: tuple[str, str]
-    worse: tuple[str, str]
-    higher: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    """A heading, the columns' titles, rows, and orderings; `note` says what differs from the thesis."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    orderings: tuple[Ordering, ...]
-    note: str = ""
+__all__ = ["TABLES"]
 
 
 def _modes(label: str, spec: str, evaluations: str) -> Row:

@@ -1,11 +1,11 @@
-"""The pictures of `toy.md`: those of the first seed, made small, side by side beneath their table."""
+"""The pictures of a page: those of the first seed, made small, side by side beneath their table."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.thesis.claims import Row
+from benchmarks.thesis.tables import Row
 
 __all__ = ["picture_lines"]
 
@@ -18,7 +18,7 @@ def picture_lines(rows: Sequence[Row], runs: Path, seed: int, folder: Path) -> l
     folder.mkdir(exist_ok=True)
     cells = []
     for row in rows:
-        name = Path(row.spec).name
+        name = row.run
         for sampler, drawn in _last(runs / name / f"seed-{seed}" / "samples").items():
             kept = folder / f"{name}.{sampler}.png"
             _shrink(drawn, kept)

@@ -1,33 +1,49 @@
-"""From finished runs to `toy.md`: tables of means over seeds, orderings that hold or fail, pictures."""
+"""From finished runs to a page: tables of means over seeds, orderings that hold or fail, pictures."""
 
 import json
 import math
 import os
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from benchmarks.thesis.claims import TABLES, Ordering, Row, Table
 from benchmarks.thesis.gallery import picture_lines
+from benchmarks.thesis.tables import Ordering, Row, Table, rows_of
 
-__all__ = ["write_report"]
+__all__ = ["Figures", "Page", "read_figures", "write_report"]
 
 HERE = Path(__file__).parent
-COMMAND = "python -m benchmarks.thesis.toy"
 
 Figures = Mapping[str, Mapping[int, Mapping[str, float]]]
-"""spec -> seed -> figure -> value, with "minutes" among the figures."""
+"""run -> seed -> figure -> value, with "minutes" among the figures."""
 
 
-def read_figures(runs: Path, specs: Sequence[str], seeds: Sequence[int]) -> Figures:
+@dataclass(frozen=True)
+class Page:
+    """A report: the file beside this one, its title, the command that makes it, what is said first, and its tables.
+
+    `asides`: what else the page has, written from the runs' folder and the seeds; `pictures`: the folder beside it.
+    """
+
+    file: str
+    title: str
+    command: str
+    preface: str
+    tables: Sequence[Table]
+    asides: Callable[[Path, Sequence[int]], list[str]] = lambda runs, seeds: []
+    pictures: str = "pictures"
+
+
+def read_figures(runs: Path, names: Sequence[str], seeds: Sequence[int]) -> Figures:
     """What the finished runs say; those not finished are left out."""
     found: dict[str, dict[int, dict[str, float]]] = {}
-    for spec in specs:
+    for spec in names:
         for seed in seeds:
-            about = runs / Path(spec).name / f"seed-{seed}" / "run.json"
+            about = runs / spec / f"seed-{seed}" / "run.json"
             facts = json.loads(about.read_text()) if about.exists() else {}
             if facts.get("status") == "finished":
                 beside = _minutes(about.parent) | _errors(about.parent)
@@ -47,24 +63,24 @@ def _errors(folder: Path) -> dict[str, float]:
     return {f"{name}.error": one["error"] for name, one in measured.items() if one["error"] is not None}
 
 
-def write_report(runs: Path, specs: Sequence[str], seeds: Sequence[int]) -> Path:
-    """Write `toy.md` beside this file, and the pictures of the first seed; return its path."""
-    figures = read_figures(runs, specs, seeds)
+def write_report(page: Page, runs: Path, seeds: Sequence[int]) -> Path:
+    """Write the page beside this file, and the pictures of the first seed; return its path."""
+    asked = list(rows_of(page.tables))
+    figures = read_figures(runs, asked, seeds)
     made = sum(len(held) for held in figures.values())
     lines = [
-        "# The thesis at a small scale",
+        f"# {page.title}",
         "",
-        f"Made by `{COMMAND}` at commit {_commits(runs)}: seeds {', '.join(map(str, seeds))}, "
-        f"{made} of {len(specs) * len(seeds)} runs finished, on {_machine()}. "
+        f"Made by `{page.command}` at commit {_commits(runs)}: seeds {', '.join(map(str, seeds))}, "
+        f"{made} of {len(asked) * len(seeds)} runs finished, on {_machine()}. "
         f"The runs take {_total(figures):.0f} core-minutes, added up.",
         "",
-        "Means over the seeds, plus or minus their standard deviation; in brackets the thesis' own number, of a "
-        "larger system (each spec says by how much). The systems and their settings are the files in `specs/`. "
-        "Pictures are of the first seed.",
+        f"Means over the seeds, plus or minus their standard deviation. {page.preface} Pictures are of the first seed.",
     ]
-    for table in TABLES:
-        lines += ["", *_table(table, figures), *picture_lines(table.rows, runs, seeds[0], HERE / "pictures")]
-    path = HERE / "toy.md"
+    for table in page.tables:
+        lines += ["", *_table(table, figures), *picture_lines(table.rows, runs, seeds[0], HERE / page.pictures)]
+    lines += page.asides(runs, seeds)
+    path = HERE / page.file
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -80,10 +96,10 @@ def _table(table: Table, figures: Figures) -> list[str]:
 
 
 def _row(row: Row, figures: Figures) -> str:
-    cells = [f"{_spread(row.spec, name, figures)}{f' ({thesis})' if thesis else ''}" for name, thesis in row.figures]
+    cells = [f"{_spread(row.run, name, figures)}{f' ({thesis})' if thesis else ''}" for name, thesis in row.figures]
     return (
         f"| {row.label} | "
-        + " | ".join([*cells, str(len(figures.get(row.spec, {}))), _spread(row.spec, "minutes", figures)])
+        + " | ".join([*cells, str(len(figures.get(row.run, {}))), _spread(row.run, "minutes", figures)])
         + " |"
     )
 
@@ -102,7 +118,7 @@ def _judged(ordering: Ordering, figures: Figures) -> str:
 
 
 def _values(spec: str, name: str, figures: Figures) -> list[float]:
-    return [held[name] for _, held in sorted(figures.get(spec, {}).items()) if name in held]
+    return [held[name] for _, held in sorted(figures.get(Path(spec).name, {}).items()) if name in held]
 
 
 def _spread(spec: str, name: str, figures: Figures) -> str:
