@@ -156,6 +156,7 @@ def test_a_study_from_python_runs_and_gives_its_rows(tmp_path):
     assert (mean, deviation, count) == (pytest.approx(statistics.mean(each)), pytest.approx(statistics.stdev(each)), 2)
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_saves_and_the_same_command_goes_on(spec_file, tmp_path):
     spec_file.write_text(SPEC.replace("- steps: 2", "- steps: 600"))
     home = tmp_path / "study"

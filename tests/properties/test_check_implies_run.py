@@ -10,7 +10,7 @@ from compose.spec import parse_spec
 from runners.launch import Order, examine, reopen, train
 from tests.properties.random_specs import RandomSpec
 
-SPECS, GROUPS = 200, 20  # specs that pass, over all groups
+SPECS, GROUPS = 200, 40  # specs that pass, over all groups
 SAMPLERS = """
 samplers:
   default: ~vae
