@@ -15,7 +15,7 @@ from runners.datasets.source import Augment, Source
 from runners.stops import deaf
 from runners.tables import Held, Lying, Rows, Table
 
-__all__ = ["Batches", "LoaderBatches", "Table", "from_loader", "order"]
+__all__ = ["Batches", "ByStep", "LoaderBatches", "Table", "from_loader", "order"]
 
 
 def order(rows: int, seed: int, epoch: int, *scope: str) -> Tensor:  # -> "rows", int64
@@ -23,7 +23,22 @@ def order(rows: int, seed: int, epoch: int, *scope: str) -> Tensor:  # -> "rows"
     return torch.randperm(rows, generator=torch.Generator().manual_seed(leaf_seed(seed, "order", *scope, epoch)))
 
 
-class Batches:
+class ByStep:
+    """What has a batch for every global step has them one after the other too."""
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """The batch of the global step 0, 1, ..."""
+        raise NotImplementedError
+
+    def stream(self, start: int = 0) -> Iterator[dict[str, Tensor]]:
+        """The batches from step `start` on, without end."""
+        step = start
+        while True:
+            yield self.batch(step)
+            step += 1
+
+
+class Batches(ByStep):
     """Batches of data by the global step, to be asked for by any thread.
 
     `data`: a source, rows by field, or several of either by name, whose fields are then called `photos.x`. The rows of
@@ -76,13 +91,6 @@ class Batches:
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of the global step 0, 1, ...: "b *event" by field. The order of an epoch is made once."""
         return {name: values for feed in self._feeds for name, values in feed.batch(step).items()}
-
-    def stream(self, start: int = 0) -> Iterator[dict[str, Tensor]]:
-        """The batches from step `start` on, without end."""
-        step = start
-        while True:
-            yield self.batch(step)
-            step += 1
 
     def epoch(self, number: int = 0) -> Iterator[dict[str, Tensor]]:
         """The batches of one epoch: with `drop_last=False, shuffle=False`, the whole split in order."""
@@ -162,7 +170,7 @@ def _rows(source: Source, split: str, device: torch.device, drawn: bool) -> tupl
     return Held("", source.stored(split) if augment else source.split(split), device), augment
 
 
-class LoaderBatches:
+class LoaderBatches(ByStep):
     """Batches of the user's own loader, in its order; asked for by step like `Batches`, forwards only at speed.
 
     A step further on is reached by reading what lies between (so a resumed run sees the batches it would have seen, if
@@ -187,13 +195,6 @@ class LoaderBatches:
             self._read()
         self._batch = step, _named(self._read(), self._fields)
         return self._batch[1]
-
-    def stream(self, start: int = 0) -> Iterator[dict[str, Tensor]]:
-        """The batches from step `start` on, without end."""
-        step = start
-        while True:
-            yield self.batch(step)
-            step += 1
 
     def _begun(self) -> Iterator[object]:
         with deaf():  # a loader starts its workers here
