@@ -2,6 +2,8 @@
 
 masked     x_i = z_i exp(s_i(x_1 .. x_{i-1})) + t_i(x_1 .. x_{i-1})      one pass from data to noise, d back
 inverse    x_i = z_i exp(s_i(z_1 .. z_{i-1})) + t_i(z_1 .. z_{i-1})      one pass from noise to data, d back
+
+with entries counted in the order that the network was told: its masks hold it, and nothing is moved in memory.
 """
 
 from collections.abc import Sequence
@@ -20,11 +22,18 @@ class Autoregressive(Transform):
     """The shift t and log-scale s of each entry: (t, r) = net(value, context), a masked network, and s of r."""
 
     def __init__(
-        self, features: int, *, hidden: Sequence[int], scale: Scale, activation: Activation, context: int = 0
+        self,
+        features: int,
+        *,
+        hidden: Sequence[int],
+        scale: Scale,
+        activation: Activation,
+        context: int = 0,
+        order: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.features = features
-        self.net = MaskedNet(features, 2, hidden=hidden, activation=activation, context=context)
+        self.net = MaskedNet(features, 2, hidden=hidden, activation=activation, context=context, order=order)
         self.scale: Scale = scale
 
     def affine(self, value: Tensor, context: Context) -> tuple[Tensor, Tensor]:  # b d, b k -> b d, b d

@@ -1,6 +1,6 @@
 """Networks whose outputs of entry i see only the entries before it   (MADE, Germain et al. 2015).
 
-    degrees      input i: i = 1 .. d;   hidden unit j: 1 + j mod (d - 1);   outputs of entry i: i
+    degrees      input i: its place in the order, 1 .. d;   hidden unit j: 1 + j mod (d - 1);   outputs of entry i: as i
     a unit sees  hidden: degrees <= its own;   outputs: degrees < their own
 
 What the network is conditioned on has degree 0, and so have some hidden units then (j mod d): the outputs of the first
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from blocks.nets import ACTIVATIONS, Activation, check_widths, choose
+from blocks.nets import Activation, check_widths, in_between
 from blocks.transforms import Context, beside
 
 __all__ = ["MaskedLinear", "MaskedNet"]
@@ -37,19 +37,28 @@ class MaskedLinear(nn.Linear):
 class MaskedNet(nn.Sequential):
     """ "b features" -> "b (each features)": `each` numbers for every entry, the first of all entries first.
 
-    Those of entry i depend on entries 1 .. i - 1 and on the context alone.
+    Those of an entry depend on the entries before it in `order` ("features" int64; by default 0, 1, ..) and on the
+    context alone.
     Raises ValueError for a width below 1.   Source: Germain et al. 2015.
     """
 
     def __init__(
-        self, features: int, each: int, *, hidden: Sequence[int], activation: Activation, context: int = 0
+        self,
+        features: int,
+        each: int,
+        *,
+        hidden: Sequence[int],
+        activation: Activation,
+        context: int = 0,
+        order: Tensor | None = None,
     ) -> None:
         check_widths("hidden", hidden)
-        make = choose(ACTIVATIONS, "activation", activation)
-        first = torch.cat([torch.arange(1, features + 1), torch.zeros(context, dtype=torch.int64)])
+        make = in_between(activation)
+        places = 1 + (torch.arange(features) if order is None else order.argsort())
+        first = torch.cat([places, torch.zeros(context, dtype=torch.int64)])
         lowest = 0 if context or features == 1 else 1
         inner = [lowest + torch.arange(width) % (features - lowest) for width in hidden]
-        last = torch.arange(1, features + 1).repeat(each)
+        last = places.repeat(each)
         layers: list[nn.Module] = []
         for seen, own in pairwise([first, *inner]):
             layers += [MaskedLinear(own[:, None] >= seen), make()]

@@ -25,6 +25,7 @@ __all__ = [
     "check_latent",
     "check_widths",
     "choose",
+    "in_between",
     "mlp",
     "one_hot_table",
     "sinusoidal",
@@ -70,12 +71,28 @@ def mlp(*widths: int, activation: Activation = "silu", norm: Norm = "none") -> n
     [(8, 2), (8,), (1, 8), (1,)]
     """
     check_widths("hidden", widths)
-    make_activation = choose(ACTIVATIONS, "activation", activation)
+    make_activation = in_between(activation)
     make_norm = choose(NORMS, "norm", norm)
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths[:-1]):
         layers += [nn.Linear(fan_in, fan_out, bias=norm != "batch"), *make_norm(fan_out), make_activation()]
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+def in_between(activation: Activation) -> Callable[[], nn.Module]:
+    """Makes the activation between two layers, whose input nobody else reads: it is written over where that is allowed.
+
+    Raises ValueError for an unknown name.
+    """
+    make = choose(ACTIVATIONS, "activation", activation)
+
+    def made() -> nn.Module:
+        layer = make()
+        if isinstance(layer, nn.ReLU | nn.LeakyReLU):  # whose gradient is that of their result
+            layer.inplace = True
+        return layer
+
+    return made
 
 
 def choose(table: Mapping[str, Choice], option: str, name: str) -> Choice:

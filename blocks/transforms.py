@@ -231,7 +231,7 @@ def glow_log_scale(raw: Tensor) -> Tensor:
 
 def soft_log_scale(raw: Tensor) -> Tensor:
     """raw / (1 + |raw| / log 1000)."""
-    return raw / (1 + raw.abs() / SOFT_BOUND)
+    return raw / torch.add(1, raw.abs(), alpha=1 / SOFT_BOUND)
 
 
 LOG_SCALES: Mapping[Scale, Callable[[Tensor], Tensor]] = {
@@ -259,9 +259,17 @@ def contract(x: Tensor, log_scale: Tensor, shift: Tensor) -> Tensor:  # b k, b k
 
 def total(parts: Parts, like: Tensor) -> Tensor:  # parts "b k" or "" -> b
     """The log-determinant that the parts sum to; zeros, as many as `like` has rows, if there are none."""
-    rows = [part for part in parts if part.dim() > 0]
+    rows: dict[torch.Size, Tensor] = {}
     alike = [part for part in parts if part.dim() == 0]
+    for part in parts:
+        if part.dim() > 0:
+            rows[part.shape] = rows[part.shape] + part if part.shape in rows else part
     if not rows:
         return torch.stack(alike).sum().expand(len(like)) if alike else like.new_zeros(len(like))
-    held = (rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)).sum(1)
-    return held + (alike[0] if len(alike) == 1 else torch.stack(alike).sum()) if alike else held
+    held = sum_of([part.sum(1) for part in rows.values()])
+    return held + sum_of(alike) if alike else held
+
+
+def sum_of(values: Sequence[Tensor]) -> Tensor:  # tensors of one shape -> that shape
+    """Their sum: of at least one."""
+    return values[0] if len(values) == 1 else torch.stack(list(values)).sum(0)

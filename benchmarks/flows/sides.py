@@ -137,11 +137,17 @@ SYSTEMS: Mapping[str, tuple[Callable[[], Tensor], Mapping[str, Callable[[], Side
             "normflows": lambda: of_normflows(masks_of_normflows()),
         },
     ),
-    "maf": (
+    "maf, soft scale": (
         points,
         {
             "ours": lambda: block(MAF(EVENT, layers=LAYERS, hidden=HIDDEN)),
             "zuko": lambda: of_zuko(zuko.flows.MAF(FEATURES, transforms=LAYERS, hidden_features=HIDDEN)),
+        },
+    ),
+    "maf, sigmoid scale": (
+        points,
+        {
+            "ours": lambda: block(MAF(EVENT, layers=LAYERS, hidden=HIDDEN, scale="sigmoid")),
             "nflows": lambda: of_nflows(
                 [
                     MaskedAffineAutoregressiveTransform(FEATURES, HIDDEN[0], num_blocks=1, use_residual_blocks=False)

@@ -13,8 +13,9 @@ __all__ = ["IAF"]
 class IAF(AutoregressiveFlow):
     """Inverse autoregressive layers: each entry is an affine map of its noise by the noise before it.
 
-    permutation: how the entries are reordered between layers; an order drawn at random is fixed and saved. scale: the
-    log-scale s of the network's r, as in `flow.realnvp`. Raises ValueError for no layers.
+    permutation: the order of the entries, which every second layer turns round, or all but the first draw at random
+    (and its masks keep). scale: the log-scale s of the network's r, as in `flow.realnvp`.
+    Raises ValueError for no layers.
     Source: Kingma et al. 2016, section 3.
     """
 
