@@ -1,9 +1,10 @@
 """One stage of a run: what happens at its start, and what one step of it does."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,8 +15,9 @@ from compose.program import CompiledStage
 from compose.spec import Stage
 from runners.fits import fit_blocks
 from runners.inputs import Inputs, moved
+from runners.linears import BACKENDS, has_linear, multiply_by
 from runners.state import Clock, RunFailed
-from runners.tuning import Tuning, lay_out, undone
+from runners.tuning import LAYOUTS, Tuning, has_kernel, lay_out, undone
 from runners.updates import Session, UpdateStep
 
 __all__ = ["StagePlan", "StageRun", "plan_stages"]
@@ -140,18 +142,31 @@ class StageRun:
                 update.try_out(clock, batch, share())
 
         session = self.session
-        parameters = [*session.executable.blocks.parameters(), *session.executable.averages.parameters()]
         within = session.processes.step() if session.processes else nullcontext()
         with within, undone(session.executable.blocks):
-            tuning.settle_layout(f"{self.name}/layout", parameters, try_all, session.fabric.broadcast)
+            for name, settings in self._settings().items():
+                tuning.settle_setting(f"{self.name}/{name}", settings, try_all, session.fabric.broadcast)
             for update in self.updates:
                 update.settle(clock, batch, share, tuning)
 
+    def _settings(self) -> dict[str, dict[str, Callable[[], None]]]:
+        """The ways of computing that there are for this stage as a whole, each kind's usual way first."""
+        executable, shared = self.session.executable, [self._shared] if self._shared else []
+        given = [*shared, *(inputs for update in self.updates for inputs in update.all_inputs())]
+        modules = [executable.blocks, executable.averages, *(inputs.program.module for inputs in given)]
+        parameters = [*executable.blocks.parameters(), *executable.averages.parameters()]
+        found: dict[str, dict[str, Callable[[], None]]] = {}
+        if has_kernel(parameters):
+            found["layout"] = {layout: partial(lay_out, parameters, layout) for layout in LAYOUTS}
+        if self._as_it_is and not self.session.mixed and has_linear(modules):
+            found["linear"] = {backend: partial(multiply_by, backend, modules) for backend in BACKENDS}
+        return found
+
     def close(self) -> None:
-        """Outside of a stage all lies as samplers and a loaded run have it."""
+        """Outside of a stage all is computed as samplers and a loaded run do it."""
         if self.session.tuning is not None:
-            executable = self.session.executable
-            lay_out([*executable.blocks.parameters(), *executable.averages.parameters()], "contiguous")
+            for usual, *_ in (settings.values() for settings in self._settings().values()):
+                usual()
 
     def _batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
         batch = self._whole_batch(clock, offset)

@@ -2,15 +2,17 @@
 
 `run.compile`   each that can be is compiled
 `run.tune`      each that is faster so, by timing both on the first batch; before that, how convolutions lie in memory
+                and which library multiplies in linear layers
 
     {"stage1/layout": {"chosen": "channels_last", "milliseconds": {"contiguous": 9.0, "channels_last": 7.1}},
+     "stage1/linear": {"chosen": "blas", "milliseconds": {"blas": 7.1, "onednn": 8.2}},
      "stage1/update1": {"way": "whole", "chosen": "compiled", "milliseconds": {"eager": 2.1, "compiled": 1.4}}, ..}
 """
 
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,11 @@ from compose.program import Program
 from compose.spec import RunOptions
 from runners.checkpoints import write_atomically
 from runners.compilation import compiled, compiling, way_of_program
+from runners.linears import BACKENDS
 from runners.state import RunFailed
 from runners.stops import deaf
 
-__all__ = ["Tuning", "fastest", "lay_out", "tuning_of", "undone"]
+__all__ = ["LAYOUTS", "Tuning", "fastest", "has_kernel", "lay_out", "tuning_of", "undone"]
 
 ROUNDS = 7
 """Of both candidates, turn about; each round calls each `CALLS` times."""
@@ -34,7 +37,7 @@ WORTH = 0.97
 """What compiling must save to be chosen: less is noise."""
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-CHOICES = ("eager", "compiled", *LAYOUTS)
+CHOICES = ("eager", "compiled", *LAYOUTS, *BACKENDS)
 IMAGES = 4
 """Axes of the kernel of a convolution over images."""
 
@@ -97,22 +100,27 @@ class Tuning:
         self._say(_told(name, choice, spent))
         return made if choice["chosen"] == "compiled" else program
 
-    def settle_layout(
-        self, name: str, parameters: Sequence[nn.Parameter], trial: Callable[[], object], agree: Agree = _itself
+    def settle_setting(
+        self,
+        name: str,
+        settings: Mapping[str, Callable[[], object]],
+        trial: Callable[[], object],
+        agree: Agree = _itself,
     ) -> None:
-        """Lay the kernels of convolutions out as the updates of a stage are fastest; nothing is done but to measure."""
-        if not self.measures or not any(parameter.dim() == IMAGES for parameter in parameters):
+        """Set one of two ways of computing, the usual one first: the other if it is faster; measured once."""
+        if not self.measures:
             return
         choice = agree(self.choices.get(name))
         if choice is None:
-            taken = fastest(dict.fromkeys(LAYOUTS, trial), lambda layout: lay_out(parameters, layout))
-            better = taken["channels_last"] < WORTH * taken["contiguous"]
-            choice = agree({"chosen": "channels_last" if better else "contiguous", "milliseconds": _rounded(taken)})
+            taken = fastest(dict.fromkeys(settings, trial), lambda setting: settings[setting]())
+            usual, other = settings
+            chosen = other if taken[other] < WORTH * taken[usual] else usual
+            choice = agree({"chosen": chosen, "milliseconds": _rounded(taken)})
             self.choices[name] = choice
             self._keep()
-            shown = ", ".join(f"{value:.3g} ms {layout}" for layout, value in choice["milliseconds"].items())
+            shown = ", ".join(f"{value:.3g} ms {setting}" for setting, value in choice["milliseconds"].items())
             self._say(f"{name}: {choice['chosen']} ({shown})")
-        lay_out(parameters, choice["chosen"])
+        settings[choice["chosen"]]()
 
     def _keep(self) -> None:
         if not self._writes:
@@ -128,6 +136,11 @@ def tuning_of(asked: RunOptions, folder: Path, say: Callable[[str], None] | None
     if not (asked.tune or asked.compile):
         return None
     return Tuning(folder / "tuning.json", say, measures=asked.tune)
+
+
+def has_kernel(parameters: Iterable[nn.Parameter]) -> bool:
+    """Whether one is the kernel of a convolution over images."""
+    return any(parameter.dim() == IMAGES for parameter in parameters)
 
 
 def lay_out(parameters: Iterable[nn.Parameter], layout: str) -> None:

@@ -138,8 +138,7 @@ class UpdateStep:
 
         `share` makes the values of the stage anew for each call, since a gradient goes back through them once.
         """
-        for active in self._sets():
-            inputs = self._inputs[active]
+        for active, inputs in self._each():
             name = f"{self.scope}/{self.name}"
             if active != self._everything:
                 name += f"/{' + '.join(sorted(active))}"
@@ -161,13 +160,18 @@ class UpdateStep:
         for parameter in self._learnt:
             parameter.grad = None
 
-    def _sets(self) -> Iterator[frozenset[str]]:
-        """The sets of terms that take part together in some step, each once, with its inputs made."""
+    def all_inputs(self) -> list[Inputs]:
+        """Those of every program that some step runs."""
+        return [inputs for _, inputs in self._each()]
+
+    def _each(self) -> Iterator[tuple[frozenset[str], Inputs]]:
+        """The sets of terms that take part together in some step, each once, with its inputs."""
         period = math.lcm(*self.update.term_every.values()) if self._lazy else 1
         sets = {self.update.active(step): step for step in reversed(range(min(period, MOST_SETS)))}
         for active, step in sets.items():
-            if self.inputs(step) is not None:
-                yield active if self._lazy else self._everything
+            inputs = self.inputs(step)
+            if inputs is not None:
+                yield (active if self._lazy else self._everything), inputs
 
     def _compute(
         self, inputs: Inputs, clock: Clock, repeat: int, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None

@@ -14,6 +14,7 @@ from compose.program import Program
 from compose.spec import parse_spec
 from runners import tuning
 from runners.compilation import compiled
+from runners.linears import OneDNNLinear
 from runners.loop import Loop
 from runners.state import RunFailed
 from tests.end_to_end.remains import assert_same_remains
@@ -93,7 +94,7 @@ def test_trials_leave_nothing_behind(system, pretended, monkeypatch, tmp_path):
     for name, value in plain.executable.blocks.state_dict().items():
         assert torch.equal(value, tuned.executable.blocks.state_dict()[name]), name
     choices = json.loads((tmp_path / "tuned" / "tuning.json").read_text())
-    ways = {choice["way"] for name, choice in choices.items() if "layout" not in name}
+    ways = {choice["way"] for name, choice in choices.items() if "way" in choice}
     assert ways == {"glf": {"whole"}, "vaebm": {"whole", "bodies"}, "ddgan": {"whole", "eager"}}[system]  # R1
 
 
@@ -128,6 +129,32 @@ def test_kernels_lie_as_was_faster_and_a_killed_run_goes_on_to_the_same_bits(pre
     compose.run(spec, tmp_path / "cut", quiet=True)
     assert all(True in one for one in lying)
     assert_same_remains(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_linear_layers_multiply_by_what_was_faster_and_a_killed_run_goes_on_to_the_same_bits(
+    pretended, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tuning, "fastest", last_is_faster)
+    spec = parse_spec(SYSTEMS["vaebm"] + "run: {tune: true, checkpoint_every: 1}\n")
+    kinds, step, count = [], Loop._step, iter(range(1000))
+
+    def watched(self, stage):
+        modules = [inputs.program.module for update in stage.updates for inputs in update.all_inputs()]
+        kinds.append({type(layer) for module in modules for layer in module.modules() if isinstance(layer, nn.Linear)})
+        if next(count) == 12 + 8:
+            raise KeyboardInterrupt
+        step(self, stage)
+
+    monkeypatch.setattr(Loop, "_step", watched)
+    whole = compose.run(spec, tmp_path / "whole", quiet=True)
+    choices = json.loads((tmp_path / "whole" / "tuning.json").read_text())
+    assert [choices[f"{stage}/linear"]["chosen"] for stage in ("vae", "energy")] == ["onednn", "onednn"]
+    with pytest.raises(KeyboardInterrupt):
+        compose.run(spec, tmp_path / "cut", quiet=True)
+    compose.run(spec, tmp_path / "cut", quiet=True)
+    assert kinds == [{OneDNNLinear}] * len(kinds)
+    assert_same_remains(tmp_path / "cut", tmp_path / "whole")
+    assert not any(type(layer) is OneDNNLinear for layer in whole.executable.blocks.modules())
 
 
 def is_last(kernel):
