@@ -30,6 +30,8 @@ help:
 
 setup: $(READY)
 
+# torch-fidelity, with which metrics are compared, comes without the torchvision that it asks for: the index has that for
+# one build of PyTorch only, and neither metrics nor nets need it.
 # The stamp's name holds a checksum of what was asked for: it is out of date exactly when that changes.
 $(READY):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; name another with: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
@@ -37,6 +39,7 @@ $(READY):
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing (Debian: apt install python3.11-venv)" >&2; exit 1; }
 	@echo "setup: pip install -c constraints.txt -e '.[dev]'   (1.7 GB; minutes the first time)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input -c constraints.txt --no-deps torch-fidelity
 	@rm -f $(VENV)/ready-for-*
 	@touch $@
 	@echo "setup: done"

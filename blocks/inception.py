@@ -90,7 +90,12 @@ class Inception(nn.Module):
 
 def _empty_net(layer: str) -> nn.Module:
     """torch-fidelity's net before any weights: its constructor, which would download them, is handed none."""
-    library: Any = importlib.import_module(f"{LIBRARY}.feature_extractor_inceptionv3")
+    try:
+        library: Any = importlib.import_module(f"{LIBRARY}.feature_extractor_inceptionv3")
+    except (ImportError, RuntimeError) as problem:  # the latter by a torchvision of another build of PyTorch
+        raise ValueError(
+            f"`features.inception` builds its net with `{LIBRARY}`, which cannot be imported: {problem}"
+        ) from None
 
     class Net(library.FeatureExtractorInceptionV3):
         def load_state_dict(self, *_given: Any, **_options: Any) -> None:  # noqa: ANN401

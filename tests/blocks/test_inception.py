@@ -8,10 +8,17 @@ from torch.testing import assert_close
 
 from blocks import inception
 from blocks.inception import Inception
+from tests.fidelity import without_torchvision
 
 with_library = pytest.mark.skipif(
     importlib.util.find_spec("torch_fidelity") is None, reason="`torch-fidelity` is not installed"
 )
+
+
+@pytest.fixture(autouse=True)
+def importable():
+    with without_torchvision():
+        yield
 
 
 @pytest.mark.parametrize("event", [(2, 8, 8), (8,)])
@@ -29,6 +36,16 @@ def test_a_library_that_is_missing_is_named(tmp_path, monkeypatch):
     (tmp_path / "weights.pth").write_bytes(b"")
     monkeypatch.setattr(inception, "LIBRARY", "a_library_that_nobody_has")
     with pytest.raises(ValueError, match="pip install torch-fidelity"):
+        Inception(((1, 8, 8),), file=str(tmp_path / "weights.pth"))
+
+
+def test_a_library_that_does_not_fit_is_told(tmp_path, monkeypatch):
+    (tmp_path / "weights.pth").write_bytes(b"")
+    (tmp_path / "misfit").mkdir()
+    (tmp_path / "misfit" / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(inception, "LIBRARY", "misfit")
+    with pytest.raises(ValueError, match=r"`misfit`, .*nms does not exist"):
         Inception(((1, 8, 8),), file=str(tmp_path / "weights.pth"))
 
 

@@ -1,8 +1,6 @@
 """Metrics of features, of logits and of scores, against other libraries and against brute force."""
 
 import math
-import sys
-from unittest.mock import MagicMock, patch
 
 import numpy as np
 import prdc
@@ -13,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from runners.metrics import NoFigure, better_side, kernel_inception, measure, neighbours
 from runners.metrics.precision_recall import f_of_shares
+from tests.fidelity import without_torchvision
 
 
 def normal(*shape, seed=0):
@@ -33,9 +32,8 @@ def value(name, *sets, **options):
 
 @pytest.fixture(scope="module")
 def fidelity():
-    """torch-fidelity's functions of features, which need none of the nets that it imports torchvision for."""
-    names = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional", "torchvision.datasets")
-    with patch.dict(sys.modules, {name: MagicMock() for name in names if name not in sys.modules}):
+    """torch-fidelity's functions of features."""
+    with without_torchvision():
         fid = pytest.importorskip("torch_fidelity.metric_fid")
         from torch_fidelity import metric_isc, metric_kid
 
