@@ -25,6 +25,8 @@ LONGER = (
     f"stages=[{{epochs: epochs, minimize: {{{LEARNT}}}, optimizer: {OPTIMIZER}}}, "
     f"{{name: flow, epochs: epochs, train: [prior], minimize: {{nll: '-prior.log_prob(z)'}}, optimizer: {OPTIMIZER}}}]"
 )
+SIZES = (f"params.latent={LATENT}", f"params.epochs={EPOCHS}", f"blocks.decoder={{{DECODER}}}")
+PLAIN, NORMAL = (f"blocks.encoder={{{CODER}{output}}}" for output in ("", ", output: normal"))
 FIGURES = ("fid", "precision", "recall")
 
 MEASURED = {
@@ -60,7 +62,7 @@ def net_rows(data: Path) -> list[Row]:
 
 def tables(data: Path, runs: Path) -> tuple[Table, ...]:
     """Tables 3.1 and 3.3 in one: distance, recall and precision of each, and what the text says of their order."""
-    common = (*_data(data), *_coders(), *_features(runs), _evaluate(MEASURED))
+    common = (*_data(data), *SIZES, *_features(runs), _evaluate(MEASURED))
     rows = [_row(label, spec, name, figures, (*common, *own)) for label, spec, name, figures, own in _systems(runs)]
     return (
         Table(
@@ -75,35 +77,40 @@ def tables(data: Path, runs: Path) -> tuple[Table, ...]:
 
 def curve_rows(data: Path, runs: Path) -> list[Row]:
     """The runs of Figures 3.6 and 3.7: measured every second epoch on images held out of training."""
-    common = (*_data(data, VALIDATION), *_coders(), *_features(runs))
+    common = (*_data(data, VALIDATION), *SIZES, *_features(runs))
     rows = []
     for name, (_, spec, own) in CURVES.items():
         vae = spec == "thesis/vae_flow_prior"
         lines = {**FOLLOWED, **({"log_std": "sum(log(q.std))"} if vae else {})}
-        coder = (f"blocks.encoder={{{CODER}, output: normal}}",) if vae else ()
+        coder = NORMAL if vae else PLAIN
         every = _evaluate({**lines, "every": "2 epochs"})
-        rows.append(Row(CURVES[name][0], spec, (), (*common, *coder, *own, every), name))
+        rows.append(Row(CURVES[name][0], spec, (), (*common, coder, *own, every), name))
     return rows
 
 
 def _systems(runs: Path) -> Sequence[tuple[str, str, str, tuple[str, str, str], tuple[str, ...]]]:
     """(label, spec, run, the thesis' FID, F1/8 and F8, own settings)"""
-    normal = f"blocks.encoder={{{CODER}, output: normal}}"
     eye = f"blocks.eye={{{EYE}, trainable: false, weights: {{run: {runs}/eye/seed-0, block: features}}}}"
     return [
-        ("VAE", "thesis/vae", "vae", ("28.2", "", ""), (normal, *_beta(1))),
-        ("beta-VAE, beta 10", "thesis/vae", "beta_vae", ("", "", ""), (normal, *_beta(10))),
-        ("VAE + flow prior", "thesis/vae_flow_prior", "vae_flow_prior", ("28.3", "", ""), (normal, *_beta(1))),
-        ("WAE-GAN", "thesis/ch3/wae_gan", "wae_gan", ("12.4", "0.96", "0.98"), ()),
+        ("VAE", "thesis/vae", "vae", ("28.2", "", ""), (NORMAL, *_beta(1))),
+        ("beta-VAE, beta 10", "thesis/vae", "beta_vae", ("", "", ""), (NORMAL, *_beta(10))),
+        ("VAE + flow prior", "thesis/vae_flow_prior", "vae_flow_prior", ("28.3", "", ""), (NORMAL, *_beta(1))),
+        ("WAE-GAN", "thesis/ch3/wae_gan", "wae_gan", ("12.4", "0.96", "0.98"), (PLAIN,)),
         ("RAE + GMM", "thesis/ch3/rae_gmm", "rae_gmm", ("10.8", "0.97", "0.99"),
-         ("stages.autoencoder.minimize.codes=0.5 * square_norm(z)",)),
+         (PLAIN, "stages.autoencoder.minimize.codes=0.5 * square_norm(z)")),
         ("RAE + GMM, codes not held", "thesis/ch3/rae_gmm", "ae_gmm", ("", "", ""),
-         ("stages.autoencoder.minimize.codes=0.0 * square_norm(z)",)),
-        ("regularised GLF, beta 100", "thesis/glf_regularised", "glf_regularised", ("", "", ""), _beta(100)),
-        ("GLF", "thesis/glf", "glf", ("8.2", "0.98", "0.98"), ()),
-        ("GLF, its flow for 20 epochs more", "thesis/glf", "glf_longer", ("", "", ""), (LONGER,)),
+         (PLAIN, "stages.autoencoder.minimize.codes=0.0 * square_norm(z)")),
+        ("regularised GLF, beta 100", "thesis/glf_regularised", "glf_regularised", ("", "", ""), (PLAIN, *_beta(100))),
+        ("GLF", "thesis/glf", "glf", ("8.2", "0.98", "0.98"), (PLAIN,)),
+        ("GLF, its flow for 20 epochs more", "thesis/glf", "glf_longer", ("", "", ""), (PLAIN, LONGER)),
         ("GLF + perceptual loss", "thesis/glf", "glf_perceptual", ("5.8", "0.99", "0.99"),
-         (eye, "stages.stage1.minimize.perceptual=20 * eye.distance(x_hat, x)")),
+         (PLAIN, eye, "stages.stage1.minimize.perceptual=20 * eye.distance(x_hat, x)")),
+        ("VAE + flow posterior", "thesis/vae_flow_posterior", "vae_flow_posterior", ("26.7", "", ""),
+         (NORMAL, *_beta(1))),
+        ("two-stage VAE", "thesis/ch3/two_stage_vae", "two_stage_vae", ("10.9", "0.97", "0.98"),
+         (NORMAL, f"blocks.decoder={{{DECODER}, output: normal, std: 0.2}}")),
+        ("GLANN + perceptual loss", "zoo/glann", "glann_perceptual", ("8.6", "0.98", "0.97"),
+         (eye, "stages.glo.minimize.perceptual=20 * eye.distance(x_hat, x)")),
     ]  # fmt: skip
 
 
@@ -114,15 +121,6 @@ def _row(label: str, spec: str, name: str, thesis: tuple[str, str, str], setting
 def _data(data: Path, validation: float = 0.0) -> tuple[str, ...]:
     held = f", validation: {validation}" if validation else ""
     return (f"data={{source: idx, root: {data}, limit: {IMAGES}, batch_size: 128{held}}}", "run.threads=1")
-
-
-def _coders() -> tuple[str, ...]:
-    return (
-        f"params.latent={LATENT}",
-        f"params.epochs={EPOCHS}",
-        f"blocks.encoder={{{CODER}}}",
-        f"blocks.decoder={{{DECODER}}}",
-    )
 
 
 def _features(runs: Path) -> tuple[str, ...]:
@@ -158,6 +156,11 @@ ORDER = (
     _below("WAE-GAN is better than the VAE", "wae_gan", "vae"),
     _below("GLF is better than regularised GLF", "glf", "glf_regularised"),
     _below("the perceptual loss betters GLF", "glf_perceptual", "glf"),
+    _below("a flow posterior betters the VAE", "vae_flow_posterior", "vae"),
+    _below("GLF is better than the VAE with a flow posterior", "glf", "vae_flow_posterior"),
+    _below("the two-stage VAE is better than the VAE", "two_stage_vae", "vae"),
+    _below("GLF is better than the two-stage VAE", "glf", "two_stage_vae"),
+    _below("GLF is better than GLANN, both with perceptual loss", "glf_perceptual", "glann_perceptual"),
     _below("a larger beta makes the plain VAE worse (3.4.2)", "vae", "beta_vae"),
     Ordering("GLF has a higher recall than WAE-GAN", ("glf", "recall"), ("wae_gan", "recall")),
     Ordering("GLF has a higher precision than WAE-GAN", ("glf", "precision"), ("wae_gan", "precision")),
