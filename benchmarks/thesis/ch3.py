@@ -9,10 +9,11 @@ runs are skipped, a broken one resumes from its checkpoint.
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.thesis.chapter3 import EPOCHS, curve_rows, net_rows, preface, tables
+from benchmarks.thesis.chapter3 import EPOCHS, STEPS, TIMES, curve_rows, net_rows, preface, tables
 from benchmarks.thesis.progressions import PICTURES, progression_lines
 from benchmarks.thesis.report import Page, write_report
 from benchmarks.thesis.tables import rows_of
+from benchmarks.thesis.times import time_lines
 from benchmarks.thesis.training import arguments, train_all
 
 
@@ -33,7 +34,8 @@ def main() -> None:
             train_all(wanted, chosen, runs, asked.processes)
 
     def asides(folder: Path, of: Sequence[int]) -> list[str]:
-        return progression_lines(curves, folder, of[0], EPOCHS)
+        timed = time_lines(compared[0].rows, TIMES, folder, of, STEPS)
+        return [*timed, *progression_lines(curves, folder, of[0], EPOCHS)]
 
     page = Page(
         "ch3.md",

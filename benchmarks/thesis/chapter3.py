@@ -11,9 +11,10 @@ from pathlib import Path
 
 from benchmarks.thesis.tables import Ordering, Row, Table
 
-__all__ = ["EPOCHS", "curve_rows", "net_rows", "preface", "tables"]
+__all__ = ["EPOCHS", "STEPS", "TIMES", "curve_rows", "net_rows", "preface", "tables"]
 
-EPOCHS, IMAGES, VALIDATION = 20, 10_000, 0.1
+EPOCHS, IMAGES, BATCH, VALIDATION = 20, 10_000, 128, 0.1
+STEPS = IMAGES // BATCH
 CHANNELS, HIDDEN, LATENT = (32, 64), 256, 20
 CODER = f"kind: encoder.infogan, latent: {LATENT}, channels: {list(CHANNELS)}, hidden: {HIDDEN}"
 DECODER = f"kind: decoder.infogan, channels: {list(CHANNELS[::-1])}, hidden: {HIDDEN}"
@@ -120,7 +121,7 @@ def _row(label: str, spec: str, name: str, thesis: tuple[str, str, str], setting
 
 def _data(data: Path, validation: float = 0.0) -> tuple[str, ...]:
     held = f", validation: {validation}" if validation else ""
-    return (f"data={{source: idx, root: {data}, limit: {IMAGES}, batch_size: 128{held}}}", "run.threads=1")
+    return (f"data={{source: idx, root: {data}, limit: {IMAGES}, batch_size: {BATCH}{held}}}", "run.threads=1")
 
 
 def _features(runs: Path) -> tuple[str, ...]:
@@ -170,6 +171,14 @@ ORDER = (
 def _beta(thesis: float) -> tuple[str, ...]:
     return (f"params.beta={2 / thesis}",)
 
+
+TIMES = {
+    "two_stage_vae": {"first": ("400", "5"), "second": ("800", "2")},
+    "glann_perceptual": {"glo": ("500", "14"), "imle": ("50", "")},
+    "glf": {"stage1": ("100", "10")},
+    "glf_perceptual": {"stage1": ("100", "16")},
+}
+"""Tables 3.4 and 3.5, MNIST, by run and stage: epochs, and seconds of one."""
 
 CURVES = {
     "curve_glf": ("GLF", "thesis/glf", ()),
