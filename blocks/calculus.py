@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from blocks.distributions import Bernoulli, Normal, Uniform
+from blocks.mapping import mapped
 from blocks.operators.rules import rule
 
 Value = TypeVar("Value", Tensor, Normal, Bernoulli, Uniform)
@@ -35,12 +36,10 @@ def as_row(v: Value) -> Value:  # *event -> 1 *event
     """A constant, or the distribution of one, as a batch of one row."""
     if isinstance(v, Tensor):
         return v.unsqueeze(0)
-    parts = {name: getattr(v, name) for name in v.__slots__}
-    return type(v)(**{name: as_row(part) if isinstance(part, Tensor) else part for name, part in parts.items()})
+    return mapped(v, as_row)
 
 
 @rule(gradient=(False,))
 def constant(distribution: Normal | Bernoulli | Uniform) -> Normal | Bernoulli | Uniform:
     """The same distribution, whose parameters carry no gradient."""
-    kept = {name: getattr(distribution, name) for name in distribution.__slots__}
-    return type(distribution)(**{name: v.detach() if isinstance(v, Tensor) else v for name, v in kept.items()})
+    return mapped(distribution, Tensor.detach)

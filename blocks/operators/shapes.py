@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from blocks.events import align, sum_event
+from blocks.mapping import mapped, tensors_of
 from blocks.operators.rules import rule
 from blocks.registry import operator
 
@@ -45,10 +46,8 @@ def flatten(v: Tensor) -> Tensor:  # b *event -> b n
 def repeat(v: Tensor, k: int) -> Tensor:  # b *event -> (b k) *event
     """k copies of each row, folded into the batch: r0 r0 .. r1 r1 ..   Of a distribution: k times that of each row."""
     if not isinstance(v, Tensor):
-        parts = {name: getattr(v, name) for name in v.__slots__}
-        axes = max(part.dim() for part in parts.values() if isinstance(part, Tensor))
-        of_rows = {name for name, part in parts.items() if isinstance(part, Tensor) and part.dim() == axes}
-        return type(v)(**{name: repeat(part, k) if name in of_rows else part for name, part in parts.items()})
+        axes = max(part.dim() for part in tensors_of(v))  # those of fewer are one for all rows
+        return mapped(v, lambda part: repeat(part, k) if part.dim() == axes else part)
     return v.unsqueeze(1).expand(-1, k, *v.shape[1:]).flatten(0, 1)
 
 
