@@ -64,6 +64,7 @@ class AutoregressivePrior(nn.Module):
     law: ClassVar[str] = "uniform"
     returns: ClassVar[str] = "tensor"
     like: ClassVar[str | None] = None
+    levels_option: ClassVar[str] = "levels"
     largest: ClassVar[dict[str, int]] = {"levels": 100_000, "layers": 128}
 
     def __init__(self, takes: Takes, *, levels: int, width: int = 64, layers: int = 2, heads: int = 4) -> None:

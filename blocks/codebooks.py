@@ -34,6 +34,7 @@ class Codebook(nn.Module):
 
     role: ClassVar[str] = "memory"
     returns: ClassVar[str] = "tensor"
+    levels_option: ClassVar[str] = "codes"
     largest: ClassVar[dict[str, int]] = {"codes": 1_000_000}
     methods: ClassVar[dict[str, str]] = {"level": "tensor", "code": "tensor"}
     slots: ClassVar[dict[str, tuple[int | None, ...]]] = {"code": (None,)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 from blocks.types import Field
 from compose.build import Composition
 from compose.catalogue import Catalogue
-from compose.diagnostics import Finding, Span, finding
+from compose.diagnostics import Finding, Note, Span, finding
 from compose.graph import Node, Operation
 from compose.models.basic import DISCRETE
 
@@ -24,6 +25,7 @@ def check_supports(composition: Composition, catalogue: Catalogue) -> Iterator[F
         for update in stage.updates:
             for node in update.graph.needed(list(update.terms.values())):
                 law, value = _measured(composition, node)
+                yield from _counted(composition, node, law, value, told)
                 field = _field(composition, value)
                 ends = _ends(composition, law) if law is not None else None
                 if law is None or value is None or field is None or ends is None or node.span in told:
@@ -44,6 +46,30 @@ def _measured(composition: Composition, node: Node) -> tuple[str | None, Node | 
     if first.family not in DISCRETE or first.use is None or len(node.edges) < 2:
         return None, None
     return first.use.block, node.edges[1].source
+
+
+def _counted(
+    composition: Composition, node: Node, law: str | None, value: Node | None, told: set[Span | None]
+) -> Iterator[Finding]:
+    """A law over the numbers of another block's levels has as many as that."""
+    if law is None or value is None or value.use is None or value.operation.target != "level" or node.span in told:
+        return
+    own, other = _grid(composition, law), _grid(composition, value.use.block)
+    if own is not None and other is not None and own[1] != other[1]:
+        told.add(node.span)
+        declared = composition.spec.blocks
+        span = declared[law].span(own[0]) or declared[law].span("kind")
+        yield uneven(span, law, own, value.use.block, other, node.span)
+
+
+def _grid(composition: Composition, block: str) -> tuple[str, int] | None:
+    """The option that says how many levels a block has, and that number."""
+    declared = composition.blocks[block]
+    option = getattr(declared.block, "levels_option", None)
+    if option is None:
+        return None
+    default = inspect.signature(declared.block).parameters[option].default
+    return option, declared.options.get(option, default)
 
 
 def _field(composition: Composition, value: Node | None) -> Field | None:
@@ -78,4 +104,21 @@ def outside(
         span=span,
         message=f"`{law}` has probabilities for levels in [{ends[0]:g}, {ends[1]:g}], and the data `{field}` {lie}",
         help="take a law without ends, as `output: normal` or a flow, or scale the data into these",
+    )
+
+
+@finding("G412", "error")
+def uneven(
+    span: Span | None, law: str, own: tuple[str, int], other: str, its: tuple[str, int], asked: Span | None
+) -> Finding:
+    """A law over the numbers of a codebook's codes has more levels than there are codes, or fewer.
+
+    Wrong: `levels: 32` for a codebook of `codes: 64`.   Right: one param for both.
+    """
+    return Finding(
+        span=span,
+        message=f"`{law}` has `{own[0]}: {own[1]}`, and the values that it measures are of {its[1]}: `{other}` has "
+        f"`{its[0]}: {its[1]}`",
+        help=f"make them one number: `{own[0]}: {its[1]}`, or a param that both use",
+        notes=(Note(asked, "measured here"),) if asked else (),
     )
