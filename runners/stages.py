@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from blocks.initialisation import first_batch
 from compose.program import CompiledStage
@@ -79,7 +79,7 @@ class StageRun:
         self.session, self.plan = session, plan
         self._as_it_is = session.dtype == torch.float32 and session.fabric.device.type == "cpu"
         spec = executable.spec.stages[index]
-        state.optimizers, state.names = {}, {}
+        state.optimizers, state.names, state.cuts = {}, {}, {}
         if state.step == 0:
             self._copy(spec.copies)
         trained = self._compile(index)
@@ -94,6 +94,7 @@ class StageRun:
                 for _, average in update.averaged():
                     average.start()  # what `ema(block)` reads before the first step has ended
         shared = self.compiled.shared
+        self._sharing = [shared.module] if shared else []
         self._shared = session.inputs(shared, self.name, "shared") if shared else None
         if session.tuning is not None and plan.steps > state.step:
             self._tune(session.tuning, clock)
@@ -105,6 +106,10 @@ class StageRun:
 
     def step(self, norms: dict[str, Tensor] | None) -> None:
         """Train one step and move the clock.   `norms`, if given, receives the norms of the gradients."""
+        with self.session.weights.whole(self._sharing):  # updates go back through what they share
+            self._take(norms)
+
+    def _take(self, norms: dict[str, Tensor] | None) -> None:
         state, plan = self.session.state, self.plan
         clock = plan.clock(state.step, state.run_step)
         offset, fresh = 0, True
@@ -140,18 +145,25 @@ class StageRun:
                 update.try_out(clock, batch, share())
 
         session = self.session
-        parameters = [*session.executable.blocks.parameters(), *session.executable.averages.parameters()]
         within = session.processes.step() if session.processes else nullcontext()
-        with within, undone(session.executable.blocks):
-            tuning.settle_layout(f"{self.name}/layout", parameters, try_all, session.fabric.broadcast)
+        with within, undone(session.executable.blocks), session.weights.whole(self._sharing):
+            tuning.settle_layout(f"{self.name}/layout", self._movable(), try_all, session.fabric.broadcast)
             for update in self.updates:
                 update.settle(clock, batch, share, tuning)
 
     def close(self) -> None:
         """Outside of a stage all lies as samplers and a loaded run have it."""
         if self.session.tuning is not None:
-            executable = self.session.executable
-            lay_out([*executable.blocks.parameters(), *executable.averages.parameters()], "contiguous")
+            lay_out(self._movable(), "contiguous")
+
+    def _movable(self) -> list[nn.Parameter]:
+        """What may lie otherwise in memory; where parts of it are kept, those are parts of how it lies."""
+        executable, state = self.session.executable, self.session.state
+        return (
+            []
+            if state.cuts or state.weights.cuts
+            else [*executable.blocks.parameters(), *executable.averages.parameters()]
+        )
 
     def _batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
         batch = self._whole_batch(clock, offset)
@@ -175,7 +187,8 @@ class StageRun:
         )  # fmt: skip
         for target, source in copies.items():
             module = averages[source] if source in averaged else blocks[source]
-            blocks[target].load_state_dict(module.state_dict())
+            with self.session.weights.whole([blocks[target], module], written=True):
+                blocks[target].load_state_dict(module.state_dict())
             if source in self.session.state.initialised:
                 self.session.state.initialised.add(target)
 
@@ -206,20 +219,24 @@ class StageRun:
         if not waiting:
             return
         blocks = session.executable.blocks
-        others = {name: block for name, block in blocks.items() if name not in waiting}
-        kept = {name: {k: v.clone() for k, v in block.state_dict().items()} for name, block in others.items()}
+        others = [buffer for name, block in blocks.items() if name not in waiting for buffer in block.buffers()]
+        kept = [buffer.clone() for buffer in others]
         clock = self.plan.clock(0, state.run_step)
         batch = self._whole_batch(clock, 0)  # every process sees all of it
         rows = len(next(iter(batch.values())))
         shared = None
-        with first_batch(blocks[name] for name in waiting):
+        starting = [blocks[name] for name in sorted(waiting)]
+        read = [self.compiled.shared.module] if self.compiled.shared else []
+        with session.weights.whole([*starting, *read], written=True), first_batch(starting):
             if self.compiled.shared is not None:
                 given = session.inputs(self.compiled.shared, self.name, "shared")
                 shared = given.program(given.values(rows, batch, clock))
             for update in self.compiled.updates:
                 if waiting & set(update.trains):
                     inputs = session.inputs(update.program(update.active(0)), self.name, update.name)
-                    inputs.program(inputs.values(rows, batch, clock, shared))
-        for name, block in others.items():
-            block.load_state_dict(kept[name])
+                    with session.weights.whole([inputs.program.module]):
+                        inputs.program(inputs.values(rows, batch, clock, shared))
+        with torch.no_grad():
+            for buffer, value in zip(others, kept, strict=True):
+                buffer.copy_(value)
         state.initialised |= waiting
