@@ -65,7 +65,7 @@ SYSTEMS = {
     "penalty": (PENALTY, ()),
 }
 LONG = ("stages.0.steps=1000000", "run.log_every=1", "run.checkpoint_every=1000000")
-PATIENCE = 90
+PATIENCE = 300
 
 
 def command(text, folder, *settings, processes=2, name="run", launcher=("-m", "compose")):
