@@ -30,6 +30,7 @@ class Average:
             mean.copy_(raw)
         self._weights.changed(self._averaged)
 
+    @torch.no_grad()
     def update(self, decay: float) -> None:
         """Move the average towards the block by `1 - decay`."""
         torch._foreach_lerp_(self._mean, self._raw, 1.0 - decay)

@@ -35,7 +35,7 @@ def fit_blocks(session: Session, stage: CompiledStage, first: int) -> None:
                 [fit_fails(place, name, "not all of the values are finite")], session.executable.spec.sources
             )
         try:
-            with session.weights.whole([block], written=True):
+            with session.weights.whole([block]):
                 block.fit(values, leaf_seed(session.seed, stage.name, "fit", name) % 2**63, **fit.options)
         except (ValueError, torch.linalg.LinAlgError) as error:
             cause = str(error).strip().split("\n")[0]

@@ -39,8 +39,8 @@ class Holding:
         """Within, weights are held as this run holds them; afterwards they are whole, unless it failed."""
         return nullcontext()
 
-    def whole(self, modules: Iterable[object], written: bool = False) -> AbstractContextManager[None]:
-        """Within, all weights that the modules read are here.   `written`: they may be changed, alike on every process.
+    def whole(self, modules: Iterable[object]) -> AbstractContextManager[None]:
+        """Within, all weights that the modules read are here, and may be changed, alike on every process.
 
         What is no module (a program that is watched) may read everything. All processes must enter, in the same order.
         """

@@ -41,6 +41,7 @@ __all__ = ["Scattered"]
 class Parcel:
     """The weights of one block, or of its average, which are gathered together.   `readers`: how often it is whole now.
 
+    `parts` are views of the wholes while those are here, and have memory of their own while they are not.
     `stale`: the parts have changed since the wholes were filled.
     """
 
@@ -61,18 +62,16 @@ class Parcel:
         if self.stale:
             exchange(self.wholes, self.parts, self.cuts, processes.gather)
             self.stale = False
-
-    @torch.no_grad()
-    def keep(self) -> None:
-        """Take this process's part of wholes that were changed."""
-        for whole, cut, part in zip(self.wholes, self.cuts, self.parts, strict=True):
-            part.copy_(cut.part(whole))
+        if self.readers == 1:
+            for part, whole, cut in zip(self.parts, self.wholes, self.cuts, strict=True):
+                part.data = cut.part(whole)
 
     def let_go(self) -> None:
         """One reader less; after the last the memory of the wholes is given back."""
         self.readers -= 1
         if self.readers == 0:
-            for whole in self.wholes:
+            for part, whole, cut in zip(self.parts, self.wholes, self.cuts, strict=True):
+                part.data = cut.part(whole).clone()
                 whole.untyped_storage().resize_(0)
 
 
@@ -116,7 +115,7 @@ class Scattered(Holding):
                 self._places[_storage(parameter)] = parcel, len(parcel.wholes)
                 parcel.wholes.append(whole)
                 parcel.cuts.append(cut)
-                parcel.parts.append(cut.part(whole).clone())
+                parcel.parts.append(nn.Parameter(cut.part(whole), requires_grad=whole.is_floating_point()))
             held, at = self._places[_storage(parameter)]
             self._cuts[f"{name}.{part}"] = held.cuts[at]
         if parcel.wholes:
@@ -137,7 +136,7 @@ class Scattered(Holding):
         self._read.clear()
 
     @contextmanager
-    def whole(self, modules: Iterable[object], written: bool = False) -> Iterator[None]:
+    def whole(self, modules: Iterable[object]) -> Iterator[None]:
         """Within, what the modules read is here."""
         taken: list[Parcel] = []
         try:
@@ -145,8 +144,6 @@ class Scattered(Holding):
                 parcel.gather(self.processes)
                 taken.append(parcel)
             yield
-            for parcel in taken if written else ():
-                parcel.keep()
         finally:
             for parcel in taken:
                 parcel.let_go()

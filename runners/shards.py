@@ -78,7 +78,7 @@ class Cut:
 
         All processes must ask, in the same order.
         """
-        parts = gather(self.padded(part)[None])
+        parts = gather(self.padded(part.detach())[None])
         if not wanted:
             return torch.empty(0, dtype=part.dtype)
         whole = self._empty(part.dtype, "cpu")
@@ -96,13 +96,11 @@ class Shards:
     def __init__(self, parameters: Sequence[Tensor], share: Share, gather: Gather) -> None:
         self.parameters, self._gather = list(parameters), gather
         self.cuts = [Cut(parameter, share) for parameter in self.parameters]
-        self.owned = [
-            nn.Parameter(self._own(parameter, cut)) for parameter, cut in zip(self.parameters, self.cuts, strict=True)
-        ]
+        self.owned = [self._own(parameter, cut) for parameter, cut in zip(self.parameters, self.cuts, strict=True)]
         self.carrying: Sequence[Tensor] = self.parameters
 
     def _own(self, parameter: Tensor, cut: Cut) -> Tensor:
-        return cut.part(parameter)
+        return nn.Parameter(cut.part(parameter))
 
     def divide(self) -> None:
         """Give each owned part its part of the gradient, as a view of it."""

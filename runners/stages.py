@@ -187,7 +187,7 @@ class StageRun:
         )  # fmt: skip
         for target, source in copies.items():
             module = averages[source] if source in averaged else blocks[source]
-            with self.session.weights.whole([blocks[target], module], written=True):
+            with self.session.weights.whole([blocks[target], module]):
                 blocks[target].load_state_dict(module.state_dict())
             if source in self.session.state.initialised:
                 self.session.state.initialised.add(target)
@@ -227,7 +227,7 @@ class StageRun:
         shared = None
         starting = [blocks[name] for name in sorted(waiting)]
         read = [self.compiled.shared.module] if self.compiled.shared else []
-        with session.weights.whole([*starting, *read], written=True), first_batch(starting):
+        with session.weights.whole([*starting, *read]), first_batch(starting):
             if self.compiled.shared is not None:
                 given = session.inputs(self.compiled.shared, self.name, "shared")
                 shared = given.program(given.values(rows, batch, clock))

@@ -132,7 +132,7 @@ class UpdateStep:
         if self.optimizer is not None:
             self._descend(self.optimizer, clock, norms)
         for projection, projected, limit in self._projections:
-            with session.weights.whole([projected], written=True):
+            with session.weights.whole([projected]):
                 projection([p.detach() for p in projected.parameters()], limit(clock))
         for block, average, decay in self._averages:
             self._move(block, average, decay)

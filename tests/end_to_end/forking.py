@@ -3,10 +3,10 @@
     python -m tests.end_to_end.forking      orders, one JSON object a line, on stdin; answers on stdout
 
 An order: {"arguments": ["run", ...], "stops": [[seconds, signal], ...], "at": [n, ...], "signal": s, "within": folder,
-"reading": file, "file_size": bytes, "processes": n}. `stops` are sent by the clock; `signal` strikes the child itself, just before each
-n-th time that it changes a file in the folder, or when it opens the file `reading`. Of `processes` the child is the
-first, and forks the others, as torchrun would have started them. An answer: {"status": exit status,
-or minus the signal that ended it, "said": stderr}.
+"reading": file, "file_size": bytes, "processes": n}. `stops` are sent by the clock; `signal` strikes the child itself,
+just before each n-th time that it changes a file in the folder, or when it opens the file `reading`. Of `processes` the
+child is the first, and forks the others, as torchrun would have started them. An answer: {"status": exit status, or
+minus the signal that ended it, "said": stderr}.
 """
 
 import itertools
