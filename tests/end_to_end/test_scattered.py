@@ -1,10 +1,14 @@
 """Weights that are shared out (`strategy: fsdp`): what two processes compute with parts is what one does with all."""
 
+import json
 import signal
+import subprocess
+import sys
 
 import pytest
 
 import compose
+from tests.end_to_end.forking import ROOT
 from tests.end_to_end.systems import DDGAN, GLF, VAEBM
 from tests.end_to_end.test_processes import distance, logged, saved
 
@@ -129,16 +133,24 @@ def test_kernels_are_made_of_weights_that_come_and_go(both, tmp_path):
 
 @pytest.mark.slow
 def test_a_loss_is_found_in_parts_and_replayed_from_the_whole(both, tmp_path):
-    said, alone = both(VAEBM, "stages.0.optimizer.lr=1e200", status=1)
-    assert "error[R181]" in said
-    assert [line for line in said.splitlines() if "error[" in line] == [
-        line for line in alone.splitlines() if "error[" in line
-    ]
+    told = both(VAEBM, "stages.0.optimizer.lr=1e200", status=1)
+    assert all("error[R181]" in said and "in step 2 of stage `vae`: `z` is the first" in said for said in told)
     assert compose.replay(tmp_path / "parts").cause == compose.replay(tmp_path / "whole").cause
 
 
 @pytest.mark.slow
 def test_a_run_in_parts_rolls_back(both, tmp_path):
-    lossy = VAEBM.replace("    train: [energy]", "    monitor: {lost: log(1.0 - 100 * progress)}\n    train: [energy]")
-    said, _ = both(lossy, "run.on_nan=rollback", "run.rollbacks=2", status=1)
-    assert "rollback 2 of 2" in said
+    told = both(VAEBM, "stages.1.optimizer.lr=1e200", "run.on_nan=rollback", "run.rollbacks=2", status=1)
+    assert all("rollback 2 of 2" in said and "in step 2 of stage `energy`" in said for said in told)
+
+
+@pytest.mark.slow
+def test_less_is_held_between_updates_and_at_the_peak():
+    asked = [sys.executable, "-m", "benchmarks.weights_held", "--json"]
+    found = json.loads(subprocess.check_output(asked, cwd=ROOT, stderr=subprocess.DEVNULL, text=True))
+    for copy, part in zip(found["ddp"], found["fsdp"], strict=True):
+        for kind in ("weights", "averages", "optimizers"):
+            assert part["between"][kind] == pytest.approx(copy["between"][kind] / 2, rel=1e-3)
+        assert part["between"]["gradients"] == 0
+        assert part["peak"]["weights"] < 0.9 * copy["peak"]["weights"]
+        assert sum(part["peak"].values()) < 0.7 * sum(copy["peak"].values())
