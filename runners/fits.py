@@ -26,7 +26,8 @@ def fit_blocks(session: Session, stage: CompiledStage, first: int) -> None:
     for name, fit in stage.fits.items():
         if name not in session.executable.blocks:
             continue  # nothing uses it
-        values = _values(session, stage.name, name, fit, first)
+        with session.weights.whole([fit.program.module]):
+            values = _values(session, stage.name, name, fit, first)
         block: Any = session.executable.blocks[name]
         place = stage.spec.span("fit", name, key=True)
         if not bool(torch.isfinite(values).all()):
@@ -34,7 +35,8 @@ def fit_blocks(session: Session, stage: CompiledStage, first: int) -> None:
                 [fit_fails(place, name, "not all of the values are finite")], session.executable.spec.sources
             )
         try:
-            block.fit(values, leaf_seed(session.seed, stage.name, "fit", name) % 2**63, **fit.options)
+            with session.weights.whole([block]):
+                block.fit(values, leaf_seed(session.seed, stage.name, "fit", name) % 2**63, **fit.options)
         except (ValueError, torch.linalg.LinAlgError) as error:
             cause = str(error).strip().split("\n")[0]
             raise SpecError([fit_fails(place, name, cause)], session.executable.spec.sources) from None

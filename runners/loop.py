@@ -15,6 +15,7 @@ from torch import Tensor
 from runners.diverging import Standing, lost_figure, lost_term, lost_weight
 from runners.exhausted import Exhausted, exhausted, is_exhausted
 from runners.folder import RunFolder
+from runners.holding import Holding
 from runners.logs import fold
 from runners.progress import Progress
 from runners.recovery import Exploded, LostFigure, Recovery
@@ -84,7 +85,8 @@ class Loop:
     def run(self) -> None:
         """Train what is left of every stage.   Raises Exhausted, naming the value, where there is no memory left."""
         try:
-            self._stages()
+            with self.session.weights.shared_out():
+                self._stages()
         except (MemoryError, RuntimeError) as error:
             if not is_exhausted(error):
                 raise
@@ -204,12 +206,13 @@ class Loop:
 
     def _show(self, stage: str) -> None:
         state = self.session.state
-        self._leave_if_asked()
-        self.sample(state.run_step)
-        self._leave_if_asked()
-        at, measured = self._measured
-        if at != state.run_step or not self.same_rows:
-            measured = self.evaluate()
+        with self.session.weights.whole(Holding.everything):
+            self._leave_if_asked()
+            self.sample(state.run_step)
+            self._leave_if_asked()
+            at, measured = self._measured
+            if at != state.run_step or not self.same_rows:
+                measured = self.evaluate()
         metrics = {name: value for name, value in measured.values.items() if math.isfinite(value)}
         lost = {name: f"`{name}` has no figure: it came out as {measured.values[name]}" for name in measured.values}
         state.refused = {**measured.refused, **{name: lost[name] for name in lost if name not in metrics}}
@@ -225,7 +228,9 @@ class Loop:
     def _validate(self, stage: StageRun, validation: Validation) -> None:
         """Measure, before anything is saved at this step, and keep the weights if they are the best so far."""
         self._settle()
-        state, measured = self.session.state, self._told(validation.measure, Measured())
+        state = self.session.state
+        with self.session.weights.whole(Holding.everything):
+            measured = self._told(validation.measure, Measured())
         self._measured = state.run_step, measured
         for name, value in measured.values.items():
             if not math.isfinite(value):
@@ -247,7 +252,8 @@ class Loop:
 
     def _sample(self) -> None:
         self._settle()
-        self.sample(self.session.state.run_step)
+        with self.session.weights.whole(Holding.everything):
+            self.sample(self.session.state.run_step)
 
     def _log(self, stage: StageRun, norms: Mapping[str, Tensor]) -> None:
         state = self.session.state

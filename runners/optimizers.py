@@ -105,8 +105,9 @@ def rmsprop(
 class UpdateOptimizer:
     """The optimizer of one update: options of `kind`, overridden per block; any number may follow the clock.
 
-    Blocks with the same options share a parameter group. By `shared_out` each process keeps a part of
-    the optimizer's state.   Raises ValueError on an option the optimizer lacks.
+    Blocks with the same options share a parameter group. By `shared_out` each process steps a part of the parameters,
+    and keeps that part of the optimizer's state. `carrying` are the tensors whose gradients are read and clipped.
+    Raises ValueError on an option the optimizer lacks.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class UpdateOptimizer:
         blocks: Mapping[str, nn.Module],
         clock: Clock,
         names: Mapping[str, float] | None = None,
-        shared_out: Callable[[Sequence[Tensor]], Shards] | None = None,
+        shared_out: Callable[[Sequence[Tensor]], Shards | None] | None = None,
     ) -> None:
         self._clock, self._names = clock, names or {}
         self.blocks = {name: [p for p in block.parameters() if p.requires_grad] for name, block in blocks.items()}
@@ -146,6 +147,7 @@ class UpdateOptimizer:
             owned = iter(self.shards.owned)
             for group in groups:
                 group["params"] = [next(owned) for _ in group["params"]]
+        self.carrying: Sequence[Tensor] = self.shards.carrying if self.shards else self.parameters
         self.torch: Optimizer = OPTIMIZERS.find(kind)(groups, **self._numbers(resolved[0]))
         self._step: Callable[[], object] | None = None  # what steps, once torch's first step has made the state
 
@@ -170,6 +172,8 @@ class UpdateOptimizer:
             self._step()
         if self.shards:
             self.shards.join()
+            for owned in self.shards.owned:
+                owned.grad = None
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -184,22 +188,30 @@ class UpdateOptimizer:
 
     def gradient_norms(self) -> dict[str, Tensor]:
         """The 2-norm of each block's gradient, 0-d, before any clipping."""
+        carrying = dict(zip(map(id, self.parameters), self.carrying, strict=True))
         found = {}
         for block, parameters in self.blocks.items():
-            gradients = [p.grad for p in parameters if p.grad is not None]
+            gradients = [gradient for p in parameters if (gradient := carrying[id(p)].grad) is not None]
             if gradients:
                 found[block] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        return found
+        if not self.shards or not found:
+            return found
+        return dict(zip(found, self.shards.whole_norms(torch.stack(list(found.values()))), strict=True))
+
+    def norm(self) -> Tensor:
+        """The 2-norm of the whole gradient, 0-d."""
+        total = nn.utils.get_total_norm([p.grad for p in self.carrying if p.grad is not None])
+        return self.shards.whole_norms(total) if self.shards else total
 
 
 def clip_norm(made: UpdateOptimizer, limit: float) -> None:
     """Scale the update's whole gradient down to the norm `limit`."""
-    nn.utils.clip_grad_norm_(made.parameters, limit)
+    nn.utils.clip_grads_with_norm_(made.carrying, limit, made.norm())
 
 
 def clip_value(made: UpdateOptimizer, limit: float) -> None:
     """Clamp every entry of the gradient to +-`limit`."""
-    nn.utils.clip_grad_value_(made.parameters, limit)
+    nn.utils.clip_grad_value_(made.carrying, limit)
 
 
 def clip_sigma(made: UpdateOptimizer, sigmas: float) -> None:

@@ -28,7 +28,6 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, distributed
 
 from blocks.shares import Share, Unheard, heard, share_statistics, sharing
-from runners.shards import Shards
 from runners.state import Batches, Executable, RunFailed, RunState
 from runners.world import World
 
@@ -77,13 +76,10 @@ def joined() -> Iterator[None]:
 
 
 class Processes:
-    """All processes of a run, seen from one.   What is said here must be said by all of them, in the same order.
+    """All processes of a run, seen from one.   What is said here must be said by all of them, in the same order."""
 
-    `sharded`: each keeps a part of every optimizer's state.
-    """
-
-    def __init__(self, fabric: Fabric, sharded: bool = False) -> None:
-        self.fabric, self.sharded = fabric, sharded
+    def __init__(self, fabric: Fabric) -> None:
+        self.fabric = fabric
         self.share = Share(fabric.global_rank, fabric.world_size)
         self.leads = fabric.global_rank == 0
 
@@ -128,14 +124,17 @@ class Processes:
     def gather(self, rows: Tensor) -> Tensor:  # b *event -> (r b) *event
         """The rows of all processes, in their order."""
         rows = rows.contiguous()
-        parts = [torch.empty_like(rows) for _ in range(self.share.processes)]
+        gathered = rows.new_empty(self.share.processes, *rows.shape)
         with heard():
-            distributed.all_gather(parts, rows)
-        return torch.cat(parts)
+            distributed.all_gather(list(gathered.unbind()), rows)
+        return gathered.flatten(0, 1)
 
-    def shards(self, parameters: Sequence[Tensor]) -> Shards:
-        """The parts of parameters that this process owns, where they are shared out."""
-        return Shards(parameters, self.share, self.gather)
+    def part_of_mean(self, parts: Tensor) -> Tensor:  # r n -> n
+        """This process's row of the mean over all processes."""
+        mine = torch.empty_like(parts[0])
+        with heard():
+            distributed.reduce_scatter(mine, list(parts.contiguous().unbind()))
+        return mine.div_(self.share.processes)
 
     def most(self, number: int) -> int:
         """The largest of the processes' numbers."""

@@ -15,6 +15,7 @@ from runners.checkpoints import read_latest
 from runners.diagnosis import Diagnosis
 from runners.diverging import Standing, diverged
 from runners.folder import RunFolder
+from runners.holding import Holding
 from runners.kept import Kept, keep
 from runners.logs import Lost
 from runners.progress import Progress
@@ -116,7 +117,8 @@ class Recovery:
                 return None
             return examine_figures(self.session.executable, measure, standing.name, standing.step)
 
-        found = find() if processes is None else processes.told(find, None)
+        with self.session.weights.whole(Holding.everything):
+            found = find() if processes is None else processes.told(find, None)
         if found is None:
             return cause
         self._keep(Snapshot.of(self.session), {}, cause.figure, found)
@@ -125,7 +127,9 @@ class Recovery:
     def _keep(self, before: Snapshot, batches: Batch, figure: str | None, found: Diagnosis) -> None:
         """Write the step down.   A disk that refuses takes nothing from the finding."""
         processes = self.session.processes
-        if processes is not None and not processes.leads:
+        leads = processes is None or processes.leads
+        before = before.joined(self.session, wanted=leads)
+        if not leads:
             return
         try:
             steps = self.session.batches.steps_per_epoch

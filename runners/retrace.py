@@ -26,19 +26,24 @@ __all__ = ["Lossy", "Recorded", "Snapshot", "examine", "examine_figures", "retra
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A state, apart from the one that goes on."""
+    """A state, apart from the one that goes on.   `parts`: this process's pieces, of a state that is shared out."""
 
     numbers: Mapping[str, Any]
     tensors: Mapping[str, Mapping[str, Tensor]]
+    parts: bool = False
 
     @classmethod
     def of(cls, session: Session) -> "Snapshot":
         """A copy of where a session stands."""
-        held = session.state.tensors()
+        held = session.state.pieces()
         copied = {part: {name: value.detach().clone() for name, value in group.items()} for part, group in held.items()}
         numbers = session.state.numbers()
         window = {name: list(pair) for name, pair in numbers["window"].items()}
-        return cls({**numbers, "window": window, "metrics": dict(numbers["metrics"])}, copied)
+        return cls({**numbers, "window": window, "metrics": dict(numbers["metrics"])}, copied, parts=True)
+
+    def joined(self, session: Session, wanted: bool) -> "Snapshot":
+        """The whole of it, where it is wanted.   All processes must ask at once."""
+        return Snapshot(self.numbers, session.state.joined(self.tensors, wanted)) if self.parts else self
 
     def restore(self, session: Session) -> None:
         """Put a session there; its optimizers are for the stage to build, and to be filled then."""

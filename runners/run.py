@@ -30,11 +30,13 @@ from runners.checkpoints import (
 from runners.folder import RunFolder, Status
 from runners.following import follow
 from runners.gallery import Gallery
+from runners.holding import Copies, Holding
 from runners.logs import Record
 from runners.loop import Loop
 from runners.processes import FirstsBatches, Processes, join, joined, place
 from runners.progress import Progress
 from runners.saving import Intervals
+from runners.scattered import Scattered
 from runners.signals import Signals
 from runners.state import Batches, Executable, Interrupted, Measured, NoCheckpoint, RunFailed, RunState
 from runners.trained import Run
@@ -168,11 +170,16 @@ def prepare(executable: Executable, batches: Batches, options: Options, tuning: 
     precision = _canonical(options.precision)
     if options.threads:
         torch.set_num_threads(options.threads)
-    processes = None
+    processes, weights = None, Holding()
     if options.world.count > 1:
         fabric = join(options.world, options.device, options.precision)
         place(executable, fabric, DTYPES[precision])
-        processes = Processes(fabric, sharded=options.strategy == "sharded")
+        processes = Processes(fabric)
+        weights = (
+            Scattered(processes, executable.blocks, executable.averages)
+            if options.strategy == "fsdp"
+            else Copies(processes, sharded=options.strategy == "sharded")
+        )
         batches = FirstsBatches(batches, processes) if isinstance(batches, LoaderBatches) else batches
     else:
         fabric = Fabric(accelerator=options.device, devices=1, precision=options.precision)  # type: ignore[arg-type]
@@ -180,7 +187,7 @@ def prepare(executable: Executable, batches: Batches, options: Options, tuning: 
             if len(modules):
                 fabric.setup_module(modules)
     return Session(
-        executable, batches, fabric, RunState(executable.blocks, executable.averages), options.seed,
+        executable, batches, fabric, RunState(executable.blocks, executable.averages, weights=weights), options.seed,
         DTYPES[precision], _numbers(executable), precision.endswith("mixed"), processes=processes, tuning=tuning,
     )  # fmt: skip
 

@@ -79,7 +79,9 @@ class Saving:
     def keep(self, folder: Path, count: int) -> bool:
         """Write the present state into a folder that holds so many; False if the disk refuses."""
         state, processes = self.session.state, self.session.processes
-        made = Checkpoint(state.run_step, state.numbers(), state.tensors(), self.facts)  # by all: each may hold a part
+        writes = processes is None or processes.leads
+        tensors = state.tensors(wanted=writes)  # by all: each may hold a part
+        made = Checkpoint(state.run_step, state.numbers(), tensors, self.facts)
 
         def write() -> bool:
             return self._write(folder, made, count)

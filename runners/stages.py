@@ -81,7 +81,7 @@ class StageRun:
         self.session, self.plan = session, plan
         self._as_it_is = session.dtype == torch.float32 and session.fabric.device.type == "cpu"
         spec = executable.spec.stages[index]
-        state.optimizers, state.names = {}, {}
+        state.optimizers, state.names, state.cuts = {}, {}, {}
         if state.step == 0:
             self._copy(spec.copies)
         trained = self._compile(index)
@@ -96,6 +96,7 @@ class StageRun:
                 for _, average in update.averaged():
                     average.start()  # what `ema(block)` reads before the first step has ended
         shared = self.compiled.shared
+        self._sharing = [shared.module] if shared else []
         self._shared = session.inputs(shared, self.name, "shared") if shared else None
         if session.tuning is not None and plan.steps > state.step:
             self._tune(session.tuning, clock)
@@ -107,6 +108,10 @@ class StageRun:
 
     def step(self, norms: dict[str, Tensor] | None) -> None:
         """Train one step and move the clock.   `norms`, if given, receives the norms of the gradients."""
+        with self.session.weights.whole(self._sharing):  # updates go back through what they share
+            self._take(norms)
+
+    def _take(self, norms: dict[str, Tensor] | None) -> None:
         state, plan = self.session.state, self.plan
         clock = plan.clock(state.step, state.run_step)
         offset, fresh = 0, True
@@ -143,7 +148,7 @@ class StageRun:
 
         session = self.session
         within = session.processes.step() if session.processes else nullcontext()
-        with within, undone(session.executable.blocks):
+        with within, undone(session.executable.blocks), session.weights.whole(self._sharing):
             for name, settings in self._settings().items():
                 tuning.settle_setting(f"{self.name}/{name}", settings, try_all, session.fabric.broadcast)
             for update in self.updates:
@@ -154,7 +159,9 @@ class StageRun:
         executable, shared = self.session.executable, [self._shared] if self._shared else []
         given = [*shared, *(inputs for update in self.updates for inputs in update.all_inputs())]
         modules = [executable.blocks, executable.averages, *(inputs.program.module for inputs in given)]
-        parameters = [*executable.blocks.parameters(), *executable.averages.parameters()]
+        parameters = (
+            [] if self._kept_in_parts() else [*executable.blocks.parameters(), *executable.averages.parameters()]
+        )
         found: dict[str, dict[str, Callable[[], None]]] = {}
         if has_kernel(parameters):
             found["layout"] = {layout: partial(lay_out, parameters, layout) for layout in LAYOUTS}
@@ -167,6 +174,10 @@ class StageRun:
         if self.session.tuning is not None:
             for usual, *_ in (settings.values() for settings in self._settings().values()):
                 usual()
+
+    def _kept_in_parts(self) -> bool:
+        """Whether parts of weights are kept, by weights or optimizers: parts of how those lie in memory."""
+        return bool(self.session.state.cuts or self.session.state.weights.cuts)
 
     def _batch(self, clock: Clock, offset: int) -> dict[str, Tensor]:
         batch = self._whole_batch(clock, offset)
@@ -190,7 +201,8 @@ class StageRun:
         )  # fmt: skip
         for target, source in copies.items():
             module = averages[source] if source in averaged else blocks[source]
-            blocks[target].load_state_dict(module.state_dict())
+            with self.session.weights.whole([blocks[target], module]):
+                blocks[target].load_state_dict(module.state_dict())
             if source in self.session.state.initialised:
                 self.session.state.initialised.add(target)
 
@@ -221,20 +233,24 @@ class StageRun:
         if not waiting:
             return
         blocks = session.executable.blocks
-        others = {name: block for name, block in blocks.items() if name not in waiting}
-        kept = {name: {k: v.clone() for k, v in block.state_dict().items()} for name, block in others.items()}
+        others = [buffer for name, block in blocks.items() if name not in waiting for buffer in block.buffers()]
+        kept = [buffer.clone() for buffer in others]
         clock = self.plan.clock(0, state.run_step)
         batch = self._whole_batch(clock, 0)  # every process sees all of it
         rows = len(next(iter(batch.values())))
         shared = None
-        with first_batch(blocks[name] for name in waiting):
+        starting = [blocks[name] for name in sorted(waiting)]
+        read = [self.compiled.shared.module] if self.compiled.shared else []
+        with session.weights.whole([*starting, *read]), first_batch(starting):
             if self.compiled.shared is not None:
                 given = session.inputs(self.compiled.shared, self.name, "shared")
                 shared = given.program(given.values(rows, batch, clock))
             for update in self.compiled.updates:
                 if waiting & set(update.trains):
                     inputs = session.inputs(update.program(update.active(0)), self.name, update.name)
-                    inputs.program(inputs.values(rows, batch, clock, shared))
-        for name, block in others.items():
-            block.load_state_dict(kept[name])
+                    with session.weights.whole([inputs.program.module]):
+                        inputs.program(inputs.values(rows, batch, clock, shared))
+        with torch.no_grad():
+            for buffer, value in zip(others, kept, strict=True):
+                buffer.copy_(value)
         state.initialised |= waiting

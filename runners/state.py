@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from compose.diagnostics import SpecError
 from compose.program import CompiledEvaluation, CompiledSampler, CompiledStage
 from compose.spec import Spec
-from runners.shards import Shards
+from runners.holding import Holding
+from runners.shards import ALIKE, Cut
 
 __all__ = ["Batches", "Clock", "Diverged", "Executable", "Interrupted", "Leading", "Measured", "Mismatch",
            "NoCheckpoint", "RunFailed", "RunState"]  # fmt: skip
@@ -137,7 +138,8 @@ class RunState:
     blocks: nn.ModuleDict
     averages: nn.ModuleDict
     optimizers: dict[str, Optimizer] = field(default_factory=dict)
-    shards: dict[str, Shards] = field(default_factory=dict)  # update -> who holds what of its optimizer's state
+    weights: Holding = field(default_factory=Holding)
+    cuts: dict[str, Cut] = field(default_factory=dict)  # of parameters whose optimizers' state is shared out, by name
     names: dict[str, list[str]] = field(default_factory=dict)  # update -> names of its optimizer's parameters, in order
     stage: int = 0
     step: int = 0
@@ -158,24 +160,43 @@ class RunState:
         held = sorted(self._optimizer_tensors()) or self.awaited
         return plain | sets | {"leading": list(self.leading), "rollbacks": self.rollbacks, "optimizers": held}
 
-    def tensors(self) -> dict[str, dict[str, Tensor]]:
+    def tensors(self, wanted: bool = True) -> dict[str, dict[str, Tensor]]:
         """The part that is written as tensors, by file: `blocks`, `averages`, `optimizers`.
 
-        Where the optimizers' state is shared out, all processes must ask at once.
+        Where some of it is shared out, all processes must ask at once, and it is gathered piece by piece; where it is
+        not `wanted`, what was gathered is dropped again.
         """
+        return self.joined(self.pieces(), wanted)
+
+    def pieces(self) -> dict[str, dict[str, Tensor]]:
+        """Of `tensors` what this process holds: all of it, or flat parts of what is shared out."""
         averages = {name: self.averages[name] for name in sorted(self.averaged)}
         return {
-            "blocks": _module_tensors(self.blocks.items()),
-            "averages": _module_tensors(averages.items()),
-            "optimizers": self._optimizer_tensors(whole=True),
+            "blocks": self._module_tensors(self.blocks.items()),
+            "averages": self._module_tensors(averages.items()),
+            "optimizers": self._optimizer_tensors(),
         }
 
+    def joined(self, pieces: Mapping[str, Mapping[str, Tensor]], wanted: bool = True) -> dict[str, dict[str, Tensor]]:
+        """`tensors` of every process's pieces.   All must ask at once."""
+        whole: dict[str, dict[str, Tensor]] = {}
+        for part, held in pieces.items():
+            whole[part] = {}
+            for name, value in held.items():
+                cut = self._cut_of_entry(name) if part == "optimizers" else self.weights.cuts.get(name)
+                whole[part][name] = value if cut is None else self.weights.joined(cut, value, wanted)
+        return whole
+
     def parameters(self) -> dict[str, Tensor]:
-        """The saved tensors that must be finite: parameters, their averages, and what the optimizers know of them."""
+        """The saved tensors that must be finite: parameters, their averages, and what the optimizers know of them.
+
+        Where they are shared out, this process's parts.
+        """
         found = dict(self.blocks.named_parameters())
         for block in self.averaged:
             found |= {f"ema({block}).{name}": value for name, value in self.averages[block].named_parameters()}
-        return found | {f"optimizer.{name}": value for name, value in self._optimizer_tensors().items()}
+        held = {name: self.weights.held(value) for name, value in found.items()}
+        return held | {f"optimizer.{name}": value for name, value in self._optimizer_tensors().items()}
 
     def restore_numbers(self, numbers: Mapping[str, Any]) -> None:
         """Take the JSON part back.   Raises Mismatch on a piece that is not there."""
@@ -190,73 +211,90 @@ class RunState:
         self.averaged, self.initialised = set(numbers["averaged"]), set(numbers["initialised"])
 
     def restore_blocks(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Fill blocks and averages in place; `restore_numbers` comes first.   Raises Mismatch, changing nothing."""
-        mine = self.tensors()
+        """Fill blocks and averages in place; `restore_numbers` comes first.   Raises Mismatch, changing nothing.
+
+        `tensors` are whole, or what `pieces` gave.
+        """
+        mine = self._whole_modules()
         if missing := [part for part in mine if part not in tensors]:
             raise Mismatch(f"the checkpoint lacks its {_some(missing)}")
         for part in ("blocks", "averages"):
-            _same_names(part, mine[part], tensors[part])
+            _same_names(part, mine[part], tensors[part], self.weights.cuts)
         with torch.no_grad():
             for part in ("blocks", "averages"):
                 for name, value in mine[part].items():
-                    value.copy_(tensors[part][name])
+                    given, cut = tensors[part][name], self.weights.cuts.get(name)
+                    self.weights.held(value).copy_(given if cut is None else cut.own(given))
+                self.weights.changed(value for name, value in mine[part].items() if name in self.weights.cuts)
 
     def restore_optimizers(self, tensors: Mapping[str, Tensor]) -> None:
         """Fill the optimizers, built anew for the current stage.
 
-        Raises Mismatch on a name that none of them has, and on one that the checkpoint says it holds and does not.
+        `tensors` are whole, or what `pieces` gave. Raises Mismatch on a name that none of them has, and on one that the
+        checkpoint says it holds and does not.
         """
         if missing := set(self.awaited) - set(tensors):
             raise Mismatch(f"the checkpoint lacks {_some(missing)} of its optimizers")
         left, self.awaited = dict(tensors), []
         for update, made in self.optimizers.items():
-            shards, parameters = self.shards.get(update), [p for group in made.param_groups for p in group["params"]]
-            for place, (name, parameter) in enumerate(zip(self.names[update], parameters, strict=True)):
+            parameters = [p for group in made.param_groups for p in group["params"]]
+            for name, parameter in zip(self.names[update], parameters, strict=True):
                 prefix = f"{update}/{name}/"
                 for key in [key for key in left if key.startswith(prefix)]:
-                    entry, saved = key.removeprefix(prefix), left.pop(key)
-                    made.state[parameter][entry] = (
-                        shards.part(place, entry, _laid_out_as(shards.parameters[place], saved))
-                        if shards
-                        else _laid_out_as(parameter, saved)
+                    saved, cut = left.pop(key), self._cut_of_entry(key)
+                    made.state[parameter][key.removeprefix(prefix)] = _laid_out_as(
+                        parameter, saved if cut is None else cut.own(saved)
                     )
         if left:
             raise Mismatch(f"the checkpoint holds optimizer state that no update has: {_some(left)}")
 
     def let_optimizers_go(self) -> None:
         """The optimizers of a stage that ends, or is begun again, and what a checkpoint says of them."""
-        self.optimizers, self.names, self.shards, self.awaited = {}, {}, {}, []
+        self.optimizers, self.names, self.cuts, self.awaited = {}, {}, {}, []
 
-    def _optimizer_tensors(self, whole: bool = False) -> dict[str, Tensor]:
-        """What the optimizers know, by name: where it is shared out, this process's part, or all of it."""
+    def _optimizer_tensors(self) -> dict[str, Tensor]:
+        """What the optimizers know, by name: where it is shared out, this process's part."""
         found = {}
         for update, made in self.optimizers.items():
             parameters = [p for group in made.param_groups for p in group["params"]]
-            shards = self.shards.get(update) if whole else None
-            for place, (name, parameter) in enumerate(zip(self.names[update], parameters, strict=True)):
+            for name, parameter in zip(self.names[update], parameters, strict=True):
                 for key, value in made.state.get(parameter, {}).items():
                     if isinstance(value, Tensor):
-                        found[f"{update}/{name}/{key}"] = shards.whole(place, key, value) if shards else value
+                        found[f"{update}/{name}/{key}"] = value
         return found
 
+    def _cut_of_entry(self, name: str) -> Cut | None:
+        """How an entry "update/block.parameter/key" of the optimizers is shared out; None if it is not."""
+        parameter, _, key = name.partition("/")[2].rpartition("/")
+        return None if key in ALIKE else self.cuts.get(parameter)
 
-def _module_tensors(modules: Iterable[tuple[str, nn.Module]]) -> dict[str, Tensor]:
+    def _module_tensors(self, modules: Iterable[tuple[str, nn.Module]]) -> dict[str, Tensor]:
+        return {name: self.weights.held(value) for name, value in _by_name(modules).items()}
+
+    def _whole_modules(self) -> dict[str, dict[str, Tensor]]:
+        """What `restore_blocks` fills, as it is named and shaped."""
+        averages = [(name, self.averages[name]) for name in sorted(self.averaged)]
+        return {"blocks": _by_name(self.blocks.items()), "averages": _by_name(averages), "optimizers": {}}
+
+
+def _by_name(modules: Iterable[tuple[str, nn.Module]]) -> dict[str, Tensor]:
     return {f"{block}.{name}": value for block, module in modules for name, value in module.state_dict().items()}
 
 
 def _laid_out_as(parameter: Tensor, saved: Tensor) -> Tensor:
+    """The saved values in the parameter's layout, apart from what was saved: the optimizer changes them in place."""
     if saved.shape != parameter.shape:
-        return saved.to(parameter.device)
+        return saved.to(parameter.device, copy=True)
     return torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False).copy_(saved)
 
 
-def _same_names(part: str, mine: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+def _same_names(part: str, mine: Mapping[str, Tensor], saved: Mapping[str, Tensor], cuts: Mapping[str, Cut]) -> None:
     missing, unknown = sorted(set(mine) - set(saved)), sorted(set(saved) - set(mine))
     if missing or unknown:
         said = [f"lacks {_some(missing)}"] * bool(missing) + [f"has unknown {_some(unknown)}"] * bool(unknown)
         raise Mismatch(f"the checkpoint's {part} do not fit this system: it {' and '.join(said)}")
     for name, value in mine.items():
-        if value.shape != saved[name].shape:
+        if value.shape != saved[name].shape and not (name in cuts and cuts[name].is_part(saved[name])):
             was, needed = tuple(saved[name].shape), tuple(value.shape)
             raise Mismatch(f"the checkpoint's `{name}` has shape {was}, this system's has {needed}")
 

@@ -1,7 +1,7 @@
 """One update of a stage, with everything that a step needs looked up beforehand."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +13,13 @@ from compose.program import CompiledStage, CompiledUpdate, Program
 from compose.spec import Optimizer
 from runners.accumulation import in_parts
 from runners.ema import Average
+from runners.holding import Holding
 from runners.inputs import Inputs
 from runners.logs import Pending
 from runners.optimizers import CLIPS, UpdateOptimizer
 from runners.processes import Processes
 from runners.projections import projections_of
 from runners.schedules import scheduled
-from runners.shards import Shards
 from runners.state import Batches, Clock, Executable, RunState
 from runners.tuning import Tuning
 
@@ -49,6 +49,11 @@ class Session:
     processes: Processes | None = None
     tuning: Tuning | None = None
 
+    @property
+    def weights(self) -> Holding:
+        """What of the weights this process holds."""
+        return self.state.weights
+
     def inputs(self, program: Program, scope: str, update: str) -> Inputs:
         """The inputs of a program of this run; after a rollback their noise is another, lest the same come again."""
         scope = f"{scope}/rollback {self.state.rollbacks}" if self.state.rollbacks else scope
@@ -74,25 +79,25 @@ class UpdateStep:
         self.optimizer: UpdateOptimizer | None = None  # an update that only writes to memories trains nothing
         if blocks:
             self.optimizer = UpdateOptimizer(
-                chosen.kind, options, overrides, blocks, clock, session.names, _shared_out(session)
+                chosen.kind, options, overrides, blocks, clock, session.names, session.weights.shards
             )  # fmt: skip
             state.optimizers[update.name] = self.optimizer.torch
-            if self.optimizer.shards:
-                state.shards[update.name] = self.optimizer.shards
             state.names[update.name] = self.optimizer.names
+            if self.optimizer.shards:
+                state.cuts |= dict(zip(self.optimizer.names, self.optimizer.shards.cuts, strict=True))
         wanted = {word: getattr(spec.gradients, word) for word in CLIPS} if spec.gradients else {}
         self._clips = [(CLIPS[word], limit) for word, limit in wanted.items() if limit is not None]
         self._projections = [
-            (
-                projection,
-                [p.detach() for p in session.executable.blocks[block].parameters()],
-                scheduled(limit, session.names),
-            )
+            (projection, session.executable.blocks[block], scheduled(limit, session.names))
             for block, asked in spec.project.items()
             for projection, limit in projections_of(asked)
         ]
         self._averages = [
-            (block, Average(session.executable.blocks[block], session.executable.averages[block]), decay)
+            (
+                block,
+                Average(session.executable.blocks[block], session.executable.averages[block], session.weights),
+                decay,
+            )
             for block, decay in spec.ema.items()
         ]
         self._lazy = any(every > 1 for every in update.term_every.values())
@@ -119,12 +124,16 @@ class UpdateStep:
     ) -> None:
         """One step.   `norms`, if given, receives the norm of each block's gradient as "update/block"."""
         session = self.session
-        made = self._compute(inputs, clock, repeat, batch, shared)
+        with session.weights.whole([inputs.program.module]):
+            made = self._compute(inputs, clock, repeat, batch, shared)
+            if self.optimizer is not None:
+                session.weights.average(self.optimizer)
         session.pending.append(Pending(int(clock.step), self.name, made["terms"], made["monitor"]))
         if self.optimizer is not None:
             self._descend(self.optimizer, clock, norms)
-        for projection, parameters, limit in self._projections:
-            projection(parameters, limit(clock))
+        for projection, projected, limit in self._projections:
+            with session.weights.whole([projected]):
+                projection([p.detach() for p in projected.parameters()], limit(clock))
         for block, average, decay in self._averages:
             self._move(block, average, decay)
         for name, kept in made["write"].items():
@@ -156,7 +165,8 @@ class UpdateStep:
             self._try(inputs, clock, batch, shared)
 
     def _try(self, inputs: Inputs, clock: Clock, batch: Mapping[str, Tensor], shared: Mapping[str, Any] | None) -> None:
-        self._compute(inputs, clock, 0, batch, shared)
+        with self.session.weights.whole([inputs.program.module]):
+            self._compute(inputs, clock, 0, batch, shared)
         for parameter in self._learnt:
             parameter.grad = None
 
@@ -199,9 +209,6 @@ class UpdateStep:
         return made
 
     def _descend(self, optimizer: UpdateOptimizer, clock: Clock, norms: dict[str, Tensor] | None) -> None:
-        if self.session.processes is not None:
-            self.session.processes.average(optimizer.parameters)
-            optimizer.divide()
         if norms is not None:
             norms |= {f"{self.name}/{block}": norm for block, norm in optimizer.gradient_norms().items()}
         for clip, limit in self._clips:
@@ -224,8 +231,3 @@ class UpdateStep:
         else:  # the stage's first step
             average.start()
             averaged.add(block)
-
-
-def _shared_out(session: Session) -> Callable[[Sequence[Tensor]], Shards] | None:
-    """What parts an optimizer's parameters among the processes, if each is to keep a part of its state."""
-    return session.processes.shards if session.processes is not None and session.processes.sharded else None

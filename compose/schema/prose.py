@@ -78,7 +78,7 @@ MEANING: Mapping[type[Record], Mapping[str, str]] = {
         "device": "Where to compute; `auto` takes a GPU if there is one.",
         "devices": "How many processes on each machine, a device each; they share every batch.",
         "nodes": "How many machines.",
-        "strategy": "`ddp` (`auto`): all processes hold all; `sharded`: each a part of what optimizers keep.",
+        "strategy": "`ddp` (`auto`): processes hold all; `sharded`: a part of what optimizers keep; `fsdp`: of all.",
         "out": "The folder of the run; by default runs/NAME/seed-S.",
         "log_every": "Steps between two logged rows.",
         "checkpoint_every": "Steps between two checkpoints.",

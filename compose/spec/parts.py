@@ -15,7 +15,7 @@ __all__ = ["BlockDeclaration", "DataSource", "Function", "Program", "RunOptions"
 BATCH_SIZE = 128
 PRECISIONS = ("32", "64", "16-mixed", "bf16-mixed", "16-true", "bf16-true")
 PREEMPTIONS = ("none", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGXCPU")
-STRATEGIES = ("auto", "ddp", "sharded")
+STRATEGIES = ("auto", "ddp", "sharded", "fsdp")
 ON_NAN = ("stop", "rollback")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 

@@ -3,9 +3,10 @@
     python -m tests.end_to_end.forking      orders, one JSON object a line, on stdin; answers on stdout
 
 An order: {"arguments": ["run", ...], "stops": [[seconds, signal], ...], "at": [n, ...], "signal": s, "within": folder,
-"reading": file, "file_size": bytes}. `stops` are sent by the clock; `signal` strikes the child itself, just before each
-n-th time that it changes a file in the folder, or when it opens the file `reading`. An answer: {"status": exit status,
-or minus the signal that ended it, "said": stderr}.
+"reading": file, "file_size": bytes, "processes": n}. `stops` are sent by the clock; `signal` strikes the child itself,
+just before each n-th time that it changes a file in the folder, or when it opens the file `reading`. Of `processes` the
+child is the first, and forks the others, as torchrun would have started them. An answer: {"status": exit status, or
+minus the signal that ended it, "said": stderr}.
 """
 
 import itertools
@@ -13,6 +14,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,8 +72,24 @@ def strike_a_reader(number, path):
     sys.addaudithook(hook)
 
 
+def forked(count):
+    """Fork the others of so many processes, which go on from here, and whose words go into its pipe."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    world = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update(world, TORCHELASTIC_RUN_ID="forked", RANK="0", LOCAL_RANK="0", GROUP_RANK="0")
+    for rank in range(1, count):
+        if os.fork() == 0:
+            os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
+            return
+
+
 def child(order):
     from compose.cli import main
+
+    if "processes" in order:
+        forked(order["processes"])
 
     if "file_size" in order:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size"], order["file_size"]))
@@ -109,7 +127,7 @@ def answered(order):
         for after, number in sorted(order.get("stops", [])):
             time.sleep(max(0.0, start + after - time.monotonic()))
             os.kill(process, number)  # a child that has ended waits as a zombie until it is asked for
-        text = said.read()  # until the child has ended
+        text = said.read()  # until the child has ended, and the others that it forked
         _, ended = os.waitpid(process, 0)
         return {"status": os.waitstatus_to_exitcode(ended), "said": text}
 

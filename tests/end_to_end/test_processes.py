@@ -111,7 +111,7 @@ def logged(folder):
 
 CLOSE = {"32": 1e-5, "64": 1e-10}
 COMPARED = [("glf", "64", "ddp"), ("vaebm", "64", "sharded")]
-OTHERS = [(system, precision, how) for system in SYSTEMS for precision in CLOSE for how in ("ddp", "sharded")]
+OTHERS = [(system, precision, how) for system in SYSTEMS for precision in CLOSE for how in ("ddp", "sharded", "fsdp")]
 """Systems, precisions, strategies: those of every suite, and all."""
 
 

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from blocks.shares import Share
+from runners import shards
 from runners.optimizers import UpdateOptimizer
-from runners.shards import Shards
+from runners.shards import ALIKE, Cut, Shards, messages
 from runners.state import Clock
 from tests.runners.test_optimizers import TORCH
 
@@ -92,11 +93,17 @@ def test_what_is_saved_is_whole_and_is_taken_apart_again():
     for place, parameter in enumerate(alone.parameters):
         for key, expected in alone.torch.state[parameter].items():
             own, other = (made.torch.state[made.shards.owned[place]][key] for made in (first, second))
-            second.shards.whole(place, key, other)  # sends
-            saved = first.shards.whole(place, key, own)
+            if key in ALIKE:
+                assert torch.equal(own, expected)
+                continue
+            cuts = [made.shards.cuts[place] for made in (first, second)]
+            cuts[1].joined(other, lambda rows: together.gather(1, rows))  # sends
+            saved = cuts[0].joined(own, lambda rows: together.gather(0, rows))
             torch.testing.assert_close(saved, expected, rtol=1e-13, atol=1e-15)
             assert saved.stride() == expected.stride()
-            assert torch.equal(second.shards.part(place, key, saved), other)
+            assert torch.equal(cuts[1].own(saved), other)
+            assert torch.equal(cuts[1].own(saved.contiguous()), other)
+            assert torch.equal(cuts[1].own(other), other)
 
 
 def test_a_parameter_without_a_gradient_is_left_alone():
@@ -111,3 +118,11 @@ def test_a_parameter_without_a_gradient_is_left_alone():
         optimizer.shards.join()
     assert all(torch.equal(system["linear"].weight, before) for system in together.systems)
     assert not torch.equal(together.systems[0]["image"].weight, blocks()["image"].weight)
+
+
+def test_what_travels_together_is_alike_and_bounded(monkeypatch):
+    monkeypatch.setattr(shards, "MESSAGE", 64)
+    parts = [torch.zeros(n, dtype=dtype) for n, dtype in ((4, torch.float64), (3, torch.float32), (4, torch.float64))]
+    parts += [torch.zeros(20, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)]
+    found = list(messages(parts, [Cut(torch.zeros(2 * len(part)), Share(0, 2)) for part in parts]))
+    assert found == [[0, 2], [3], [4], [1]]
