@@ -53,6 +53,11 @@ class Executable:
         """What it was compiled from."""
         return self.composition.spec
 
+    def forget(self) -> None:
+        """Compile anew what is asked for next: tensors of the modules were replaced (moved, laid out otherwise)."""
+        self.views.forget()
+        self._made.clear()
+
     def stage(self, index: int, averaged: frozenset[str] = frozenset()) -> CompiledStage:
         """Stage `index`; blocks of `averaged` that it does not train are seen by their averages."""
         graphs = self.composition.stages[index]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from blocks.initialisation import first_batch
 from compose.program import CompiledStage
@@ -90,14 +90,11 @@ class StageRun:
             fit_blocks(session, self.compiled, plan.first - plan.steps_per_epoch)
             self._initialise(trained)
         clock = plan.clock(state.step, state.run_step)
-        self.updates = [UpdateStep(session, self.compiled, update, clock) for update in self.compiled.updates]
+        self._arm(clock)
         if state.step == 0:
             for update in self.updates:
                 for _, average in update.averaged():
                     average.start()  # what `ema(block)` reads before the first step has ended
-        shared = self.compiled.shared
-        self._sharing = [shared.module] if shared else []
-        self._shared = session.inputs(shared, self.name, "shared") if shared else None
         if session.tuning is not None and plan.steps > state.step:
             self._tune(session.tuning, clock)
 
@@ -105,6 +102,13 @@ class StageRun:
     def name(self) -> str:
         """The stage's name."""
         return self.compiled.name
+
+    def _arm(self, clock: Clock) -> None:
+        """Make the updates of the compiled stage, with their optimizers."""
+        session, shared = self.session, self.compiled.shared
+        self.updates = [UpdateStep(session, self.compiled, update, clock) for update in self.compiled.updates]
+        self._sharing = [shared.module] if shared else []
+        self._shared = session.inputs(shared, self.name, "shared") if shared else None
 
     def step(self, norms: dict[str, Tensor] | None) -> None:
         """Train one step and move the clock.   `norms`, if given, receives the norms of the gradients."""
@@ -137,43 +141,61 @@ class StageRun:
         return {name: rate for update in self.updates for name, rate in update.rates().items()}
 
     def _tune(self, tuning: Tuning, clock: Clock) -> None:
-        batch, shared = self._batch(clock, 0), self._shared
+        batch = self._batch(clock, 0)
 
         def share() -> Mapping[str, Any] | None:
-            return None if shared is None else self._share(shared, clock, batch)
+            return None if self._shared is None else self._share(self._shared, clock, batch)
 
         def try_all() -> None:
-            for update in self.updates:
-                update.try_out(clock, batch, share())
+            with self.session.weights.whole(self._sharing):
+                for update in self.updates:
+                    update.try_out(clock, batch, share())
 
         session = self.session
         within = session.processes.step() if session.processes else nullcontext()
-        with within, undone(session.executable.blocks), session.weights.whole(self._sharing):
-            for name, settings in self._settings().items():
+        with within, undone(session.executable.blocks):
+            for name, settings in self._settings(clock).items():
                 tuning.settle_setting(f"{self.name}/{name}", settings, try_all, session.fabric.broadcast)
-            for update in self.updates:
-                update.settle(clock, batch, share, tuning)
+            with session.weights.whole(self._sharing):
+                for update in self.updates:
+                    update.settle(clock, batch, share, tuning)
 
-    def _settings(self) -> dict[str, dict[str, Callable[[], None]]]:
+    def _settings(self, clock: Clock) -> dict[str, dict[str, Callable[[], None]]]:
         """The ways of computing that there are for this stage as a whole, each kind's usual way first."""
-        executable, shared = self.session.executable, [self._shared] if self._shared else []
-        given = [*shared, *(inputs for update in self.updates for inputs in update.all_inputs())]
-        modules = [executable.blocks, executable.averages, *(inputs.program.module for inputs in given)]
-        parameters = (
-            [] if self._kept_in_parts() else [*executable.blocks.parameters(), *executable.averages.parameters()]
-        )
         found: dict[str, dict[str, Callable[[], None]]] = {}
-        if has_kernel(parameters):
-            found["layout"] = {layout: partial(lay_out, parameters, layout) for layout in LAYOUTS}
-        if self._as_it_is and not self.session.mixed and has_linear(modules):
-            found["linear"] = {backend: partial(multiply_by, backend, modules) for backend in BACKENDS}
+        if has_kernel(self._parameters()):
+            found["layout"] = {layout: partial(self._lay_out, layout, clock) for layout in LAYOUTS}
+        if self._as_it_is and not self.session.mixed and has_linear(self._modules()):
+            found["linear"] = {backend: partial(self._multiply_by, backend) for backend in BACKENDS}
         return found
+
+    def _lay_out(self, layout: str, clock: Clock) -> None:
+        """Lay kernels out so, and make anew what saw the tensors that they were: views, programs, updates."""
+        lay_out(self._parameters(), layout)
+        self.session.executable.forget()
+        self._compile(self.compiled.index)
+        self._arm(clock)
+
+    def _multiply_by(self, backend: str) -> None:
+        multiply_by(backend, self._modules())
 
     def close(self) -> None:
         """Outside of a stage all is computed as samplers and a loaded run do it."""
         if self.session.tuning is not None:
-            for usual, *_ in (settings.values() for settings in self._settings().values()):
-                usual()
+            multiply_by(next(iter(BACKENDS)), self._modules())
+            if has_kernel(self._parameters()):
+                lay_out(self._parameters(), next(iter(LAYOUTS)))
+                self.session.executable.forget()
+
+    def _modules(self) -> list[nn.Module]:
+        executable, shared = self.session.executable, [self._shared] if self._shared else []
+        given = [*shared, *(inputs for update in self.updates for inputs in update.all_inputs())]
+        return [executable.blocks, executable.averages, *(inputs.program.module for inputs in given)]
+
+    def _parameters(self) -> list[nn.Parameter]:
+        """What may lie otherwise in memory."""
+        executable = self.session.executable
+        return [] if self._kept_in_parts() else [*executable.blocks.parameters(), *executable.averages.parameters()]
 
     def _kept_in_parts(self) -> bool:
         """Whether parts of weights are kept, by weights or optimizers: parts of how those lie in memory."""

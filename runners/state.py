@@ -35,6 +35,10 @@ class Executable(Protocol):
         """What it was compiled from."""
         ...
 
+    def forget(self) -> None:
+        """Compile anew what is asked for next: tensors of the blocks were replaced."""
+        ...
+
     def stage(self, index: int, averaged: frozenset[str]) -> CompiledStage:
         """Stage `index`, its frozen blocks read from their averages where `averaged` names them."""
         ...

@@ -33,6 +33,8 @@ __all__ = ["LAYOUTS", "Tuning", "fastest", "has_kernel", "lay_out", "tuning_of",
 ROUNDS = 7
 """Of both candidates, turn about; each round calls each `CALLS` times."""
 CALLS = 3
+SETTING_ROUNDS = 3
+"""Of settings, which take seconds to set: programs are made anew."""
 WORTH = 0.97
 """What compiling must save to be chosen: less is noise."""
 
@@ -112,7 +114,7 @@ class Tuning:
             return
         choice = agree(self.choices.get(name))
         if choice is None:
-            taken = fastest(dict.fromkeys(settings, trial), lambda setting: settings[setting]())
+            taken = fastest(dict.fromkeys(settings, trial), lambda setting: settings[setting](), SETTING_ROUNDS)
             usual, other = settings
             chosen = other if taken[other] < WORTH * taken[usual] else usual
             choice = agree({"chosen": chosen, "milliseconds": _rounded(taken)})
@@ -151,11 +153,13 @@ def lay_out(parameters: Iterable[nn.Parameter], layout: str) -> None:
 
 
 def fastest(
-    sides: Mapping[str, Callable[[], object]], prepare: Callable[[str], object] = lambda _name: None
+    sides: Mapping[str, Callable[[], object]],
+    prepare: Callable[[str], object] = lambda _name: None,
+    rounds: int = ROUNDS,
 ) -> dict[str, float]:
     """Seconds of a call of each side, after `prepare(name)`: the median over rounds, in which they take turns."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
-    for at in range(ROUNDS):
+    for at in range(rounds):
         for name, call in list(sides.items())[:: -1 if at % 2 else 1]:
             prepare(name)
             began = time.perf_counter()

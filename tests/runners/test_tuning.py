@@ -98,7 +98,7 @@ def test_trials_leave_nothing_behind(system, pretended, monkeypatch, tmp_path):
     assert ways == {"glf": {"whole"}, "vaebm": {"whole", "bodies"}, "ddgan": {"whole", "eager"}}[system]  # R1
 
 
-def all_alike(sides, prepare=lambda _name: None):
+def all_alike(sides, prepare=lambda _name: None, _rounds=0):
     """Each side is called, and takes as long as the other."""
     for name, call in sides.items():
         prepare(name)
@@ -106,7 +106,7 @@ def all_alike(sides, prepare=lambda _name: None):
     return dict.fromkeys(sides, 1.0)
 
 
-def last_is_faster(sides, prepare=lambda _name: None):
+def last_is_faster(sides, prepare=lambda _name: None, _rounds=0):
     return {name: 1.0 / (1 + place) for place, name in enumerate(all_alike(sides, prepare))}
 
 
@@ -129,6 +129,46 @@ def test_kernels_lie_as_was_faster_and_a_killed_run_goes_on_to_the_same_bits(pre
     compose.run(spec, tmp_path / "cut", quiet=True)
     assert all(True in one for one in lying)
     assert_same_remains(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_weights_averages_and_samples_are_those_of_kernels_that_lie_as_ever(pretended, monkeypatch, tmp_path):
+    monkeypatch.setattr(tuning, "fastest", last_is_faster)
+    found = []
+    for name, asked in (("plain", "false"), ("tuned", "true")):
+        text = FROZEN + f"run: {{precision: '64', tune: {asked}, sample_every: 1}}\n"
+        made = compose.run(parse_spec(text), tmp_path / name, quiet=True)
+        state = made.executable.blocks.state_dict() | {
+            f"ema {k}": v for k, v in made.executable.averages.state_dict().items()
+        }
+        found.append(state | {"sample": made.sample(4)})
+    choices = json.loads((tmp_path / "tuned" / "tuning.json").read_text())
+    assert choices["stage1/layout"]["chosen"] == "channels_last"
+    plain, tuned = found
+    for name, value in plain.items():
+        assert torch.allclose(value, tuned[name], rtol=1e-9, atol=1e-9), name
+
+
+FROZEN = """
+compose: 1
+name: frozen
+data: {source: digits, batch_size: 32}
+blocks:
+  encoder: {kind: encoder.dcgan, latent: 3, channels: [4, 8]}
+  decoder: {kind: decoder.dcgan, channels: [8, 4]}
+graph:
+  x_hat: decoder(encoder(x))
+stages:
+  - steps: 6
+    updates:
+      - train: [encoder, decoder]
+        minimize: {reconstruction: "squared_error(x_hat, x)"}
+        ema: {decoder: 0.8}
+      - train: [encoder]
+        minimize: {codes: square_norm(encoder(freeze(decoder)(encoder(x))))}
+    optimizer: {kind: sgd, lr: 1e-3}
+samplers:
+  default: decoder(~normal(3))
+"""
 
 
 def test_linear_layers_multiply_by_what_was_faster_and_a_killed_run_goes_on_to_the_same_bits(
