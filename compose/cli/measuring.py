@@ -76,8 +76,11 @@ def evaluate(  # one argument an option
         plain = dict(zip(labels_of(reports), (_plain(report.figures) for report in reports), strict=True))
         click.echo(json.dumps(plain, indent=1) if as_json else _comparison(reports))
         path, page = out or runs[0].parent / "comparison.html", comparing_page(reports)
-    if path is not None and _write(path, page, asked=out is not None):
-        tell(f"report {path}")
+    if path is not None:
+        if _write(path, page, asked=out is not None):
+            tell(f"report {path}")
+        else:
+            tell("`--report FILE` writes the page elsewhere")
     return int(any(figure.cause for report in reports for figure in report.figures))
 
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from compose.cli import main
 from runners.checkpoints import checkpoint_paths, read_checkpoint
 from runners.run import load_run
 from runners.state import RunFailed
@@ -119,6 +120,34 @@ def test_a_read_only_folder_still_opens_and_samples(whole, tmp_path):
         assert opened.sample("default", 5).shape == (5, 2)
     assert disk.count == 0
     assert_same_bits(everything(opened), whole)
+
+
+def test_a_run_that_was_moved_and_may_only_be_read_is_drawn_from_and_measured(tmp_path, capsys, monkeypatch):
+    moved, here = tmp_path / "moved", tmp_path / "here"
+    (tmp_path / "spec.yaml").write_text(SPEC + "samplers: {s: ~flow}\nevaluate: {nll: -flow.log_prob(x)}\n")
+    assert main(["run", str(tmp_path / "spec.yaml"), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    (tmp_path / "run").rename(moved)
+    here.mkdir()
+    monkeypatch.chdir(here)
+    held = {path: path.stat().st_mtime_ns for path in moved.rglob("*")}
+    capsys.readouterr()
+    with refusing(moved, at=1, number=errno.EROFS):
+        assert main(["sample", str(moved), "--count", "4", "--seed", "3"]) == 0
+        said = capsys.readouterr()
+        assert f"{moved}/samples cannot be written: Read-only file system" in said.err
+        assert (here / said.out.strip()).stat().st_size
+        assert main(["sample", str(moved), "--count", "4", "--out", "rows.npy"]) == 0
+        assert capsys.readouterr().out == "rows.npy\n"
+        assert main(["sample", str(moved), "--count", "4", "--out", str(moved / "rows.npy")]) == 2
+        assert f"error[L103]: {moved} cannot be written: Read-only file system" in capsys.readouterr().err
+        assert main(["eval", str(moved)]) == 0
+        said = capsys.readouterr()
+        assert "nll" in said.out
+        assert f"{moved}/report.html cannot be written: Read-only file system\n`--report FILE` writes" in said.err
+        assert main(["eval", str(moved), "--report", "page.html"]) == 0
+        assert "report page.html" in capsys.readouterr().err
+    assert held == {path: path.stat().st_mtime_ns for path in moved.rglob("*")}
+    assert sorted(path.suffix for path in here.iterdir()) == [".html", ".npy", ".png"]
 
 
 def test_without_any_place_for_temporary_files_a_command_says_so(tmp_path):
