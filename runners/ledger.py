@@ -5,6 +5,7 @@ status    running (a living process holds it), finished, failed, stopped (by a s
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,15 @@ OURS = (
     "best", "samples", "tuning.json", "diverged", "probe", "export", "spec.yaml", "lock",
 )  # fmt: skip
 """What a run writes into its folder, what makes it a run first; nothing else there is ever removed."""
+
+EDITED = re.compile(r"spec-until-\d{8,}\.yaml")
+"""The specs that a run had before it was edited."""
+
+LEFT_HALF = re.compile(r"\.(.+)\.partial")
+"""What a kill left half written, of one of ours."""
+
+COMPARISON = "comparison.html"
+"""The page of several runs, beside the first of them."""
 
 STOPPED = {"interrupted": "stopped", "running": "stopped"}
 """How runs stand that no process holds: one that was killed had no time to say so."""
@@ -113,7 +123,7 @@ def _holder(lock: Path) -> int | None:
 
 def remove(folder: Path) -> list[str]:
     """Remove what a run wrote, and its folder if that is all there was; gives the names of what is left."""
-    for name in OURS:
+    for name in [*OURS, *sorted(path.name for path in folder.iterdir() if _is_ours(path.name))]:
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -123,3 +133,8 @@ def remove(folder: Path) -> list[str]:
     if not left:
         folder.rmdir()
     return left
+
+
+def _is_ours(name: str) -> bool:
+    half = LEFT_HALF.fullmatch(name)
+    return EDITED.fullmatch(half[1] if half else name) is not None or (half is not None and half[1] in OURS)

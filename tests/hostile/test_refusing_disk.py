@@ -32,6 +32,7 @@ from compose.cli import main
 raise SystemExit(main(["run", "spec.yaml"]))
 """
 EVERY = 24  # of the writes that the quick suite tries
+PARTS = 4  # tests that share all writes, each within the time that one test may take
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +83,22 @@ def test_some_writes_are_refused(kind, writes, whole, tmp_path, capsys):
     assert told > len(said) / 2 if number == errno.ENOSPC else told == 0
 
 
+@pytest.fixture
+def drawn_once(tmp_path, monkeypatch):
+    """A picture is made once and given as often as one is asked for: making it writes nothing, and takes long."""
+    from runners import gallery
+
+    train(tmp_path / "drawn")
+    png = next((tmp_path / "drawn" / "samples").glob("*.png")).read_bytes()
+    monkeypatch.setattr(gallery, "picture_of", lambda *_values, **_options: png)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize(("number", "lasts"), KINDS)
-def test_every_write_is_refused_in_turn(number, lasts, writes, whole, tmp_path, capsys):
-    for at in range(1, writes + 1):
+@pytest.mark.usefixtures("drawn_once")
+def test_every_write_is_refused_in_turn(number, lasts, part, writes, whole, tmp_path, capsys):
+    for at in range(1 + part, writes + 1, PARTS):
         refuse_and_go_on(tmp_path, at, number, lasts, whole, capsys)
 
 
