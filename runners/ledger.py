@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Entry", "about_of", "entry_of", "folders", "is_run", "ledger", "remove"]
+__all__ = [
+    "COMPARISON", "Entry", "about_of", "entry_of", "folders", "is_run", "ledger", "remove", "remove_comparison",
+]  # fmt: skip
 
 OURS = (
     "run.json", "metrics.jsonl", "evaluation.json", "report.html", "composition.png", "tensorboard", "checkpoints",
@@ -29,6 +31,9 @@ LEFT_HALF = re.compile(r"\.(.+)\.partial")
 
 COMPARISON = "comparison.html"
 """The page of several runs, beside the first of them."""
+
+COMPARED = re.compile(rb"<title>\d+ runs compared</title>")
+"""What says that such a page was written here, and stands at its head."""
 
 STOPPED = {"interrupted": "stopped", "running": "stopped"}
 """How runs stand that no process holds: one that was killed had no time to say so."""
@@ -133,6 +138,23 @@ def remove(folder: Path) -> list[str]:
     if not left:
         folder.rmdir()
     return left
+
+
+def remove_comparison(home: Path) -> bool:
+    """Remove the page that compares runs in `home`, once no run is left there.   Whether one stays for those that are.
+
+    A file of the user's that is called so is neither.
+    """
+    page = home / COMPARISON
+    try:
+        with page.open("rb") as file:
+            is_ours = COMPARED.search(file.read(LAST)) is not None
+    except OSError:
+        return False
+    if is_ours and next(folders(home), None) is None:
+        page.unlink()
+        return False
+    return is_ours
 
 
 def _is_ours(name: str) -> bool:
