@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from blocks.noise import leaf_seed
 from blocks.types import Field, SourceContract
 from runners.datasets.source import Augment, Source
-from runners.stops import deaf
+from runners.stops import Apart, deaf
 from runners.tables import Held, Lying, Rows, Table
 
 __all__ = ["Batches", "ByStep", "LoaderBatches", "Table", "from_loader", "order"]
@@ -197,8 +198,18 @@ class LoaderBatches(ByStep):
         return self._batch[1]
 
     def _begun(self) -> Iterator[object]:
-        with deaf():  # a loader starts its workers here
-            return iter(self._loader)
+        """The loader from its start; its workers, which it starts here, do not hear what stops the run."""
+        loader = self._loader
+        if not isinstance(loader, DataLoader) or not loader.num_workers:
+            with deaf():
+                return iter(loader)
+        then = loader.worker_init_fn
+        loader.worker_init_fn = Apart(then)
+        try:
+            with deaf(hear=()):
+                return iter(loader)
+        finally:
+            loader.worker_init_fn = then
 
     def _read(self) -> object:
         for _ in range(2):  # the second time after starting over
