@@ -77,7 +77,8 @@ def sample(
     count = min(count, *map(len, rows.values())) if rows else count
     made = out or folder / "samples" / f"{name}-seed{chosen}-{count}{_suffix(checkpoint)}"
     here = held.sources and all(source.missing is None for source in held.sources.values())
-    beneath = rows or (rows_of(held.sources, split, DATA) if here else {})
+    known = all(split in source.contract.splits for source in held.sources.values())
+    beneath = rows or (rows_of(held.sources, split if known else "train", DATA) if here else {})
     for path in _write(name, values, made, held, beneath, chosen, asked=out is not None):
         click.echo(path)
     return 0

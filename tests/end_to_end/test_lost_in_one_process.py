@@ -45,7 +45,9 @@ def test_all_stop_at_the_step_and_name_what_one_process_names(tmp_path):
         assert text.count("error[R181]") == 1
         said[count] = text[text.index("error[R181]") :].replace(f"run-{count}", "run")
         held = checkpoint_paths(tmp_path / f"run-{count}" / "checkpoints")
-        assert all(value.isfinite().all() for path in held for value in read_checkpoint(path).tensors["blocks"].values())
+        assert all(
+            value.isfinite().all() for path in held for value in read_checkpoint(path).tensors["blocks"].values()
+        )
     assert said[1] == said[2]
     assert "the term `error` of update" in said[2]
     assert "in step" in said[2]
