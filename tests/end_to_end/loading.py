@@ -1,6 +1,7 @@
 """A run over a loader with worker processes:   python -m tests.end_to_end.loading FOLDER WORKERS STEPS [START]
 
-START: fork, spawn, forkserver. Says its workers' ids once they read, and leaves with the status of the signal that stops it.
+START: fork, spawn, forkserver.   Says its workers' ids once they read, and leaves with the status of the signal that
+stops it.
 """
 
 import sys

@@ -230,7 +230,7 @@ def test_validation_may_be_arrays_of_their_own():
     source = open_source("arrays", given)
     assert source.contract.splits == {"train": 3, "validation": 3, "test": 2}
     assert source.split("validation")["x"].mean() == 1
-    with pytest.raises(BadOption, match="those of `validation` {'x': \\(3,\\)}"):
+    with pytest.raises(BadOption, match=r"those of `validation` {'x': \(3,\)}"):
         open_source("arrays", {"train": torch.zeros(5, 2), "validation": torch.ones(3, 3)})
 
 
