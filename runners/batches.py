@@ -16,7 +16,7 @@ from runners.datasets.source import Augment, Source
 from runners.stops import Apart, deaf
 from runners.tables import Held, Lying, Rows, Table
 
-__all__ = ["Batches", "ByStep", "LoaderBatches", "Table", "from_loader", "order"]
+__all__ = ["Batches", "ByEpoch", "ByStep", "LoaderBatches", "Table", "from_loader", "order"]
 
 
 def order(rows: int, seed: int, epoch: int, *scope: str) -> Tensor:  # -> "rows", int64
@@ -39,7 +39,18 @@ class ByStep:
             step += 1
 
 
-class Batches(ByStep):
+class ByEpoch(ByStep):
+    """The same, of data that begin again after so many steps."""
+
+    steps_per_epoch: int
+
+    def epoch(self, number: int = 0) -> Iterator[dict[str, Tensor]]:
+        """The batches of one epoch: with `drop_last=False, shuffle=False`, the whole split in order."""
+        first = number * self.steps_per_epoch
+        return (self.batch(step) for step in range(first, first + self.steps_per_epoch))
+
+
+class Batches(ByEpoch):
     """Batches of data by the global step, to be asked for by any thread.
 
     `data`: a source, rows by field, or several of either by name, whose fields are then called `photos.x`. The rows of
@@ -92,11 +103,6 @@ class Batches(ByStep):
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of the global step 0, 1, ...: "b *event" by field. The order of an epoch is made once."""
         return {name: values for feed in self._feeds for name, values in feed.batch(step).items()}
-
-    def epoch(self, number: int = 0) -> Iterator[dict[str, Tensor]]:
-        """The batches of one epoch: with `drop_last=False, shuffle=False`, the whole split in order."""
-        first = number * self.steps_per_epoch
-        return (self.batch(step) for step in range(first, first + self.steps_per_epoch))
 
 
 class _Feed:

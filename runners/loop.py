@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from runners.diverging import Standing, lost_figure, lost_term, lost_weight
 from runners.exhausted import Exhausted, exhausted, is_exhausted
 from runners.folder import RunFolder
 from runners.logs import fold
+from runners.processes import made_once
 from runners.progress import Progress
 from runners.recovery import Exploded, LostFigure, Recovery
 from runners.saving import Intervals, Saving
@@ -26,8 +27,6 @@ from runners.updates import Session
 from runners.validation import Validation
 
 __all__ = ["Loop"]
-
-T = TypeVar("T")
 
 
 class Written(Protocol):
@@ -225,7 +224,7 @@ class Loop:
     def _validate(self, stage: StageRun, validation: Validation) -> None:
         """Measure, before anything is saved at this step, and keep the weights if they are the best so far."""
         self._settle()
-        state, measured = self.session.state, self._told(validation.measure, Measured())
+        state, measured = self.session.state, made_once(self.session.processes, validation.measure, Measured())
         self._measured = state.run_step, measured
         for name, value in measured.values.items():
             if not math.isfinite(value):
@@ -312,8 +311,3 @@ class Loop:
         if saved:
             self._recovery.saved()
         return saved
-
-    def _told(self, make: Callable[[], T], otherwise: T) -> T:
-        """What is made once, by the first of several processes, and known to all of them."""
-        processes = self.session.processes
-        return make() if processes is None else processes.told(make, otherwise)

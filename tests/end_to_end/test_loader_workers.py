@@ -55,9 +55,8 @@ def living_of(session):
 @pytest.mark.slow  # three processes, each with its imports; tests/runners/test_signals.py has the quick part
 @pytest.mark.parametrize(
     ("number", "start"),
-    [*((number, "fork") for number in STATUSES), *((signal.SIGTERM, start) for start in ("spawn", "forkserver")),
-     (signal.SIGINT, "spawn")],
-)  # fmt: skip
+    [*((number, "fork") for number in STATUSES), (signal.SIGTERM, "spawn"), (signal.SIGINT, "spawn")],
+)
 def test_a_signal_to_a_group_with_workers_saves_and_goes_on(number, start, whole, tmp_path):
     process = begun(tmp_path, workers=2, start=start)
     until = time.monotonic() + PATIENCE
