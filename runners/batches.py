@@ -8,14 +8,15 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from blocks.noise import leaf_seed
 from blocks.types import Field, SourceContract
 from runners.datasets.source import Augment, Source
-from runners.stops import deaf
+from runners.stops import Apart, deaf
 from runners.tables import Held, Lying, Rows, Table
 
-__all__ = ["Batches", "ByStep", "LoaderBatches", "Table", "from_loader", "order"]
+__all__ = ["Batches", "ByEpoch", "ByStep", "LoaderBatches", "Table", "from_loader", "order"]
 
 
 def order(rows: int, seed: int, epoch: int, *scope: str) -> Tensor:  # -> "rows", int64
@@ -38,7 +39,18 @@ class ByStep:
             step += 1
 
 
-class Batches(ByStep):
+class ByEpoch(ByStep):
+    """The same, of data that begin again after so many steps."""
+
+    steps_per_epoch: int
+
+    def epoch(self, number: int = 0) -> Iterator[dict[str, Tensor]]:
+        """The batches of one epoch: with `drop_last=False, shuffle=False`, the whole split in order."""
+        first = number * self.steps_per_epoch
+        return (self.batch(step) for step in range(first, first + self.steps_per_epoch))
+
+
+class Batches(ByEpoch):
     """Batches of data by the global step, to be asked for by any thread.
 
     `data`: a source, rows by field, or several of either by name, whose fields are then called `photos.x`. The rows of
@@ -91,11 +103,6 @@ class Batches(ByStep):
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of the global step 0, 1, ...: "b *event" by field. The order of an epoch is made once."""
         return {name: values for feed in self._feeds for name, values in feed.batch(step).items()}
-
-    def epoch(self, number: int = 0) -> Iterator[dict[str, Tensor]]:
-        """The batches of one epoch: with `drop_last=False, shuffle=False`, the whole split in order."""
-        first = number * self.steps_per_epoch
-        return (self.batch(step) for step in range(first, first + self.steps_per_epoch))
 
 
 class _Feed:
@@ -197,8 +204,18 @@ class LoaderBatches(ByStep):
         return self._batch[1]
 
     def _begun(self) -> Iterator[object]:
-        with deaf():  # a loader starts its workers here
-            return iter(self._loader)
+        """The loader from its start; its workers, which it starts here, do not hear what stops the run."""
+        loader = self._loader
+        if not isinstance(loader, DataLoader) or not loader.num_workers:
+            with deaf():
+                return iter(loader)
+        then = loader.worker_init_fn
+        loader.worker_init_fn = Apart(then)
+        try:
+            with deaf(hear=()):
+                return iter(loader)
+        finally:
+            loader.worker_init_fn = then
 
     def _read(self) -> object:
         for _ in range(2):  # the second time after starting over

@@ -31,6 +31,8 @@ FORMAT = 2
 PARTS = ("blocks", "averages", "optimizers", "batches")
 """The files of tensors that a checkpoint may have; `batches` only one that is kept to be replayed."""
 FRESH = "`--fresh` (in Python `fresh=True`)"  # how a run is started anew
+SHOWN = 12
+"""Digits of a checksum that are shown."""
 NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -108,8 +110,8 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
 
 def checkpoint_paths(folder: Path) -> list[Path]:
     """The finished checkpoints in `folder`, oldest first."""
-    named = [p for p in folder.glob("step-*") if NAME.fullmatch(p.name) and (p / "manifest.json").exists()]
-    return sorted(filter(_is_written, named), key=step_of)
+    written = [path for path in folder.glob("step-*") if _was_written(path) and (path / "manifest.json").exists()]
+    return sorted(written, key=step_of)
 
 
 def step_of(path: Path) -> int:
@@ -129,12 +131,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
             data = (path / name).read_bytes()
         except FileNotFoundError:
             raise Damaged(f"{path / name} is missing") from None
-        if len(data) != said["bytes"]:
-            raise Damaged(f"{path / name} has {len(data)} bytes, and had {said['bytes']} when it was written")
-        if hashlib.sha256(data).hexdigest() != said["sha256"]:
-            raise Damaged(f"{path / name} is not what was written: its SHA-256 differs")
+        _vouch(path / name, data, said["bytes"], said["sha256"])
         tensors[name.removesuffix(".safetensors")] = load_tensors(data)
     return Checkpoint(manifest["step"], _brought_up(manifest, tensors), tensors, manifest["facts"])
+
+
+def _vouch(path: Path, data: bytes, size: int, checksum: str) -> None:
+    """Raise Damaged, with the checksum that was written and the one that is read, unless they are the same."""
+    found = hashlib.sha256(data).hexdigest()
+    if found == checksum:
+        return
+    sums = f"its SHA-256 is {found[:SHOWN]}..., and was {checksum[:SHOWN]}... when it was written"
+    if len(data) != size:
+        raise Damaged(f"{path} {f'has {len(data)} bytes' if data else 'is empty'} instead of {size} bytes: {sums}")
+    raise Damaged(f"{path} is not what was written: {sums}")
 
 
 def _brought_up(manifest: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Any]:
@@ -148,17 +158,19 @@ def _brought_up(manifest: Mapping[str, Any], tensors: Mapping[str, Mapping[str, 
 def read_latest(folder: Path, report: Callable[[str], None]) -> Checkpoint | None:
     """The newest checkpoint that is whole, telling `report` about each that is not; None if there never was one.
 
+    What has lost its manifest is told too, and is no checkpoint: a kill may have stopped its removal.
     Raises RunFailed if there are checkpoints and none of them is whole.
     """
-    paths = checkpoint_paths(folder)
-    for path in reversed(paths):
+    paths = sorted((path for path in folder.glob("step-*") if _was_written(path)), key=step_of)
+    for number, path in reversed(list(enumerate(paths))):
         try:
             return read_checkpoint(path)
         except Damaged as damage:
-            report(f"{damage}; falling back to the checkpoint before")
+            then = f"falling back to {paths[number - 1]}" if number else "there is no checkpoint before it"
+            report(f"{damage}; {then}")
         except OSError as problem:  # it may be whole, and is not to be lost
             raise RunFailed(f"{problem.filename or path} cannot be read: {problem.strerror}") from None
-    if paths:
+    if checkpoint_paths(folder):
         raise RunFailed(f"no checkpoint in {folder} is whole; start anew with {FRESH}")
     return None
 
@@ -176,12 +188,18 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_bytes())
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise Damaged(f"{path} is missing, and with it the checksums of the files beside it") from None
+    try:
+        manifest = json.loads(data)
         seal = manifest.pop("seal")
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Damaged(f"{path} is not a manifest") from None
-    if seal != _seal(manifest):
-        raise Damaged(f"{path} is not what was written: its seal differs")
+        cause = f"is not a manifest ({len(data)} bytes)" if data else "is empty"
+        raise Damaged(f"{path} {cause}: it has no seal, which is its SHA-256") from None
+    if seal != (found := _seal(manifest)):
+        sums = f"its seal, a SHA-256, is {str(seal)[:SHOWN]}..., and that of what it says is {found[:SHOWN]}..."
+        raise Damaged(f"{path} is not what was written: {sums}")
     if manifest["format"] > FORMAT:
         raise Newer(
             f"{path.parent} was written by a newer version of compose: its format is {manifest['format']}, and this "
@@ -212,8 +230,16 @@ def _remove(path: Path) -> None:
 
 def _is_written(path: Path) -> bool:
     """Whether a folder is a checkpoint, or what is left of one: a manifest of somebody else's stands alone."""
-    held = {entry.name for entry in path.iterdir()}
-    return not held or any(f"{part}.safetensors" in held for part in PARTS) or _is_sealed(path / "manifest.json")
+    return not any(path.iterdir()) or _holds_parts(path)
+
+
+def _was_written(path: Path) -> bool:
+    """Whether a folder is a finished checkpoint, or holds files of one that lost its manifest."""
+    return bool(NAME.fullmatch(path.name)) and path.is_dir() and _holds_parts(path)
+
+
+def _holds_parts(path: Path) -> bool:
+    return any((path / f"{part}.safetensors").exists() for part in PARTS) or _is_sealed(path / "manifest.json")
 
 
 def _is_sealed(path: Path) -> bool:

@@ -1,11 +1,11 @@
 """A spec that was edited after its run began: what differs, and what each difference means for going on.
 
-harmless           what is drawn, or measured: the next steps are the same
+harmless           what is drawn or measured, or where rows are kept: the next steps are the same
 needs `--force`    what the next steps compute: they are another training from here on, and the folder says so
 impossible         what the saved state does not fit, or what is over
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +22,8 @@ Standing = Literal["harmless", "needs `--force`", "impossible"]
 
 DRAWN = ("name", "samplers", "evaluate")
 """The sections that no training step reads."""
+CARRIED_OUT = ("keep",)
+"""Of a data source, what says where its rows are until a batch needs them: the same rows, bit for bit."""
 LEADING = ("evaluate.keep", "evaluate.patience", "evaluate.every")
 """Of those, what chooses the best checkpoint and may end a stage."""
 
@@ -80,7 +82,7 @@ def _left_over(state: RunState, executable: Executable) -> str:
 def _edit(change: Change, stage: int, unfit: str) -> Edit:
     path = change.path.replace(" (order)", "")
     section, _, rest = path.partition(".")
-    if section in DRAWN and path not in LEADING:
+    if (section in DRAWN and path not in LEADING) or _is_carried_out(section, change):
         return Edit(change, "harmless")
     if path == "run.precision":
         return Edit(change, "impossible", "what is saved is in the other precision")
@@ -89,6 +91,12 @@ def _edit(change: Change, stage: int, unfit: str) -> Edit:
     if unfit and (section in ("blocks", "stages", "params") or change.old is Absent.ABSENT):
         return Edit(change, "impossible", unfit)
     return Edit(change, "needs `--force`")
+
+
+def _is_carried_out(section: str, change: Change) -> bool:
+    """Whether a change is of such an option of a source, and not of a source that is called so."""
+    is_source = isinstance(change.old, Mapping) or isinstance(change.new, Mapping)
+    return section == "data" and change.path.rpartition(".")[2] in CARRIED_OUT and not is_source
 
 
 def refuse_edits(folder: Path, edits: Sequence[Edit], step: int, force: bool) -> None:
@@ -108,7 +116,7 @@ def another_spec(folder: Path, edits: Sequence[Edit], step: int) -> Finding:
     """A run is to go on with another spec than it began with, and what differs is more than what is drawn or measured.
 
     Each difference is harmless, needs `--force`, or is impossible. What says how a run is carried out may change at any
-    time: `device`, `threads`, `workers`, `log_every`, `checkpoint_every`, `sample_every`.
+    time: `device`, `threads`, `workers`, `log_every`, `checkpoint_every`, `sample_every`; and `keep` of the data.
     Wrong: `compose run spec.yaml --set stages.0.steps=200`, in the folder of a run of 100.   Right: with `--fresh`.
     """
     help = f"{FRESH} starts another run beside it; `compose run {folder}/spec.yaml --out {folder}` goes on with the old"

@@ -9,7 +9,7 @@ A sampler that reads no data is drawn as often as the test split has rows, or `c
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count as counting
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from compose.program import CompiledArgument, CompiledEvaluation
 from compose.suggestions import meant, respelt
 from runners.arguments import DRAWS, misfits
 from runners.catalogue import open_sources
-from runners.datasets import BadOption, Source, UnknownOption
+from runners.datasets import BadOption, Source, UnknownOption, Unreadable
 from runners.datasets.options import bind
 from runners.goals import check_goals
 from runners.inputs import Inputs
@@ -31,6 +31,9 @@ from runners.metrics import METRICS, Estimate, NoFigure, Redrawn, arguments, mea
 from runners.metrics.likelihood import mean_estimate
 from runners.sampling import draw_rows, evaluating, place_of
 from runners.state import Executable
+from runners.tables import Column, columns
+
+T = TypeVar("T")
 
 __all__ = ["Refusal", "check_evaluations", "evaluate", "rows_of"]
 
@@ -62,14 +65,17 @@ def evaluate(
 ) -> dict[str, Estimate]:
     """The lines of the spec's `evaluate` by name, all or `only` some; `refused` is told why a metric refuses a line.
 
-    On all rows of the split, or at `most` so many, and as many draws.
+    On all rows of the split, or at `most` so many, and as many draws. Rows that lie on the disk are read as they are
+    needed, and again for each line.
     """
-    rows = rows_of(sources, split, most)
+    rows = _rows(sources, split, most, lambda source, count: columns(source, split, count))
     found = {}
     for name in (name for name in executable.spec.evaluate.lines if only is None or name in only):
         line = executable.evaluation(name, averaged)
         try:
             found[name] = _measured(executable, line, sources, rows, seed, most)
+        except Unreadable:  # of which no other line can be measured either
+            raise
         except ValueError as error:
             refused(Refusal(name, str(error), isinstance(error, NoFigure)))
     return found
@@ -80,19 +86,26 @@ def rows_of(sources: Mapping[str, Source], split: str, count: int | None = None)
 
     Sources of unequal length are cut to the shortest.   Raises UnknownSplit.
     """
+    return _rows(sources, split, count, lambda source, rows: source.head(split, rows))
+
+
+def _rows(
+    sources: Mapping[str, Source], split: str, count: int | None, lying: Callable[[Source, int], Mapping[str, T]]
+) -> dict[str, Tensor | T]:
+    """As `rows_of`, those of sources that do not hold the split by `lying(source, rows)`."""
     shortest = min((source.rows(split) for source in sources.values()), default=0)
-    return {
-        (f"{name}.{field}" if name else field): values
-        for name, source in sources.items()
-        for field, values in source.head(split, min(shortest, count or shortest)).items()
-    }
+    wanted, found = min(shortest, count or shortest), dict[str, Tensor | T]()
+    for name, source in sources.items():
+        fields = source.head(split, wanted) if source.is_kept(split) else lying(source, wanted)
+        found |= {f"{name}.{field}" if name else field: values for field, values in fields.items()}
+    return found
 
 
 def _measured(
     executable: Executable,
     line: CompiledEvaluation,
     sources: Mapping[str, Source],
-    rows: Mapping[str, Tensor],
+    rows: Mapping[str, Tensor | Column],
     seed: int,
     most: int | None,
 ) -> Estimate:
@@ -113,7 +126,7 @@ def _value(  # what names an argument's noise, and what it may read
     executable: Executable,
     given: CompiledArgument,
     sources: Mapping[str, Source],
-    rows: Mapping[str, Tensor],
+    rows: Mapping[str, Tensor | Column],
     count: int,
     seed: int,
     line: str,

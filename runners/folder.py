@@ -17,7 +17,7 @@ from compose.diagnostics import Finding, SpecError, finding
 from compose.spec import Spec, parse_spec
 from compose.spec.changes import Change, changes
 from compose.spec.writing import to_data
-from runners.checkpoints import checkpoint_paths, write_atomically
+from runners.checkpoints import FRESH, checkpoint_paths, write_atomically
 from runners.state import RunFailed
 
 __all__ = [
@@ -87,11 +87,15 @@ class RunFolder:
             os.close(handle)
 
     def about(self) -> dict[str, Any]:
-        """What `run.json` says; empty if there is none."""
+        """What `run.json` says; empty if there is none.   Raises RunFailed if it is damaged."""
+        path = self.path / "run.json"
         try:
-            return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return {}
+        except ValueError:
+            held = f"it has {path.stat().st_size} bytes that are no JSON"
+            raise RunFailed(f"{path} is damaged ({held}); put a copy back, or start anew with {FRESH}") from None
 
     def came_to_nothing(self) -> bool:
         """Whether a run began here and ended before its first checkpoint: it has nothing to go on from, or to lose."""
@@ -187,5 +191,5 @@ def read_about(folder: Path) -> dict[str, Any]:
         raise RunFailed(f"there is no folder {folder}")
     try:
         return json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         raise RunFailed(f"{folder} is no run folder: it has no readable run.json") from None

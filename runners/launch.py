@@ -109,8 +109,9 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
     said = Progress(quiet=options.quiet).say
     tested = bool(sources) and all("test" in source.contract.splits for source in sources.values())
     if spec.evaluate.lines and not tested:
+        cut = ", and `data: {test_size: 0.1}` would hold one out of the training rows" if sources else ""
         said(
-            f"`evaluate` is left out: {'the data have' if sources else 'a loader has'} no test split; "
+            f"`evaluate` is left out: {'the data have' if sources else 'a loader has'} no test split{cut}; "
             "`run.evaluate(data={..})`, or `compose eval RUN --data FILE.npz`, measures afterwards"
         )
 

@@ -5,6 +5,7 @@ status    running (a living process holds it), finished, failed, stopped (by a s
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -12,13 +13,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Entry", "about_of", "entry_of", "folders", "is_run", "ledger", "remove"]
+__all__ = [
+    "COMPARISON", "Entry", "about_of", "entry_of", "folders", "is_run", "ledger", "remove", "remove_comparison",
+]  # fmt: skip
 
 OURS = (
     "run.json", "metrics.jsonl", "evaluation.json", "report.html", "composition.png", "tensorboard", "checkpoints",
     "best", "samples", "tuning.json", "diverged", "probe", "export", "spec.yaml", "lock",
 )  # fmt: skip
 """What a run writes into its folder, what makes it a run first; nothing else there is ever removed."""
+
+EDITED = re.compile(r"spec-until-\d{8,}\.yaml")
+"""The specs that a run had before it was edited."""
+
+LEFT_HALF = re.compile(r"\.(.+)\.partial")
+"""What a kill left half written, of one of ours."""
+
+COMPARISON = "comparison.html"
+"""The page of several runs, beside the first of them."""
+
+COMPARED = re.compile(rb"<title>\d+ runs compared</title>")
+"""What says that such a page was written here, and stands at its head."""
 
 STOPPED = {"interrupted": "stopped", "running": "stopped"}
 """How runs stand that no process holds: one that was killed had no time to say so."""
@@ -113,7 +128,7 @@ def _holder(lock: Path) -> int | None:
 
 def remove(folder: Path) -> list[str]:
     """Remove what a run wrote, and its folder if that is all there was; gives the names of what is left."""
-    for name in OURS:
+    for name in [*OURS, *sorted(path.name for path in folder.iterdir() if _is_ours(path.name))]:
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -123,3 +138,25 @@ def remove(folder: Path) -> list[str]:
     if not left:
         folder.rmdir()
     return left
+
+
+def remove_comparison(home: Path) -> bool:
+    """Remove the page that compares runs in `home`, once no run is left there.   Whether one stays for those that are.
+
+    A file of the user's that is called so is neither.
+    """
+    page = home / COMPARISON
+    try:
+        with page.open("rb") as file:
+            is_ours = COMPARED.search(file.read(LAST)) is not None
+    except OSError:
+        return False
+    if is_ours and next(folders(home), None) is None:
+        page.unlink()
+        return False
+    return is_ours
+
+
+def _is_ours(name: str) -> bool:
+    half = LEFT_HALF.fullmatch(name)
+    return EDITED.fullmatch(half[1] if half else name) is not None or (half is not None and half[1] in OURS)

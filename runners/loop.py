@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from runners.exhausted import Exhausted, exhausted, is_exhausted
 from runners.folder import RunFolder
 from runners.holding import Holding
 from runners.logs import fold
+from runners.processes import made_once
 from runners.progress import Progress
 from runners.recovery import Exploded, LostFigure, Recovery
 from runners.saving import Intervals, Saving
@@ -27,8 +28,6 @@ from runners.updates import Session
 from runners.validation import Validation
 
 __all__ = ["Loop"]
-
-T = TypeVar("T")
 
 
 class Written(Protocol):
@@ -230,7 +229,7 @@ class Loop:
         self._settle()
         state = self.session.state
         with self.session.weights.whole(Holding.everything):
-            measured = self._told(validation.measure, Measured())
+            measured = made_once(self.session.processes, validation.measure, Measured())
         self._measured = state.run_step, measured
         for name, value in measured.values.items():
             if not math.isfinite(value):
@@ -318,8 +317,3 @@ class Loop:
         if saved:
             self._recovery.saved()
         return saved
-
-    def _told(self, make: Callable[[], T], otherwise: T) -> T:
-        """What is made once, by the first of several processes, and known to all of them."""
-        processes = self.session.processes
-        return make() if processes is None else processes.told(make, otherwise)

@@ -31,7 +31,7 @@ from blocks.shares import Share, Unheard, heard, share_statistics, sharing
 from runners.state import Batches, Executable, RunFailed, RunState
 from runners.world import World
 
-__all__ = ["FirstsBatches", "Processes", "chosen_device", "join", "joined", "place"]
+__all__ = ["FirstsBatches", "Processes", "chosen_device", "join", "joined", "made_once", "place"]
 
 T = TypeVar("T")
 
@@ -173,6 +173,11 @@ class Processes:
             state.restore_numbers(numbers)
             state.restore_blocks(tensors)
         return restored, finished
+
+
+def made_once(processes: Processes | None, make: Callable[[], T], otherwise: T) -> T:
+    """What is made once, by the first of several processes or by the only one, and known to all; as `told`."""
+    return make() if processes is None else processes.told(make, otherwise)
 
 
 class FirstsBatches:

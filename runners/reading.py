@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from torch import Tensor
 
-from runners.batches import Batches, ByStep
+from runners.batches import Batches, ByEpoch
 from runners.state import Batches as Numbered
 from runners.stops import deafen
 
@@ -22,7 +22,7 @@ AHEAD = 2
 """Batches that wait for the step, for each worker."""
 
 
-class ReadAhead(ByStep):
+class ReadAhead(ByEpoch):
     """Batches by the global step, those after the last one asked for read ahead by `workers` threads.
 
     A step that is not among those read ahead (where a run resumes, rolls back, or begins a stage) lets them go, and
@@ -47,11 +47,6 @@ class ReadAhead(ByStep):
             if number not in self._read:
                 self._read[number] = self._threads.submit(self._batches.batch, number)
         return self._read[step].result()
-
-    def epoch(self, number: int = 0) -> Iterator[dict[str, Tensor]]:
-        """The batches of one epoch."""
-        first = number * self.steps_per_epoch
-        return (self.batch(step) for step in range(first, first + self.steps_per_epoch))
 
     def close(self) -> None:
         """Let go of what was read ahead, and end the threads: each finishes at most the batch that it is at."""

@@ -18,6 +18,7 @@ from runners.folder import RunFolder
 from runners.holding import Holding
 from runners.kept import Kept, keep
 from runners.logs import Lost
+from runners.processes import made_once
 from runners.progress import Progress
 from runners.retrace import Lossy, Snapshot, examine, examine_figures, retrace
 from runners.stages import StagePlan
@@ -69,8 +70,7 @@ class Recovery:
         """The last good state; None if it cannot be read."""
         if self._begun is not None:
             return self._begun
-        processes = self.session.processes
-        return self._read() if processes is None else processes.told(self._read, None)
+        return made_once(self.session.processes, self._read, None)
 
     def _read(self) -> Snapshot | None:
         try:
@@ -118,7 +118,7 @@ class Recovery:
             return examine_figures(self.session.executable, measure, standing.name, standing.step)
 
         with self.session.weights.whole(Holding.everything):
-            found = find() if processes is None else processes.told(find, None)
+            found = made_once(processes, find, None)
         if found is None:
             return cause
         self._keep(Snapshot.of(self.session), {}, cause.figure, found)

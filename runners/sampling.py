@@ -14,6 +14,7 @@ from compose.program import CompiledSampler
 from runners.inputs import Inputs, moved
 from runners.rows import IMAGES, rows_of_picture
 from runners.state import Executable
+from runners.tables import Column
 
 __all__ = ["default_count", "draw_rows", "evaluating", "folds_of", "sample"]
 
@@ -70,7 +71,7 @@ def draw_rows(
     seed: int = 0,
     *,
     scope: str | None = None,
-    batch: Mapping[str, Tensor] | None = None,
+    batch: Mapping[str, Tensor | Column] | None = None,
     options: Mapping[str, Any] | None = None,
     chunk: int = CHUNK,
     repeat: int = 0,
@@ -85,13 +86,14 @@ def draw_rows(
     if absent:
         held = ", ".join(f"`{name}`" for name in batch or {}) or "nothing"
         raise ValueError(f"`{sampler.name}` reads `{absent[0]}`, and the data handed to it hold {held}")
-    given = moved(batch or {}, dtype, device) if sampler.conditional else {}
+    given = batch or {} if sampler.conditional else {}
     if given:
         count = min(count, *(len(rows) for rows in given.values()))
     made = []
     with torch.no_grad(), evaluating(executable.blocks), evaluating(executable.averages):
         for index, start in enumerate(range(0, count, chunk)):
             rows = {field: value[start : min(start + chunk, count)] for field, value in given.items()}
+            rows = moved(rows, dtype, device)
             values = inputs.values(min(chunk, count - start), rows, options=options, repeat=repeat, chunk=index)
             made.append(sampler.program(values)["value"])
     return _joined(made)

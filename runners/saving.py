@@ -8,6 +8,7 @@ from typing import Any
 
 from runners.checkpoints import Checkpoint, write_checkpoint
 from runners.folder import RunFolder
+from runners.processes import made_once
 from runners.progress import Progress
 from runners.updates import Session
 
@@ -86,7 +87,7 @@ class Saving:
         def write() -> bool:
             return self._write(folder, made, count)
 
-        return write() if processes is None else processes.told(write, False)
+        return made_once(processes, write, False)
 
     def _write(self, folder: Path, made: Checkpoint, count: int) -> bool:
         try:

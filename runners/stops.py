@@ -3,10 +3,10 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
-__all__ = ["PREEMPTED", "deaf", "deafen", "statuses"]
+__all__ = ["PREEMPTED", "Apart", "deaf", "deafen", "statuses"]
 
 PREEMPTED = 75
 """What a scheduler takes for "try again later" (`EX_TEMPFAIL` of sysexits.h)."""
@@ -26,15 +26,15 @@ def statuses(preemption: str = "none") -> dict[int, int]:
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
+def deaf(hear: Collection[int] = (signal.SIGTERM,)) -> Iterator[None]:
     """Workers that are forked within do not hear the signals that stop a run: it is the run that ends them.
 
     A terminal and a scheduler send a signal to the whole process group, and torch takes a worker that died for an
-    error. So workers get groups of their own. All but SIGTERM, by which they are ended, are masked as well: what comes
-    for this process meanwhile waits.
+    error. So workers get groups of their own. All but `hear`, SIGTERM, by which they are ended, are masked as well:
+    what comes for this process meanwhile waits. With `hear=()` a worker is to begin with `Apart`.
     """
     there = set(multiprocessing.active_children())
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*ASKED, *NAMED} - {signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*ASKED, *NAMED} - set(hear))
     try:
         yield
     finally:
@@ -43,6 +43,29 @@ def deaf() -> Iterator[None]:
                 if worker.pid:
                     os.setpgid(worker.pid, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Apart:
+    """The first thing that a worker does which began deaf to SIGTERM too: a group of its own, then it may be ended.
+
+    One that is spawned is a program of its own, which no other process can put into a group. Calls `then(number)`, what
+    else the worker is to begin with.
+    """
+
+    def __init__(self, then: Callable[[int], None] | None = None) -> None:
+        self.then = then
+
+    def __call__(self, number: int) -> None:
+        """Begin the worker of this number."""
+        with suppress(OSError):  # it leads its session
+            os.setpgid(0, 0)
+        waiting = signal.sigtimedwait({signal.SIGTERM}, 0)  # sent to the group, or by the process whose worker it is
+        parent = multiprocessing.parent_process()
+        if waiting is not None and parent is not None and waiting.si_pid == parent.pid:
+            os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if self.then is not None:
+            self.then(number)
 
 
 def deafen() -> None:

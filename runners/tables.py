@@ -1,13 +1,14 @@
 """The rows of a split, by number: held as tensors, or read from where they lie when they are asked for."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from runners.datasets.source import Source
 
-__all__ = ["Held", "Lying", "Rows", "Table"]
+__all__ = ["Column", "Held", "Lying", "Rows", "Table", "columns"]
 
 Table = Mapping[str, Tensor]
 """Rows by field: "n *event"."""
@@ -54,6 +55,26 @@ class Lying:
 
 
 Rows = Held | Lying
+
+
+class Column:
+    """One field of the first `count` rows of a split that lies on the disk, read slice by slice: `column[3:5]`."""
+
+    def __init__(self, between: Callable[[int, int], Table], field: str, count: int) -> None:
+        self._between, self._field, self._count = between, field, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, rows: slice) -> Tensor:  # -> "b *event"
+        start, stop, _ = rows.indices(self._count)
+        return self._between(start, stop)[self._field]
+
+
+def columns(source: Source, split: str, count: int) -> dict[str, Column]:
+    """The fields of the first rows of a split, none of them read yet.   A slice of all fields is read once."""
+    between = lru_cache(maxsize=1)(Lying(source, split, source.settled, torch.device("cpu")).between)
+    return {field: Column(between, field, count) for field in source.contract.fields}
 
 
 def _row_count(name: str, table: Table) -> int:

@@ -218,7 +218,7 @@ class Words:
     relu: _Value
     """max(v, 0); the gradient at 0 is 0."""
     repeat: _Value
-    """k copies of each row, folded into the batch: r0 r0 .. r1 r1 .."""
+    """k copies of each row, folded into the batch: r0 r0 .. r1 r1 .. Of a distribution: k times that of each row."""
     reshape: _Value
     """The same entries in the same order, as an event of another size; one length may be -1."""
     reverse: _Value

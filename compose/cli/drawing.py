@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +77,9 @@ def sample(
     count = min(count, *map(len, rows.values())) if rows else count
     made = out or folder / "samples" / f"{name}-seed{chosen}-{count}{_suffix(checkpoint)}"
     here = held.sources and all(source.missing is None for source in held.sources.values())
-    beneath = rows or (rows_of(held.sources, split, DATA) if here else {})
-    for path in _write(name, values, made, held, beneath, chosen):
+    known = all(split in source.contract.splits for source in held.sources.values())
+    beneath = rows or (rows_of(held.sources, split if known else "train", DATA) if here else {})
+    for path in _write(name, values, made, held, beneath, chosen, asked=out is not None):
         click.echo(path)
     return 0
 
@@ -147,9 +149,14 @@ def _write(
     opened: "Reopened",
     rows: "Mapping[str, Tensor]",
     seed: int,
+    *,
+    asked: bool,
 ) -> list[Path]:
-    """Each value into a file of its own, as a picture where it has one and the file's name asks for no other form."""
-    from compose.cli.messages import bad_request
+    """Each value into a file of its own, as a picture where it has one and the file's name asks for no other form.
+
+    What a run that may only be read refuses goes into the present folder, unless `out` was asked for.
+    """
+    from compose.cli.messages import bad_request, tell
     from runners.files import save_values
     from runners.origin import stamp
     from runners.sampling import folds_of
@@ -159,19 +166,20 @@ def _write(
     written, run = [], opened.run
     for part, value in parts.items():
         path = out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
+        origin = stamp(run.about, run.state.run_step, name, seed)
+        save = partial(
+            save_values, value=value, fields=opened.fields, rows=rows, fold=folds.get(part or "value", 1), origin=origin
+        )
+        way = "give `--out` a file that can be written, ending in .png, .npy or .pt"
         try:
-            written.append(
-                save_values(
-                    path,
-                    value,
-                    opened.fields,
-                    rows,
-                    folds.get(part or "value", 1),
-                    stamp(run.about, run.state.run_step, name, seed),
-                )
-            )
+            try:
+                written.append(save(path))
+            except OSError as error:
+                cause = f"{path.parent} cannot be written: {error.strerror}"
+                if asked:
+                    raise SpecError([bad_request(cause, way)]) from None
+                tell(f"{cause}; what was drawn goes here instead")
+                written.append(save(Path(path.name)))
         except (ValueError, OSError) as error:
-            raise SpecError(
-                [bad_request(str(error), "give `--out` a file that can be written, ending in .png, .npy or .pt")]
-            ) from None
+            raise SpecError([bad_request(str(error), way)]) from None
     return written

@@ -57,6 +57,7 @@ def evaluate(  # one argument an option
     `--only` names some of them, and on one page, RUN/report.html, with samples, curves and where all of it is from.
     """
     from compose.cli.messages import tell
+    from runners.ledger import COMPARISON
     from runners.report import comparing_page, labels_of, page_of
 
     runs = list({folder.resolve(): folder for folder in folders}.values())
@@ -75,9 +76,12 @@ def evaluate(  # one argument an option
     else:
         plain = dict(zip(labels_of(reports), (_plain(report.figures) for report in reports), strict=True))
         click.echo(json.dumps(plain, indent=1) if as_json else _comparison(reports))
-        path, page = out or runs[0].parent / "comparison.html", comparing_page(reports)
-    if path is not None and _write(path, page, asked=out is not None):
-        tell(f"report {path}")
+        path, page = out or runs[0].parent / COMPARISON, comparing_page(reports)
+    if path is not None:
+        if _write(path, page, asked=out is not None):
+            tell(f"report {path}")
+        else:
+            tell("`--report FILE` writes the page elsewhere")
     return int(any(figure.cause for report in reports for figure in report.figures))
 
 

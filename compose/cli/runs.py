@@ -54,7 +54,7 @@ def runs(folder: Path, doomed: Path | None, yes: bool, as_json: bool) -> int:
 def _remove(folder: Path, yes: bool) -> int:
     from compose.cli.messages import bad_request, no_run, tell
     from runners.folder import RunFolder
-    from runners.ledger import entry_of, is_run, remove
+    from runners.ledger import COMPARISON, entry_of, is_run, remove, remove_comparison
     from runners.state import RunFailed
 
     if not is_run(folder):
@@ -70,6 +70,8 @@ def _remove(folder: Path, yes: bool) -> int:
     except RunFailed as failure:
         raise SpecError([bad_request(str(failure), "stop it first")]) from None
     tell(f"removed {what}" + (f"; {', '.join(left)} there is not the run's, and stays" if left else ""))
+    if remove_comparison(home := folder.resolve().parent):
+        tell(f"{home / COMPARISON} compares runs of which some are left, and stays")
     return 0
 
 

@@ -30,20 +30,25 @@ def arrays(
     low: float | None = None,
     high: float | None = None,
     range: Range = "unit",
-    validation: float = 0.0,
+    validation: float | Given = 0.0,
+    test_size: float = 0.0,
     keep: Keep = "memory",
 ) -> Source:
     """Arrays of the user's own, from `.npy`, `.npz` or `.safetensors` files or from Python: fields by name, rows first.
 
     An array alone is the field `x`. Floats become float32; whole numbers along one axis are labels (int64, with as many
     classes as the largest says); bytes along several are pixels in `range`; other whole numbers become int64.
-    `low`, `high`: the range that `x` promises to keep, checked when it is loaded. `validation`: the fraction of the
-    training rows held out. `keep`: rows are held ("memory"), or read from `.npy` files, and checked, when a batch needs
-    them ("disk"); "auto" holds splits of up to 1 GiB, and all that is no `.npy`.
+    `low`, `high`: the range that `x` promises to keep, checked when it is loaded. `validation`: arrays too, or the
+    share (or number) of the training rows held out, as `test_size`, without `test`. `keep`: rows are held ("memory"),
+    or read from `.npy` files, and checked, when a batch needs them ("disk"); "auto" holds splits of up to 1 GiB, and
+    all that is no `.npy`.
     Files are never unpickled; the contract reads their headers, and labels.
     Raises ValueError, naming the file or field, for what is missing, damaged, of unequal length or not finite.
     """
     given = {"train": train} if test is None else {"train": train, "test": test}
+    share = validation if isinstance(validation, int | float) else 0.0
+    if not isinstance(validation, int | float):
+        given["validation"] = validation
     lies = keep != "memory" and all(isinstance(value, str) and value.endswith(MAPPED) for value in given.values())
     if keep == "disk" and not lies:
         raise BadOption("keep", f"`keep: disk` reads the rows of `{MAPPED}` files: write such, or leave `keep` out")
@@ -67,8 +72,8 @@ def arrays(
         _check_values(f"`x` of `{split}`", rows, fields["x"], numbers)
         return {"x": rows}
 
-    alone = hold_out_read(counts, read, validation) if lies else None
-    return Source(fields, *hold_out(counts, load, validation), read=alone, keep=keep)
+    alone = hold_out_read(counts, read, share, test_size) if lies else None
+    return Source(fields, *hold_out(counts, load, share, test_size), read=alone, keep=keep)
 
 
 def _headers(split: str, given: Given, *, held: bool) -> Mapping[str, Header]:
@@ -118,9 +123,10 @@ def _agree(headers: Mapping[str, Mapping[str, Header]]) -> None:
         for name, (_, dtype) in found.items():
             if dtype.kind not in "fiub":
                 raise BadOption(split, f"`{name}` of `{split}` has the dtype {dtype}, but it must hold real numbers")
-    events = [{name: shape[1:] for name, (shape, _) in found.items()} for found in headers.values()]
-    if events[0] != events[-1]:
-        raise BadOption("test", f"the fields of `train` are {events[0]}, those of `test` {events[-1]}")
+    events = {split: {name: shape[1:] for name, (shape, _) in found.items()} for split, found in headers.items()}
+    for split, found in events.items():
+        if found != events["train"]:
+            raise BadOption(split, f"the fields of `train` are {events['train']}, those of `{split}` {found}")
 
 
 def _pixels(shape: Size, dtype: np.dtype) -> bool:

@@ -35,13 +35,15 @@ def huggingface(
     range: Range = "unit",
     limit: int | None = None,
     validation: float = 0.0,
+    test_size: float = 0.0,
 ) -> Source:
     """A data set that `datasets` saved to disk (`save_to_disk`): a picture column as `x`, a class column as `y`.
 
     `root`: the folder that was saved, a data set (all to train on) or one of several splits, of which `train` must be
     one. `image`, `label`: the columns, by default the first of pictures, and the first of classes, if there is one.
     `size`: [height, width], and `channels`, by default those of the first picture; all must have them. `limit`: at most
-    so many rows of each split, the first. `validation`: the fraction of the training rows held out.
+    so many rows of each split, the first. `validation`, `test_size`: the share (or number) of the training rows held
+    out, where there is no such split.
     The library is optional: `pip install datasets`. It is asked for nothing that is not on this disk.
     Raises ValueError, naming folder and row, for a picture of another size or a broken one.
     """
@@ -68,7 +70,7 @@ def huggingface(
         rows = {"x": in_range(_pixels(table, image, event, f"`{split}` of `{root}`"), PEAK, range)}
         return rows | ({"y": torch.tensor(table[label][:], dtype=torch.int64)} if label is not None else {})
 
-    return Source(fields, *hold_out(counts, load, validation))
+    return Source(fields, *hold_out(counts, load, validation, test_size))
 
 
 def _library() -> ModuleType:

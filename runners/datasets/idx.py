@@ -41,12 +41,14 @@ def idx(
     classes: int = 10,
     event: Sequence[int] | None = None,
     validation: float = 0.0,
+    test_size: float = 0.0,
 ) -> Source:
     """Images and labels from a folder of IDX files (MNIST, Fashion-MNIST): `x` (1, height, width), `y`.
 
     `root` holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, the same with `t10k` for the test split, each
     plain or with `.gz`; without label files there is no `y`. `limit`: at most so many rows of each split, the first.
-    `pad`: images are centred in a black square of this side (32). `classes`: labels are below it.
+    `pad`: images are centred in a black square of this side (32). `classes`: labels are below it. `validation`: the
+    share (or number) of the training rows held out, as `test_size` is where there are no `t10k` files.
     The contract reads headers alone; where no file is, it is that of MNIST, with images of `event` [1, 28, 28], so that
     a spec can be checked without its data. `event` may be written where the files are too, and must be theirs.
     Raises ValueError, naming the file, for one that is missing, damaged or cut.
@@ -56,7 +58,7 @@ def idx(
     files = {split: pair for split, pair in files.items() if pair}
     check_positive(limit=limit)
     if "train" not in files:
-        return _assumed(root, limit, range, pad, classes, tuple(event or EVENT), validation)
+        return _assumed(root, limit, range, pad, classes, tuple(event or EVENT), validation, test_size)
     labelled = {split for split, pair in files.items() if "labels" in pair}
     if labelled and labelled != set(files):
         raise BadOption("root", f"`{root}` has labels for one split and none for the other")
@@ -75,17 +77,24 @@ def idx(
         rows = {"x": in_range(pixels, PEAK, range)}
         return rows | ({"y": _labels(files[split]["labels"], counts[split], classes)} if "y" in fields else {})
 
-    return Source(fields, *hold_out(counts, load, validation))
+    return Source(fields, *hold_out(counts, load, validation, test_size))
 
 
 def _assumed(
-    root: str, limit: int | None, range: Range, pad: int | None, classes: int, event: Size, validation: float
+    root: str,
+    limit: int | None,
+    range: Range,
+    pad: int | None,
+    classes: int,
+    event: Size,
+    validation: float,
+    test_size: float,
 ) -> Source:
     """What MNIST would be: a contract to check a spec against.   Nothing of it can be read."""
     if len(event) != 3 or event[0] != 1:
         raise BadOption("event", f"`event` is {list(event)}, but IDX images are [1, height, width]")
-    counts = {split: min(rows, limit or rows) for split, rows in ROWS.items()}
-    splits, load = hold_out(counts, lambda split: {}, validation)
+    counts = {split: min(rows, limit or rows) for split, rows in ROWS.items() if split == "train" or not test_size}
+    splits, load = hold_out(counts, lambda split: {}, validation, test_size)
     names = ", ".join(f"`{prefix}-{part}`" for prefix in PREFIXES.values() for part in PARTS.values())
     missing = BadOption("root", f"`{root}` must hold {names}, each plain or with `.gz`, and has no training images")
     label = label_field(classes)

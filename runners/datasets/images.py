@@ -41,6 +41,7 @@ def images(
     limit: int | None = None,
     classes: int | None = None,
     validation: float = 0.0,
+    test_size: float = 0.0,
     keep: Keep = "auto",
 ) -> Source:
     """Pictures (PNG, JPEG) from a folder, zip or tar: `x` (channels, height, width), `y` the sub-folder.
@@ -49,7 +50,8 @@ def images(
     train on; without sub-folders there is no `y`. Classes are numbered in the order of their names. `size`: the side,
     or [height, width], by default that of the first picture, as is `channels`. `fit`: pictures of another size are
     refused ("exact"), cut in the middle and resized ("crop"), or resized as they are ("stretch").
-    `limit`: at most so many rows of each split, spread evenly over it. `validation`: the share of the training rows.
+    `limit`: at most so many rows of each split, spread evenly over it. `validation`, `test_size`: the share (or number)
+    of the training rows held out, where there is no such folder.
     `keep`: pictures are decoded once and held ("memory"), or read when a batch needs them ("disk", of a folder alone);
     "auto" holds splits of up to 1 GiB, and archives.
     The contract reads names and one header; where there is no `root`, `size`, `channels` and `classes` stand for it.
@@ -58,7 +60,7 @@ def images(
     check_positive(limit=limit)
     sides = _sides(size)
     if not Path(root).exists():
-        return _assumed(root, sides, channels, range, limit, classes, validation)
+        return _assumed(root, sides, channels, range, limit, classes, validation, test_size)
     is_folder = Path(root).is_dir()
     if keep == "disk" and not is_folder:
         raise BadOption("keep", f"`{root}` is an archive, which is read whole: unpack it, or leave `keep` out")
@@ -81,8 +83,8 @@ def images(
         return rows_of([files[split][row] for row in map(int, rows.tolist())])
 
     splits = {split: len(rows) for split, rows in files.items()}
-    counts, load = hold_out(splits, lambda split: rows_of(files[split]), validation)
-    alone = hold_out_read(splits, read, validation) if is_folder else None
+    counts, load = hold_out(splits, lambda split: rows_of(files[split]), validation, test_size)
+    alone = hold_out_read(splits, read, validation, test_size) if is_folder else None
     return Source(fields, counts, load, read=alone, keep=keep)
 
 
@@ -103,6 +105,7 @@ def _assumed(
     limit: int | None,
     classes: int | None,
     validation: float,
+    test_size: float,
 ) -> Source:
     """What `size`, `channels` and `classes` promise: a contract to check a spec against."""
     cause = f"`{root}` must be a folder of pictures, or a zip or tar of one, and is not there"
@@ -112,7 +115,9 @@ def _assumed(
     if classes is not None:
         fields["y"] = label_field(classes)
     rows = limit or ASSUMED
-    splits, load = hold_out({"train": rows, "test": rows}, lambda split: {}, validation)
+    splits, load = hold_out(
+        {"train": rows} if test_size else {"train": rows, "test": rows}, lambda split: {}, validation, test_size
+    )
     return Source(fields, splits, load, missing=BadOption("root", cause))
 
 

@@ -41,12 +41,15 @@ def fixed_order(rows: int) -> Tensor:  # -> "rows", int64
     return torch.randperm(rows, generator=torch.Generator().manual_seed(SPLIT_SEED))
 
 
-def hold_out(splits: Mapping[str, int], load: Load, fraction: float) -> tuple[dict[str, int], Load]:
-    """The splits and their loader with `validation`, this fraction of the training rows, taken out of `train`.
+def hold_out(
+    splits: Mapping[str, int], load: Load, validation: float, test_size: float = 0.0
+) -> tuple[dict[str, int], Load]:
+    """The splits and their loader with `test_size` and then `validation` of the training rows taken out of `train`.
 
-    `fraction` 0 changes nothing.   Raises BadOption if either part would be empty.
+    Each is a share of the rows that are left, below 1, or their number; 0 changes nothing. Raises BadOption if a part
+    would be empty, or there already.
     """
-    counts, parts = _parts(splits, fraction)
+    counts, parts = _parts(splits, validation, test_size)
 
     def load_part(split: str) -> Mapping[str, Tensor]:
         if split not in parts:
@@ -56,9 +59,9 @@ def hold_out(splits: Mapping[str, int], load: Load, fraction: float) -> tuple[di
     return counts, load_part if parts else load
 
 
-def hold_out_read(splits: Mapping[str, int], read: Read, fraction: float) -> Read:
+def hold_out_read(splits: Mapping[str, int], read: Read, validation: float, test_size: float = 0.0) -> Read:
     """What reads single rows of the splits that `hold_out` makes.   Raises as it."""
-    _, parts = _parts(splits, fraction)
+    _, parts = _parts(splits, validation, test_size)
 
     def read_part(split: str, rows: Tensor) -> Mapping[str, Tensor]:
         return read("train", parts[split][rows]) if split in parts else read(split, rows)
@@ -66,15 +69,30 @@ def hold_out_read(splits: Mapping[str, int], read: Read, fraction: float) -> Rea
     return read_part
 
 
-def _parts(splits: Mapping[str, int], fraction: float) -> tuple[dict[str, int], dict[str, Tensor]]:
+def _parts(splits: Mapping[str, int], validation: float, test_size: float) -> tuple[dict[str, int], dict[str, Tensor]]:
     """Rows of each split, and which of the training rows are those of the parts that these are cut into, if so."""
-    if fraction == 0:
-        return dict(splits), {}
-    total = splits["train"]
-    held = round(fraction * total)
-    if not 0 < held < total:
-        raise BadOption("validation", f"`validation` is {fraction:g}: of {total} training rows that holds out {held}")
+    total, taken, parts = splits["train"], 0, dict[str, Tensor]()
     order = fixed_order(total)
-    parts = {"train": order[held:].sort().values, "validation": order[:held].sort().values}
-    rest = {name: rows for name, rows in splits.items() if name != "train"}
-    return {"train": total - held, "validation": held, **rest}, parts
+    for split, option, size in (("test", "test_size", test_size), ("validation", "validation", validation)):
+        if size == 0:
+            continue
+        if split in splits:
+            raise BadOption(option, f"`{option}` is {size:g}, but the data have a split `{split}` already")
+        held = _held(option, size, total - taken)
+        parts[split] = order[taken : taken + held].sort().values
+        taken += held
+    if not parts:
+        return dict(splits), {}
+    parts["train"] = order[taken:].sort().values
+    counts = {split: len(parts[split]) for split in ("train", "validation", "test") if split in parts}
+    return counts | {split: rows for split, rows in splits.items() if split not in parts}, parts
+
+
+def _held(option: str, size: float, rows: int) -> int:
+    """How many of so many rows a share or a number of them is.   Raises BadOption if that, or the rest, is none."""
+    if size == 1 or (size > 1 and size != int(size)):
+        raise BadOption(option, f"`{option}` is {size:g}: write a share below 1, or a whole number of rows above it")
+    held = int(size) if size > 1 else round(size * rows)
+    if not 0 < held < rows:
+        raise BadOption(option, f"`{option}` is {size:g}: of {rows} training rows that holds out {held}")
+    return held

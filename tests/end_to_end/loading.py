@@ -1,6 +1,7 @@
-"""A run over a loader with worker processes:   python -m tests.end_to_end.loading FOLDER WORKERS STEPS
+"""A run over a loader with worker processes:   python -m tests.end_to_end.loading FOLDER WORKERS STEPS [START]
 
-Says its workers' ids once they read, and leaves with the status of the signal that stops it.
+START: fork, spawn, forkserver.   Says its workers' ids once they read, and leaves with the status of the signal that
+stops it.
 """
 
 import sys
@@ -27,9 +28,11 @@ class Rows(Dataset):
         return torch.randn(2, generator=torch.Generator().manual_seed(index))
 
 
-def main(folder, workers, steps):
+def main(folder, workers, steps, start=None):
     order = torch.Generator().manual_seed(0)
-    loader = DataLoader(Rows(), batch_size=32, shuffle=True, generator=order, num_workers=workers)
+    loader = DataLoader(
+        Rows(), batch_size=32, shuffle=True, generator=order, num_workers=workers, multiprocessing_context=start
+    )
     spec = parse_spec(VAEBM + EVERY_STEP, "spec.yaml", (f"stages.1.steps={steps}", "run.preemption=SIGUSR1"))
     try:
         compose.run(spec, folder, data=loader, quiet=True, force=True)
@@ -39,4 +42,4 @@ def main(folder, workers, steps):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]))

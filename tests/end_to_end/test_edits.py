@@ -1,15 +1,20 @@
 """A spec that is edited after its run began: harmless, with `--force`, or impossible."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 
 import compose
 from compose.cli import main
 from compose.diagnostics import SpecError
 from compose.spec import parse_spec
+from compose.spec.changes import Absent, Change
 from runners.checkpoints import checkpoint_paths, read_checkpoint
+from runners.edits import _edit
 from runners.state import Interrupted
+from tests.runners.small_system import assert_same_bits, everything
 
 SPEC = """
 compose: 1
@@ -66,7 +71,7 @@ def halfway(tmp_path_factory):
     return folder
 
 
-def stop_after(folder, step):
+def stop_after(folder, step, *settings):
     from runners import loop
 
     with pytest.MonkeyPatch.context() as patch:
@@ -79,12 +84,10 @@ def stop_after(folder, step):
 
         patch.setattr(loop.Loop, "_leave_if_asked", leave)
         with pytest.raises(Interrupted):
-            compose.run(spec(), folder, quiet=True)
+            compose.run(spec(*settings), folder, quiet=True)
 
 
 def copied(halfway, tmp_path):
-    import shutil
-
     return shutil.copytree(halfway, tmp_path / "run")
 
 
@@ -122,6 +125,25 @@ def test_a_harmless_edit_trains_what_would_have_been_trained(halfway, tmp_path):
         for name, value in tensors.items():
             assert value.equal(other.tensors[part][name]), name
     assert edited.sample("wide", 4).shape == (4, 2)
+
+
+def test_where_rows_are_kept_and_who_reads_them_changes_nothing(tmp_path):
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32))
+    source = f"data={{source: arrays, train: {tmp_path}/rows.npy, batch_size: 8}}", "evaluate={}"
+    stop_after(tmp_path / "halfway", 5, *source)
+    runs = []
+    for name, edit in {"plain": (), "edited": ("data.keep=disk", "run.workers=2")}.items():
+        shutil.copytree(tmp_path / "halfway", tmp_path / name)
+        runs.append(compose.run(spec(*source, *edit), tmp_path / name, quiet=True))
+    assert_same_bits(*map(everything, runs))
+    edits = json.loads((tmp_path / "edited" / "run.json").read_text())["edits"]
+    assert edits == [{"run_step": 5, "changes": ["data.keep: nothing -> 'disk'"]}]
+
+
+def test_a_source_that_is_called_as_an_option_is_none():
+    change = Change("data.keep", {"source": "toy.moons"}, Absent.ABSENT)
+    assert _edit(change, 0, "").standing == "needs `--force`"
+    assert _edit(Change("data.photos.keep", "memory", "disk"), 0, "").standing == "harmless"
 
 
 def test_a_forced_edit_is_what_the_next_steps_compute(halfway, tmp_path):

@@ -129,7 +129,10 @@ def test_the_spec_of_a_run_on_a_loader_says_what_the_data_were_and_how_to_go_on(
     assert compose.run(str(folder / "spec.yaml"), folder, data=loader, quiet=True).finished
     way = ["--set", "data.source=arrays", "--set", f"data.train={rows[1]}", "--set", "data.batch_size=4"]
     assert main(["run", str(folder / "spec.yaml"), *way, "--out", str(tmp_path / "other")]) == 0
-    assert "the data have no test split" in capsys.readouterr().err
+    assert "the data have no test split, and `data: {test_size: 0.1}` would hold one out" in capsys.readouterr().err
+    assert main(["sample", str(tmp_path / "other"), "default", "--out", str(tmp_path / "x.png")]) == 0  # on its rows
+    assert main(["eval", str(tmp_path / "other")]) == 2
+    assert "the data has no split `test`; it has `train`" in capsys.readouterr().err
 
 
 def test_python_measures_what_the_command_does_on_rows_handed_over(on_a_loader, rows, capsys):

@@ -9,6 +9,7 @@ import pytest
 
 from compose.cli import main
 from runners.ledger import entry_of, ledger
+from runners.report import Report, comparing_page
 
 
 def run_folder(path, status="finished", **about):
@@ -77,6 +78,29 @@ def test_a_run_is_removed_with_its_folder_and_nothing_beside_it(tmp_path):
     assert main(["runs", "--remove", str(folder), "--yes"]) == 0
     assert not folder.exists()
     assert len(list(other.iterdir())) == 5
+
+
+def test_what_was_written_beside_a_run_and_before_it_was_edited_is_removed_too(tmp_path, capsys):
+    """The specs of before, what a kill left half written, and with the last run the page that compares them."""
+    first, second = run_folder(tmp_path / "a"), run_folder(tmp_path / "b")
+    for name in ("spec-until-00000012.yaml", ".spec-until-00000012.yaml.partial", ".run.json.partial"):
+        (first / name).write_text("compose: 1\n")
+    page = tmp_path / "comparison.html"
+    page.write_text(comparing_page([Report(str(tmp_path / name), name, (), "", {}) for name in "ab"]))
+    assert main(["runs", "--remove", str(first), "--yes"]) == 0
+    assert not first.exists()
+    assert f"{page} compares runs of which some are left, and stays" in capsys.readouterr().err
+    for name in ("spec-until-tomorrow.yaml", ".notes.partial"):
+        (second / name).write_text("mine")
+    assert main(["runs", "--remove", str(second), "--yes"]) == 0
+    assert "; .notes.partial, spec-until-tomorrow.yaml there is not the run's" in capsys.readouterr().err
+    assert not page.exists()
+
+
+def test_a_page_of_the_users_that_is_called_so_stays(tmp_path):
+    (tmp_path / "comparison.html").write_text("<title>mine</title>")
+    assert main(["runs", "--remove", str(run_folder(tmp_path / "a")), "--yes"]) == 0
+    assert (tmp_path / "comparison.html").exists()
 
 
 def test_a_folder_that_is_no_run_and_a_run_in_use_are_not_removed(tmp_path, capsys):

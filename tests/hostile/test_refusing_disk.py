@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from compose.cli import main
 from runners.checkpoints import checkpoint_paths, read_checkpoint
 from runners.run import load_run
 from runners.state import RunFailed
@@ -31,6 +32,7 @@ from compose.cli import main
 raise SystemExit(main(["run", "spec.yaml"]))
 """
 EVERY = 24  # of the writes that the quick suite tries
+PARTS = 4  # tests that share all writes, each within the time that one test may take
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +83,22 @@ def test_some_writes_are_refused(kind, writes, whole, tmp_path, capsys):
     assert told > len(said) / 2 if number == errno.ENOSPC else told == 0
 
 
+@pytest.fixture
+def drawn_once(tmp_path, monkeypatch):
+    """A picture is made once and given as often as one is asked for: making it writes nothing, and takes long."""
+    from runners import gallery
+
+    train(tmp_path / "drawn")
+    png = next((tmp_path / "drawn" / "samples").glob("*.png")).read_bytes()
+    monkeypatch.setattr(gallery, "picture_of", lambda *_values, **_options: png)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize(("number", "lasts"), KINDS)
-def test_every_write_is_refused_in_turn(number, lasts, writes, whole, tmp_path, capsys):
-    for at in range(1, writes + 1):
+@pytest.mark.usefixtures("drawn_once")
+def test_every_write_is_refused_in_turn(number, lasts, part, writes, whole, tmp_path, capsys):
+    for at in range(1 + part, writes + 1, PARTS):
         refuse_and_go_on(tmp_path, at, number, lasts, whole, capsys)
 
 
@@ -119,6 +133,34 @@ def test_a_read_only_folder_still_opens_and_samples(whole, tmp_path):
         assert opened.sample("default", 5).shape == (5, 2)
     assert disk.count == 0
     assert_same_bits(everything(opened), whole)
+
+
+def test_a_run_that_was_moved_and_may_only_be_read_is_drawn_from_and_measured(tmp_path, capsys, monkeypatch):
+    moved, here = tmp_path / "moved", tmp_path / "here"
+    (tmp_path / "spec.yaml").write_text(SPEC + "samplers: {s: ~flow}\nevaluate: {nll: -flow.log_prob(x)}\n")
+    assert main(["run", str(tmp_path / "spec.yaml"), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    (tmp_path / "run").rename(moved)
+    here.mkdir()
+    monkeypatch.chdir(here)
+    held = {path: path.stat().st_mtime_ns for path in moved.rglob("*")}
+    capsys.readouterr()
+    with refusing(moved, at=1, number=errno.EROFS):
+        assert main(["sample", str(moved), "--count", "4", "--seed", "3"]) == 0
+        said = capsys.readouterr()
+        assert f"{moved}/samples cannot be written: Read-only file system" in said.err
+        assert (here / said.out.strip()).stat().st_size
+        assert main(["sample", str(moved), "--count", "4", "--out", "rows.npy"]) == 0
+        assert capsys.readouterr().out == "rows.npy\n"
+        assert main(["sample", str(moved), "--count", "4", "--out", str(moved / "rows.npy")]) == 2
+        assert f"error[L103]: {moved} cannot be written: Read-only file system" in capsys.readouterr().err
+        assert main(["eval", str(moved)]) == 0
+        said = capsys.readouterr()
+        assert "nll" in said.out
+        assert f"{moved}/report.html cannot be written: Read-only file system\n`--report FILE` writes" in said.err
+        assert main(["eval", str(moved), "--report", "page.html"]) == 0
+        assert "report page.html" in capsys.readouterr().err
+    assert held == {path: path.stat().st_mtime_ns for path in moved.rglob("*")}
+    assert sorted(path.suffix for path in here.iterdir()) == [".html", ".npy", ".png"]
 
 
 def test_without_any_place_for_temporary_files_a_command_says_so(tmp_path):

@@ -1,6 +1,6 @@
 """Checkpoints: what is written is what is read; what is torn, changed or foreign is refused by name."""
 
-import json
+import hashlib
 import shutil
 
 import pytest
@@ -38,46 +38,59 @@ def test_only_the_newest_are_kept(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000003", "step-00000010"]
 
 
-def truncate(path):
-    file = path / "blocks.safetensors"
+def truncate(file):
     file.write_bytes(file.read_bytes()[:-3])
 
 
-def flip(path):
-    file = path / "blocks.safetensors"
+def flip(file):
     data = bytearray(file.read_bytes())
-    data[-1] ^= 1
+    data[data.index(b"1", 9) if file.suffix == ".json" else -1] ^= 1  # in a manifest the digit of a number
     file.write_bytes(bytes(data))
 
 
-def lose(path):
-    (path / "averages.safetensors").unlink()
+def empty(file):
+    file.write_bytes(b"")
 
 
-def edit(path):
-    manifest = json.loads((path / "manifest.json").read_text())
-    manifest["numbers"]["stage"] = 0
-    (path / "manifest.json").write_text(json.dumps(manifest))
+def lose(file):
+    file.unlink()
 
 
-def tear(path):
-    manifest = path / "manifest.json"
-    manifest.write_bytes(manifest.read_bytes()[: manifest.stat().st_size // 2])
+def halve(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, lose, edit, tear])
-def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_taken(damage, tmp_path):
+def digest(data):
+    """The first digits of the SHA-256, as messages show it."""
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("name", ["blocks.safetensors", "averages.safetensors", "manifest.json"])
+@pytest.mark.parametrize("damage", [truncate, flip, empty, lose, halve])
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_taken(damage, name, tmp_path):
     write_checkpoint(tmp_path, some(1))
-    damage(write_checkpoint(tmp_path, some(2)))
-    with pytest.raises(Damaged):
+    file = write_checkpoint(tmp_path, some(2)) / name
+    was = file.read_bytes()
+    damage(file)
+    with pytest.raises(Damaged) as refused:
         read_checkpoint(tmp_path / "step-00000002")
+    assert str(file) in str(refused.value)
+    assert damage is lose or "SHA-256" in str(refused.value)
+    if name != "manifest.json" and damage is not lose:
+        assert digest(was) in str(refused.value)
+        assert digest(file.read_bytes()) in str(refused.value)
+    assert ("empty" in str(refused.value)) == (damage is empty)
+    assert ("missing" in str(refused.value)) == (damage is lose)
     said = []
     assert read_latest(tmp_path, said.append).step == 1
-    assert len(said) == 1
-    assert "falling back" in said[0]
-    damage(tmp_path / "step-00000001")
-    with pytest.raises(RunFailed, match="no checkpoint"):
-        read_latest(tmp_path, said.append)
+    assert said == [f"{refused.value}; falling back to {tmp_path / 'step-00000001'}"]
+    damage(tmp_path / "step-00000001" / name)
+    if damage is lose and name == "manifest.json":  # so a kill leaves it while removing: as good as not there
+        assert read_latest(tmp_path, said.append) is None
+        assert said[-1].endswith("there is no checkpoint before it")
+    else:
+        with pytest.raises(RunFailed, match="no checkpoint"):
+            read_latest(tmp_path, said.append)
 
 
 def test_a_folder_without_a_manifest_is_no_checkpoint(tmp_path):
@@ -131,7 +144,7 @@ def test_a_kill_after_the_last_save_leaves_nothing_to_a_run_that_goes_on(tmp_pat
 def test_a_damaged_checkpoint_of_a_later_step_takes_no_place_of_a_good_one(tmp_path):
     for step in (1, 2, 9):
         path = write_checkpoint(tmp_path, some(step), keep=3)
-    flip(path)
+    flip(path / "blocks.safetensors")
     write_checkpoint(tmp_path, some(3), keep=1)
     assert [path.name for path in checkpoint_paths(tmp_path)] == ["step-00000003"]
 
@@ -148,7 +161,7 @@ def test_a_run_falls_back_to_the_good_one_and_ends_the_same(tmp_path, capsys):
 
     with pytest.raises(Crash):
         train(tmp_path / "torn", batches=Crashing(), checkpoint=1)
-    flip(checkpoint_paths(tmp_path / "torn" / "checkpoints")[-1])
+    flip(checkpoint_paths(tmp_path / "torn" / "checkpoints")[-1] / "blocks.safetensors")
     torn, whole = train(tmp_path / "torn"), train(tmp_path / "whole")
     assert_same_bits(everything(torn), everything(whole))
 

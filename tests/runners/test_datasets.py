@@ -206,6 +206,40 @@ def test_validation_is_taken_out_of_train():
     assert sorted(map(tuple, parts.tolist())) == sorted(map(tuple, whole.tolist()))
 
 
+@pytest.mark.parametrize("keep", ["memory", "disk"])
+def test_a_test_split_is_taken_out_of_train_by_share_or_number_and_validation_moves_it_not(keep, tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(40.0)[:, None])
+    named = {"train": str(tmp_path / "x.npy"), "keep": keep}
+    for size, validation, counts in [
+        (0.25, 0.0, {"train": 30, "test": 10}),
+        (10, 0.2, {"train": 24, "validation": 6, "test": 10}),
+        (10, 6, {"train": 24, "validation": 6, "test": 10}),
+    ]:
+        source = open_source("arrays", {**named, "test_size": size, "validation": validation})
+        assert source.contract.splits == counts
+        assert source.contract.fields["index"].classes == counts["train"]
+        rows = {split: source.read(split, torch.arange(count))["x"].flatten() for split, count in counts.items()}
+        assert torch.equal(torch.cat(list(rows.values())).sort().values, torch.arange(40.0))
+        held = rows["test"]
+        assert torch.equal(held, open_source("arrays", {**named, "test_size": 0.25}).split("test")["x"].flatten())
+        assert torch.equal(source.split("train")["x"].flatten(), rows["train"])
+
+
+def test_validation_may_be_arrays_of_their_own():
+    given = {"train": torch.zeros(5, 2), "validation": torch.ones(3, 2), "test_size": 2}
+    source = open_source("arrays", given)
+    assert source.contract.splits == {"train": 3, "validation": 3, "test": 2}
+    assert source.split("validation")["x"].mean() == 1
+    with pytest.raises(BadOption, match=r"those of `validation` {'x': \(3,\)}"):
+        open_source("arrays", {"train": torch.zeros(5, 2), "validation": torch.ones(3, 3)})
+
+
+def test_where_there_are_no_files_a_test_split_is_assumed_as_it_would_be_cut():
+    assert contract("idx", {"root": "nowhere", "test_size": 0.1}).splits == {"train": 54000, "test": 6000}
+    given = {"root": "nowhere", "size": 8, "channels": 1, "test_size": 100}
+    assert contract("images", given).splits == {"train": 9900, "test": 100}
+
+
 # --- options
 
 
@@ -233,6 +267,17 @@ def test_an_unknown_data_set_is_answered_with_the_nearest():
         ("toy.gaussians9", {"std": 0.0}, "`std` is 0"),
         ("digits", {"range": "bytes"}, "must be `unit` or `signed`"),
         ("digits", {"validation": 1.5}, "`validation` is 1.5"),
+        ("digits", {"validation": 1.0}, "`validation` is 1: write a share below 1, or a whole number of rows above it"),
+        (
+            "arrays",
+            {"train": torch.zeros(4, 1), "test_size": 4},
+            "`test_size` is 4: of 4 training rows that holds out 4",
+        ),
+        (
+            "arrays",
+            {"train": torch.zeros(4, 1), "test": torch.zeros(4, 1), "test_size": 2},
+            "`test_size` is 2, but the data have a split `test` already",
+        ),
         ("digits", {"test_size": 1797}, "`test_size` is 1797, but there are 1797"),
         ("idx", {}, "dataset `idx` needs the option `root`: text"),
         ("idx", {"root": "nowhere", "event": [28, 28]}, "`event` is [28, 28], but IDX images are [1, height, width]"),

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from compose.spec import parse_spec
 from runners.catalogue import open_sources
+from runners.datasets import Source, Unreadable, open_source
 from runners.evaluate import _function, evaluate, rows_of
 from runners.launch import assemble, examine
 from runners.state import RunFailed
@@ -60,6 +62,24 @@ def test_a_value_is_averaged_over_the_test_split_with_its_standard_error():
     found = measured("norm: square_norm(x)")["norm"]
     assert math.isclose(found.value, float(values.mean()), rel_tol=1e-6)
     assert math.isclose(found.error, float(values.std() / math.sqrt(500)), rel_tol=1e-5)
+
+
+def test_rows_on_the_disk_are_measured_as_those_in_memory_and_never_all_loaded(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(700, 2)).astype(np.float32))
+    found = {}
+    for keep in ("memory", "disk"):
+        source = open_source("arrays", {"train": str(tmp_path / "x.npy"), "test_size": 600, "keep": keep})
+        _, composition, _ = system("norm: square_norm(x)", "distance: mmd(default, x)", "place: mean(x)")
+        if keep == "disk":
+            monkeypatch.setattr(Source, "stored", lambda *_: pytest.fail("all rows were loaded"))
+        made = assemble(composition, 0)
+        found[keep] = [evaluate(made, {"": source}, refused=pytest.fail, most=most) for most in (None, 10)]
+    assert found["memory"] == found["disk"]
+    assert {*found["disk"][0]} == {"norm", "distance", "place"}
+    broken = np.full((700, 2), np.nan, dtype=np.float32)
+    np.save(tmp_path / "x.npy", broken)
+    with pytest.raises(Unreadable, match="`x` of `train` is not finite in row"):
+        evaluate(made, {"": source}, refused=pytest.fail)
 
 
 def test_a_sampler_is_drawn_as_often_as_the_split_has_rows_or_as_is_asked():
