@@ -45,8 +45,9 @@ BY_OPTIONS = {  # of one value, no larger than it is times the numbers beside it
     aten.constant_pad_nd, aten.reflection_pad1d, aten.reflection_pad2d, aten.replication_pad1d,
     aten.replication_pad2d, aten.repeat, aten.pixel_shuffle, aten.pixel_unshuffle, aten.im2col,
     aten._adaptive_avg_pool2d, aten.upsample_nearest1d, aten.upsample_nearest2d, aten.upsample_bilinear2d,
-    aten.upsample_bicubic2d, aten.resize_, aten.avg_pool2d, aten.max_pool2d_with_indices,
+    aten.upsample_bicubic2d, aten.resize_,
 }  # fmt: skip
+POOLS = {aten.avg_pool2d, aten.max_pool2d_with_indices}  # which read their value as often as the window is large
 PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.dot, aten.mv, aten.addmv}
 
 
@@ -104,6 +105,11 @@ def price(func: OpOverload, given: Iterable[Any]) -> int:
         return _range(*(leaf for leaf in leaves if type(leaf) in (int, float)))
     if packet in BY_OPTIONS:
         return prod(map(_entries, tensors)) * _product(leaves)
+    if packet in POOLS:
+        return _entries(given[0]) * _product(list(_leaves(given[1])))
+    if packet is aten._scaled_dot_product_flash_attention_for_cpu:
+        query, key = tensors[:2]
+        return max(query.numel(), query.numel() * key.shape[-2] // MULTIPLICATIONS)
     if Tag.pointwise in func.tags:
         return prod(max(sizes) for sizes in zip_longest(*(t.shape[::-1] for t in tensors), fillvalue=1))
     if packet in NO_LARGER or Tag.reduction in func.tags or Tag.inplace in func.tags:

@@ -36,6 +36,8 @@ CALLS = {
     "repetition": lambda: rows.repeat(30, 2),
     "enlargement": lambda: functional.interpolate(image, size=(30, 40)),
     "adaptive pool of a few": lambda: functional.adaptive_avg_pool2d(image, (50, 60)),
+    "pool": lambda: functional.avg_pool2d(image, 3, stride=1, padding=1),
+    "attention": lambda: functional.scaled_dot_product_attention(*[torch.zeros(2, 3, 20, 5)] * 3),
     "diagonal": lambda: torch.diag_embed(torch.zeros(5, 40)),
     "padded emptiness": lambda: functional.pad(torch.zeros(3, 0), (20, 20)),
     "distances along an empty axis": lambda: torch.cdist(torch.zeros(20, 0), torch.zeros(30, 0)),
@@ -124,3 +126,16 @@ def test_what_is_lifted_is_computed_at_any_size_and_may_be_read():
 def test_a_pool_of_many_by_many_is_not_computed():
     with Allowance(), torch.no_grad():
         assert isinstance(functional.avg_pool2d(torch.zeros(1, 1, 500, 500), 101, 1, 50), FakeTensor)
+
+
+def test_small_attention_and_small_pools_are_computed():
+    query = torch.ones(2, 4, 16, 8)
+    with Allowance():
+        attended = torch.nn.functional.scaled_dot_product_attention(query, query, query, is_causal=True)
+        pooled = torch.nn.functional.avg_pool2d(torch.ones(8, 32, 16, 16), 2)
+        huge = torch.nn.functional.avg_pool2d(torch.empty(1, device="meta").expand(64, 64, 128, 128), 2)
+    assert not isinstance(attended, FakeTensor)
+    assert not isinstance(pooled, FakeTensor)
+    assert attended.mean() == 1
+    assert pooled.mean() == 1
+    assert huge.shape == (64, 64, 64, 64)

@@ -84,7 +84,7 @@ def changed(data, path, value):
 
 
 def comments(text):
-    return [line.split("  # ")[1] for line in text.split("\n") if "  # " in line]
+    return [line.rsplit("  # ", 1)[1] for line in text.split("\n") if "  # note " in line]
 
 
 VALUES = (
