@@ -1,17 +1,16 @@
 """Two sets of samples, for losses: distances, one number a row, whose mean over the batch is that of the sets.
 
 mmd_penalty   mean_{j != i} k(a_i, a_j) + mean_{j != i} k(b_i, b_j) - 2 mean_j k(a_i, b_j)
-    nearest_row   b_k, k = argmin_j |a_i - b_j|
 """
 
 import torch
 from torch import Tensor
 
+from blocks.operators.rows import every_row, own_rows
 from blocks.operators.rules import rule
 from blocks.registry import operator
-from blocks.shares import SHARE, all_sum
 
-__all__ = ["mmd_penalty", "nearest_row"]
+__all__ = ["mmd_penalty"]
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # Tolstikhin et al. 2018, their released code
 
@@ -25,9 +24,8 @@ def mmd_penalty(a: Tensor, b: Tensor) -> Tensor:  # b *event, b *event -> b
     made for a standard normal prior. It may be below 0. A batch of one row has no discrepancy: nan.
     Source: Tolstikhin et al. 2018 (WAE-MMD), algorithm 2; Gretton et al. 2012, eq. 3.
     """
-    rows, first = len(a), 0 if (share := SHARE.get()) is None else share.rank * len(a)
-    every_a, every_b = _every_row(a.flatten(1)), _every_row(b.flatten(1))
-    own_a, own_b = every_a[first : first + rows], every_b[first : first + rows]
+    every_a, every_b = every_row(a.flatten(1)), every_row(b.flatten(1))
+    own_a, own_b = own_rows(every_a, len(a)), own_rows(every_b, len(b))
     others = len(every_a) - 1
     itself = float(len(SCALES))  # k(v, v)
     within = _kernel(own_a, every_a).sum(1) + _kernel(own_b, every_b).sum(1) - 2 * itself
@@ -38,23 +36,3 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:  # n d, m d -> n m
     distance = (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp(min=0)
     scales = [2 * scale * a.shape[1] for scale in SCALES]
     return torch.stack([scale / (scale + distance) for scale in scales]).sum(0)
-
-
-def _every_row(v: Tensor) -> Tensor:  # b d -> (b of all processes) d
-    share = SHARE.get()
-    if share is None:
-        return v
-    parts = [v if rank == share.rank else torch.zeros_like(v) for rank in range(share.processes)]
-    return all_sum(torch.cat(parts))
-
-
-@operator("nearest_row")
-@rule(align=True, gradient=(False, True))
-def nearest_row(a: Tensor, b: Tensor) -> Tensor:  # b *event, b *event -> b *event
-    """b_k, k = argmin_j |a_i - b_j|: of the rows of `b`, those of the whole batch, the nearest to each row of `a`.
-
-    The gradient goes to `b`, none to `a`.   Source: Li and Malik 2018 (IMLE), algorithm 1; Hoshen et al. 2019 (GLANN).
-    """
-    every = _every_row(b.flatten(1))
-    index = torch.cdist(a.flatten(1), every).argmin(1)
-    return every[index].reshape(a.shape)

@@ -195,6 +195,8 @@ class Words:
     """b_k, k = argmin_j |a_i - b_j|: of the rows of `b`, those of the whole batch, the nearest to each row of `a`."""
     negative: _Value
     """-v."""
+    next_row: _Value
+    """v_{i+1}, of the rows of the whole batch, and for the last one the first: another sample beside each."""
     norm: _Value
     """sqrt sum_i v_i^2; the gradient at 0 is 0."""
     normal: _Value

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from blocks.operators import discrepancies, reductions
+from blocks.operators import discrepancies, reductions, rows
 from compose.build import Composition, StageGraphs
 from compose.catalogue import Catalogue
 from compose.diagnostics import Finding, Note, Span, finding
@@ -20,7 +20,8 @@ __all__ = ["check_accumulation", "uneven_parts"]
 OF_THE_BATCH = {  # operators whose value for a row depends on the other rows
     reductions.batch_mean: "batch_mean",
     discrepancies.mmd_penalty: "mmd_penalty",
-    discrepancies.nearest_row: "nearest_row",
+    rows.nearest_row: "nearest_row",
+    rows.next_row: "next_row",
 }
 
 

@@ -78,6 +78,7 @@ CASES = {  # id: (operator, arguments, options, what comes out); a new operator 
     # k(0) is 7, and k(1) = 1/6 + 2/7 + 1/2 + 2/3 + 4/5 + 10/11 + 20/21
     "mmd_penalty": ("mmd_penalty", (V[:, :1] * 0 + tensor([[0], [1]]), V[:, :1] * 0), {}, [-2.71948052, 2.71948052]),
     "nearest_row": ("nearest_row", (V, W), {}, [[-1, 0.5], [2, 2]]),
+    "next_row": ("next_row", (V,), {}, V.roll(-1, 0)),
     "batch_mean": ("batch_mean", (V,), {}, [0.75, 0.5]),
     "squared_error": ("squared_error", (V, W), {}, [17, 8.5]),
     "mse": ("mse", (V, W), {}, [8.5, 4.25]),
