@@ -144,7 +144,8 @@ def test_a_program_has_one_heading_and_is_shown_once():
     heads = [line for line in lines if line.startswith(("# stage", "# sampler", "# evaluate"))]
     assert heads == [
         "# stage stage1, update update1: trains encoder, decoder, prior",
-        "# sampler default", "# sampler reconstruction", "# sampler interpolation", "# evaluate frechet",
+        "# sampler default", "# sampler reconstruction", "# sampler interpolation", "# sampler between",
+        "# sampler neighbours", "# evaluate frechet",
     ]  # fmt: skip
     assert sum(line.startswith("def sample_default(") for line in lines) == 1
     assert not any(line.startswith(("# The sampler", "# One step")) for line in lines)
