@@ -38,6 +38,10 @@ class Share(NamedTuple):
         whole = make((rows * self.processes * self.parts, *shape[1:]))
         return whole[place * rows : (place + 1) * rows]
 
+    def own(self, every: Tensor, rows: int) -> Tensor:  # (processes rows) *event -> rows *event
+        """The rows of this process, of those that all have here."""
+        return every[self.rank * rows : (self.rank + 1) * rows]
+
 
 SHARE: ContextVar[Share | None] = ContextVar("share", default=None)
 """The share that is computed now; None where the whole batch is."""

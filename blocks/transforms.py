@@ -266,10 +266,10 @@ def total(parts: Parts, like: Tensor) -> Tensor:  # parts "b k" or "" -> b
             rows[part.shape] = rows[part.shape] + part if part.shape in rows else part
     if not rows:
         return torch.stack(alike).sum().expand(len(like)) if alike else like.new_zeros(len(like))
-    held = sum_of([part.sum(1) for part in rows.values()])
-    return held + sum_of(alike) if alike else held
+    held = _sum_of([part.sum(1) for part in rows.values()])
+    return held + _sum_of(alike) if alike else held
 
 
-def sum_of(values: Sequence[Tensor]) -> Tensor:  # tensors of one shape -> that shape
+def _sum_of(values: Sequence[Tensor]) -> Tensor:  # tensors of one shape -> that shape
     """Their sum: of at least one."""
     return values[0] if len(values) == 1 else torch.stack(list(values)).sum(0)

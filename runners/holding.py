@@ -1,6 +1,7 @@
 """What of a system's weights this process holds, and who has its gradients: one object, which a run asks.
 
 Holding    all of them, in the only process
+Among      what the others are asked of them, in one of several processes
 Copies     all of them, in every process; where asked, each a part of the optimizers' states
 Scattered  a part, but for the time that something reads them (`runners.scattered`)
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from runners.optimizers import UpdateOptimizer
     from runners.processes import Processes
 
-__all__ = ["Copies", "Holding"]
+__all__ = ["Among", "Copies", "Holding"]
 
 
 class Holding:
@@ -65,21 +66,29 @@ class Holding:
         """Make the gradients that the optimizer steps by those of the whole batch."""
 
 
-class Copies(Holding):
+class Among(Holding):
+    """One of several processes, each of which may hold parts."""
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+
+    def joined(self, cut: Cut, part: Tensor, wanted: bool) -> Tensor:
+        """The whole of a part, on the processes where it is `wanted`.   All must ask, in the same order."""
+        return cut.joined(part, self.processes.gather, wanted)
+
+
+class Copies(Among):
     """Every process holds all weights; with `sharded`, a part of what optimizers keep."""
 
     def __init__(self, processes: Processes, sharded: bool) -> None:
-        self._processes, self._sharded = processes, sharded
-
-    def joined(self, cut: Cut, part: Tensor, wanted: bool) -> Tensor:
-        """The whole of a part of an optimizer's state."""
-        return cut.joined(part, self._processes.gather, wanted)
+        super().__init__(processes)
+        self._sharded = sharded
 
     def shards(self, parameters: Sequence[Tensor]) -> Shards | None:
         """The parts of an optimizer's parameters that this process steps."""
-        return Shards(parameters, self._processes.share, self._processes.gather) if self._sharded else None
+        return Shards(parameters, self.processes.share, self.processes.gather) if self._sharded else None
 
     def average(self, optimizer: UpdateOptimizer) -> None:
         """Every process gets the mean of all, and where it steps a part, its part of it."""
-        self._processes.average(optimizer.parameters)
+        self.processes.average(optimizer.parameters)
         optimizer.divide()

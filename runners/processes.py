@@ -99,7 +99,7 @@ class Processes:
             raise RunFailed(
                 f"a batch has {len(values)} rows of `{name}`, which {self.share.processes} processes cannot share"
             )
-        return values[self.share.rank * each : (self.share.rank + 1) * each]
+        return self.share.own(values, each)
 
     def average(self, parameters: Sequence[Tensor]) -> None:
         """Make every gradient the mean over all processes, in one message a dtype."""

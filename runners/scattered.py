@@ -27,7 +27,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from runners.holding import Holding
+from runners.holding import Among
 from runners.shards import Cut, Shards, exchange, messages
 
 if TYPE_CHECKING:
@@ -75,11 +75,12 @@ class Parcel:
                 whole.untyped_storage().resize_(0)
 
 
-class Scattered(Holding):
+class Scattered(Among):
     """Weights of `blocks` and `averages` that are shared out while `shared_out`."""
 
     def __init__(self, processes: Processes, blocks: nn.ModuleDict, averages: nn.ModuleDict) -> None:
-        self.processes, self._systems = processes, (blocks, averages)
+        super().__init__(processes)
+        self._systems = (blocks, averages)
         self._parcels: list[Parcel] = []
         self._places: dict[int, tuple[Parcel, int]] = {}  # storage -> where it is shared out
         self._read: WeakKeyDictionary[nn.Module, list[Parcel]] = WeakKeyDictionary()
@@ -170,10 +171,6 @@ class Scattered(Holding):
         """What is whole now, and lags behind its parts, is filled anew for its next reader."""
         for weight in weights:
             self._places[_storage(weight)][0].stale = True
-
-    def joined(self, cut: Cut, part: Tensor, wanted: bool) -> Tensor:
-        """The whole of a part."""
-        return cut.joined(part, self.processes.gather, wanted)
 
     def shards(self, parameters: Sequence[Tensor]) -> Shards:
         """The parts of an optimizer's parameters that are here."""

@@ -109,20 +109,27 @@ class Tuning:
         trial: Callable[[], object],
         agree: Agree = _itself,
     ) -> None:
-        """Set one of two ways of computing, the usual one first: the other if it is faster; measured once."""
+        """Set one of two ways of computing, the first of which stands: the other if it is faster; measured once."""
         if not self.measures:
             return
-        choice = agree(self.choices.get(name))
+        usual, other = settings
+        stands, choice = usual, agree(self.choices.get(name))
+
+        def put(setting: str) -> None:
+            nonlocal stands
+            settings[setting]()
+            stands = setting
+
         if choice is None:
-            taken = fastest(dict.fromkeys(settings, trial), lambda setting: settings[setting](), SETTING_ROUNDS)
-            usual, other = settings
+            taken = fastest(dict.fromkeys(settings, trial), put, SETTING_ROUNDS)
             chosen = other if taken[other] < WORTH * taken[usual] else usual
             choice = agree({"chosen": chosen, "milliseconds": _rounded(taken)})
             self.choices[name] = choice
             self._keep()
             shown = ", ".join(f"{value:.3g} ms {setting}" for setting, value in choice["milliseconds"].items())
             self._say(f"{name}: {choice['chosen']} ({shown})")
-        settings[choice["chosen"]]()
+        if choice["chosen"] != stands:  # to set one may mean to make all programs anew
+            put(choice["chosen"])
 
     def _keep(self) -> None:
         if not self._writes:

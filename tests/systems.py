@@ -1,6 +1,15 @@
-"""The four systems of the thesis on points in the plane, at toy size."""
+"""The four systems of the thesis on points in the plane, at toy size, and a smaller one."""
 
-__all__ = ["DDGAN", "GLF", "IWAE", "SHORT_RUN", "VAEBM"]
+__all__ = ["DDGAN", "GLF", "IWAE", "SHORT_RUN", "SMALL", "VAEBM"]
+
+SMALL = """
+compose: 1
+name: small
+data: {source: toy.moons, batch_size: 8}
+blocks: {flow: {kind: flow.realnvp, couplings: 2, hidden: [4]}}
+stages: [{steps: 2, minimize: {nll: -flow.log_prob(x)}}]
+"""
+"""The least that is trained: where not the system matters but what becomes of its run."""
 
 GLF = """
 name: glf

@@ -5,7 +5,7 @@ over all seeds: what the stage takes where nothing disturbs it, but for the luck
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.thesis.tables import Row
@@ -29,8 +29,8 @@ def time_lines(
     lines = ["", "## Training time (Tables 3.4 and 3.5)", ""]
     lines += [f"| {' | '.join(TITLES)} |", "|" + " --- |" * len(TITLES)]
     for row in rows:
-        measured = _merged([_stages(runs / row.run / f"seed-{seed}" / "metrics.jsonl") for seed in seeds])
-        for stage, (taken, rate) in measured.items():
+        records = (runs / row.run / f"seed-{seed}" / "metrics.jsonl" for seed in seeds)
+        for stage, (taken, rate) in _stages(records).items():
             said = thesis.get(row.run, {}).get(stage, ("", ""))
             cells = (row.label, stage, f"{taken / steps:.0f}", f"{steps / rate:.1f}", *said)
             lines.append(f"| {' | '.join(cells)} |")
@@ -40,21 +40,13 @@ def time_lines(
     ]  # fmt: skip
 
 
-def _stages(record: Path) -> dict[str, tuple[int, float]]:
-    """(steps, most steps a second) by stage."""
+def _stages(records: Iterable[Path]) -> dict[str, tuple[int, float]]:
+    """(steps, most steps a second) by stage, over all records."""
     found: dict[str, tuple[int, float]] = {}
-    for line in record.read_text(encoding="utf-8").splitlines() if record.exists() else []:
-        said = json.loads(line)
-        if "rate" in said:
-            steps, rate = found.get(said["stage"], (0, 0.0))
-            found[said["stage"]] = (max(steps, said["step"]), max(rate, said["rate"]))
+    for record in records:
+        for line in record.read_text(encoding="utf-8").splitlines() if record.exists() else []:
+            said = json.loads(line)
+            if "rate" in said:
+                steps, rate = found.get(said["stage"], (0, 0.0))
+                found[said["stage"]] = (max(steps, said["step"]), max(rate, said["rate"]))
     return found
-
-
-def _merged(found: Sequence[Mapping[str, tuple[int, float]]]) -> dict[str, tuple[int, float]]:
-    merged: dict[str, tuple[int, float]] = {}
-    for stages in found:
-        for stage, (steps, rate) in stages.items():
-            known = merged.get(stage, (0, 0.0))
-            merged[stage] = (max(steps, known[0]), max(rate, known[1]))
-    return merged

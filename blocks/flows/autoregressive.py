@@ -45,7 +45,7 @@ class AutoregressiveFlow(Flow):
                 scale=scale,
                 activation=activation,
                 context=context_of(takes),
-                order=order_of_layer(at, features, permutation),
+                order=_order_of_layer(at, features, permutation),
             )
             for at in range(layers)
         ]
@@ -53,7 +53,7 @@ class AutoregressiveFlow(Flow):
         self.dear_passes = features
 
 
-def order_of_layer(at: int, features: int, permutation: Order) -> Tensor | None:  # -> features int64
+def _order_of_layer(at: int, features: int, permutation: Order) -> Tensor | None:  # -> features int64
     """The order in which a layer goes through the entries; None: as they stand."""
     if at > 0 and permutation == "random":
         return torch.randperm(features)

@@ -44,5 +44,5 @@ def every_row(v: Tensor) -> Tensor:  # b *event -> (b of all processes) *event
 
 def own_rows(every: Tensor, rows: int) -> Tensor:  # (b of all processes) *event -> b *event
     """Of the rows of the whole batch, so many of this process's own."""
-    first = 0 if (share := SHARE.get()) is None else share.rank * rows
-    return every[first : first + rows]
+    share = SHARE.get()
+    return every if share is None else share.own(every, rows)

@@ -54,7 +54,7 @@ def _counted(
     """A law over the numbers of another block's levels has as many as that."""
     if law is None or value is None or value.use is None or value.operation.target != "level" or node.span in told:
         return
-    own, other = _grid(composition, law), _grid(composition, value.use.block)
+    own, other = _levels(composition, law), _levels(composition, value.use.block)
     if own is not None and other is not None and own[1] != other[1]:
         told.add(node.span)
         declared = composition.spec.blocks
@@ -62,7 +62,7 @@ def _counted(
         yield uneven(span, law, own, value.use.block, other, node.span)
 
 
-def _grid(composition: Composition, block: str) -> tuple[str, int] | None:
+def _levels(composition: Composition, block: str) -> tuple[str, int] | None:
     """The option that says how many levels a block has, and that number."""
     declared = composition.blocks[block]
     option = getattr(declared.block, "levels_option", None)

@@ -6,20 +6,12 @@ import signal
 import pytest
 
 from runners.folder import RunFolder
-
-SPEC = """
-compose: 1
-name: small
-data: {source: toy.moons, batch_size: 8}
-blocks: {flow: {kind: flow.realnvp, couplings: 2, hidden: [4]}}
-stages: [{steps: 2, minimize: {nll: -flow.log_prob(x)}}]
-run: {checkpoint_every: 1}
-"""
+from tests.systems import SMALL
 
 
 @pytest.fixture
 def spec(tmp_path):
-    (tmp_path / "spec.yaml").write_text(SPEC)
+    (tmp_path / "spec.yaml").write_text(SMALL + "run: {checkpoint_every: 1}\n")
     return tmp_path / "spec.yaml"
 
 

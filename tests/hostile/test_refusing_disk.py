@@ -13,18 +13,12 @@ from runners.run import load_run
 from runners.state import RunFailed
 from tests.hostile.refusing import refusing
 from tests.runners.small_system import SmallSystem, assert_same_bits, everything, train
+from tests.systems import SMALL
 from tests.thinning import thinned
 
 OFTEN = {"checkpoint": 2, "sample": 4}
 KINDS = [(errno.ENOSPC, True), (errno.EIO, False), (errno.EROFS, True)]
 """What the disk says, and whether it goes on saying it."""
-SPEC = """
-compose: 1
-name: small
-data: {source: toy.moons, batch_size: 8}
-blocks: {flow: {kind: flow.realnvp, couplings: 2, hidden: [4]}}
-stages: [{steps: 2, minimize: {nll: -flow.log_prob(x)}}]
-"""
 NOWHERE = """
 import tempfile
 tempfile._candidate_tempdir_list = lambda: []
@@ -137,7 +131,7 @@ def test_a_read_only_folder_still_opens_and_samples(whole, tmp_path):
 
 def test_a_run_that_was_moved_and_may_only_be_read_is_drawn_from_and_measured(tmp_path, capsys, monkeypatch):
     moved, here = tmp_path / "moved", tmp_path / "here"
-    (tmp_path / "spec.yaml").write_text(SPEC + "samplers: {s: ~flow}\nevaluate: {nll: -flow.log_prob(x)}\n")
+    (tmp_path / "spec.yaml").write_text(SMALL + "samplers: {s: ~flow}\nevaluate: {nll: -flow.log_prob(x)}\n")
     assert main(["run", str(tmp_path / "spec.yaml"), "--out", str(tmp_path / "run"), "--quiet"]) == 0
     (tmp_path / "run").rename(moved)
     here.mkdir()
@@ -165,7 +159,7 @@ def test_a_run_that_was_moved_and_may_only_be_read_is_drawn_from_and_measured(tm
 
 def test_without_any_place_for_temporary_files_a_command_says_so(tmp_path):
     """In a process of its own: PyTorch asks while it is imported."""
-    (tmp_path / "spec.yaml").write_text(SPEC)
+    (tmp_path / "spec.yaml").write_text(SMALL)
     command = [sys.executable, "-c", NOWHERE]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
     assert ended.returncode == 1
@@ -175,7 +169,7 @@ def test_without_any_place_for_temporary_files_a_command_says_so(tmp_path):
 
 @pytest.mark.slow
 def test_a_tmpdir_that_is_not_there_is_no_matter(tmp_path):
-    (tmp_path / "spec.yaml").write_text(SPEC)
+    (tmp_path / "spec.yaml").write_text(SMALL)
     command = [sys.executable, "-m", "compose", "run", "spec.yaml", "--out", "run"]
     missing = environment() | {"TMPDIR": str(tmp_path / "missing")}
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=missing)
