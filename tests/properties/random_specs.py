@@ -172,6 +172,7 @@ class RandomSpec:
             lambda: f"{self.pick('reshape')}({self.pick('flatten')}({a}), [{size}])",
             lambda: f"{a} - {self.kinked('batch_mean')}({b})",
             lambda: f"{self.kinked('nearest_row')}({a}, {b})",
+            lambda: f"{self.kinked('next_row')}({a})",
         ))()  # fmt: skip
 
 
