@@ -207,7 +207,7 @@ NUMBERS = (
     lambda s: f"{s.kinked('mmd_penalty')}({s.of('code')}, {s.of('code')})",
     lambda s: f"{s.call('energy')}({s.of('points')})", lambda s: f"-{s.call('critic')}({s.of('points')})",
     lambda s: f"kl({s.call('posterior')}({s.of('points')}), normal)",
-    lambda s: f"kl(sg({s.call('posterior')}({s.of('points')})), {s.call('posterior')}({s.of('points')}))",
+    lambda s: _divergence(s),
     lambda s: f"{s.call('likelihood')}({s.of('code')}).log_prob({s.of('points')})",
     lambda s: f"{s.call('bits')}({s.of('code')}).log_prob(sigmoid({s.of('points')}))",
     lambda s: f"-{s.call('flow')}.log_prob({s.of('points')})", lambda s: f"{s.call('prior')}.log_prob({s.of('code')})",
@@ -225,6 +225,13 @@ def _langevin(s: RandomSpec) -> str:
         return f"~langevin(sharp, steps=2, step_size=0.1, {differentiable}, clip=5)"
     start = s.random.choice((f"init={s.of('points')}", "init=normal(like=x)"))
     return f"~langevin({s.call('energy')}, {start}, steps=2, step_size=0.1, {differentiable})"
+
+
+def _divergence(s: RandomSpec) -> str:
+    first, at_first = s.call("posterior"), s.of("points")
+    second, at_second = s.call("posterior"), s.of("points")
+    s.smooth &= at_first != at_second  # of equal laws it is at its least, where its gradient is zero
+    return f"kl(sg({first}({at_first})), {second}({at_second}))"
 
 
 def _descend(s: RandomSpec) -> str:
