@@ -1,6 +1,6 @@
 """The card of a run: what is known of it before its first step, for the terminal and for TensorBoard."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from compose.program import CompiledUpdate
 from compose.settings import parts_of
 from compose.spec import Spec, dump_yaml
 from runners.footprint import goes_back_through_a_chain, kept_by, kept_in, size_of
+from runners.holding import parts_held
 from runners.state import Executable
 
 __all__ = ["Card", "card_of"]
@@ -38,10 +39,10 @@ class Card:
     energies: Mapping[str, Size] = field(default_factory=dict)
 
 
-def card_of(composition: Composition, executable: Executable, batch_size: int) -> Card:
-    """The card of a composition whose blocks are made."""
+def card_of(composition: Composition, executable: Executable, batch_size: int, processes: int = 1) -> Card:
+    """The card of a composition whose blocks are made, and whose batches so many processes share."""
     return Card(
-        list(_lines(composition, executable, batch_size)),
+        list(_lines(composition, executable, batch_size, processes)),
         {"equations": _equations(composition), "gradients": _gradients(composition), "spec": _spec(composition.spec)},
         _settings(composition.spec),
         dict(_energies(composition)),
@@ -55,28 +56,35 @@ def _energies(composition: Composition) -> Iterator[tuple[str, Size]]:
             yield name, takes[0]
 
 
-def _lines(composition: Composition, executable: Executable, batch_size: int) -> Iterator[str]:
-    """Parameters of every block; of every update the evaluations, and about what memory it takes."""
+def _lines(composition: Composition, executable: Executable, batch_size: int, processes: int) -> Iterator[str]:
+    """Parameters of every block; of every update the evaluations, and about what memory it takes in each process."""
     found = cost(composition)
     counts = {name: count for name, count in found["parameters"].items() if count}
     yield f"{sum(counts.values()):,} parameters: {', '.join(f'{name} {count:,}' for name, count in counts.items())}"
     if parts := parts_of(composition.spec):
         yield f"an update accumulates the {parts}"
-    batch_size //= composition.spec.run.accumulate
+    batch_size //= composition.spec.run.accumulate * processes
     blocks, averages = executable.blocks, executable.averages
+    weights, states = parts_held(composition.spec.run.strategy, processes)
+    where = f" in each of {processes} processes" if processes > 1 else ""
     for at, stage in enumerate(composition.stages):
         compiled = {update.name: update for update in executable.stage(at, frozenset()).updates}
+        moments = MOMENTS * sum(_weights_of(blocks, update.trains) for update in stage.updates)
         for update in stage.updates:
             evaluated = found["updates"][stage.name][update.name]
             place = stage.name if len(stage.updates) == 1 else f"{stage.name}, {update.name}"
             used = ", ".join(f"{name} {count}" for name, count in evaluated.items() if count) or "nothing"
-            held = sum(map(size_of, blocks.parameters())) + sum(map(size_of, averages.parameters()))
-            trained = sum(size_of(p) for name in update.trains for p in blocks[name].parameters())
+            held = weights * sum(size_of(p) for modules in (blocks, averages) for p in modules.parameters())
+            gathered = (1 - weights) * _weights_of(blocks, [name for name, count in evaluated.items() if count])
             kept = _kept_through_chains(composition, compiled[update.name], batch_size)
             if kept is None:
                 kept = sum(_kept(composition, blocks[name], name, batch_size) for name in evaluated)
-            total = held + (1 + MOMENTS) * trained + kept
-            yield f"a step of {place} evaluates for each sample: {used}; memory about {_megabytes(total)}"
+            total = held + gathered + _weights_of(blocks, update.trains) + states * moments + kept
+            yield f"a step of {place} evaluates for each sample: {used}; memory about {_megabytes(total)}{where}"
+
+
+def _weights_of(blocks: nn.ModuleDict, names: Iterable[str]) -> int:
+    return sum(size_of(parameter) for name in names for parameter in blocks[name].parameters())
 
 
 def _kept_through_chains(composition: Composition, update: CompiledUpdate, batch_size: int) -> int | None:

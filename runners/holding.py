@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from runners.optimizers import UpdateOptimizer
     from runners.processes import Processes
 
-__all__ = ["Among", "Copies", "Holding"]
+__all__ = ["Among", "Copies", "Holding", "parts_held"]
+
+
+def parts_held(strategy: str, processes: int) -> tuple[float, float]:
+    """Of all weights, and of what optimizers keep, the parts that each process holds between updates."""
+    part = 1 / processes
+    return {"fsdp": (part, part), "sharded": (1.0, part)}.get(strategy, (1.0, 1.0))
 
 
 class Holding:

@@ -126,7 +126,7 @@ def train(spec: Spec, composition: Composition, order: Order, loader: LoaderBatc
         return Measured({name: estimate.value for name, estimate in found.items()}, told)
 
     validate = measure if held_out == TEST else partial(measure, split=held_out or TEST)
-    card = card_of(composition, executable, next(iter(spec.data.values())).batch_size)
+    card = card_of(composition, executable, next(iter(spec.data.values())).batch_size, options.world.count)
     if isinstance(batches, Batches) and batches.is_read and not spec.run.workers:
         said("rows are read from the disk, each batch in its step; `--set run.workers=2` reads them ahead")
     with _read_by(batches, spec, sources) as ahead:

@@ -1,6 +1,7 @@
 """What a run says before its first step, and what TensorBoard holds of it, read back from the event files."""
 
 import io
+import re
 
 import pytest
 import torch
@@ -129,6 +130,28 @@ def test_what_a_call_keeps_is_counted_as_autograd_does(composed):
 
 def test_a_block_that_cannot_be_called_so_counts_nothing_and_harms_nothing(composed):
     assert kept_by(nn.Linear(3, 2), ((7,),), 4) == 0
+
+
+LARGE = """
+compose: 1
+name: large
+data: {source: toy.moons, batch_size: 4, size: 8, test_size: 4}
+blocks:
+  energy: {kind: energy.mlp, hidden: [1500, 1500]}
+stages:
+  - {steps: 1, ema: {energy: 0.9}, minimize: {size: energy(x)}}
+"""
+
+
+@pytest.mark.parametrize(("strategy", "copies"), [("auto", 5.0), ("sharded", 4.0), ("fsdp", 3.5)])
+def test_the_memory_is_that_of_each_of_two_processes(strategy, copies):
+    """Copies of the weights: they, their average, their gradient, Adam's two moments; or the half of what is shared."""
+    composition, _ = examine(parse_spec(LARGE, "spec.yaml", (f"run.strategy={strategy}",)))
+    executable = assemble(composition, 0)
+    (_, line) = card_of(composition, executable, 4, processes=2).lines
+    told = re.search(r"memory about ([\d.]+) MB in each of 2 processes$", line)
+    assert told is not None, line
+    assert float(told[1]) * 1e6 == pytest.approx(copies * 4 * size_of_all(executable), rel=0.05)
 
 
 def test_equations_gradients_and_spec_are_texts(run):
