@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
-__all__ = ["Classes", "Field", "Levels", "Size", "SourceContract", "Taken", "Takes", "elements"]
+__all__ = ["Classes", "Count", "Field", "Levels", "Size", "SourceContract", "Taken", "Takes", "elements"]
 
 Size = tuple[int, ...]
 """The event shape of one sample: what is left of a tensor's shape without the batch axis."""
+
+Count = Annotated[int, "counts something"]
+"""An option of an operator that is 1 or more: of copies, points, classes."""
 
 
 @dataclass(frozen=True)

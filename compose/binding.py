@@ -12,6 +12,7 @@ import torch
 
 from blocks.operators import arithmetic
 from blocks.registry import OPERATORS
+from blocks.types import Count
 from compose import faults
 from compose.diagnostics import Span
 from compose.expressions import Argument, Call, Expression, Name
@@ -188,6 +189,8 @@ def option(site: Evaluator, expression: Expression, hint: Any, name: str) -> Any
     value = site(expression)
     if isinstance(value, Model | BlockValue):
         raise faults.not_a_number(expression.span, value)
+    if hint == Count:
+        return whole(value, name, expression.span)
     if hint is int and not (isinstance(value, int | float) and abs(value) <= LARGEST_COUNT and value == int(value)):
         raise faults.not_whole(expression.span, name, value, LARGEST_COUNT)
     return value
@@ -249,7 +252,7 @@ def _check_times(
 
 @cache
 def _signature(function: Any) -> tuple[Mapping[str, inspect.Parameter], Mapping[str, Any]]:  # noqa: ANN401
-    return inspect.signature(function).parameters, typing.get_type_hints(function)
+    return inspect.signature(function).parameters, typing.get_type_hints(function, include_extras=True)
 
 
 def _words(hint: Any) -> tuple[str, ...]:  # noqa: ANN401

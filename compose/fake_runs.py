@@ -126,13 +126,12 @@ def type_of(node: Node, result: Any) -> Type:  # noqa: ANN401
 
 def _rows(node: Node, change: str, rows: int) -> int:
     """What becomes of `rows` entries for each row of the batch."""
+    if change not in ("repeat", "interpolate", "group"):
+        return rows
     factor = node.options.get("k", node.options.get("n", node.arguments[-1] if node.arguments else 1))
     if not isinstance(factor, int | float):
         return rows
-    changed = {"repeat": rows * int(factor), "interpolate": rows * int(factor)}
-    if change == "group":
-        changed["group"] = max(rows // max(int(factor), 1), 1)
-    return changed.get(change, rows)
+    return rows * int(factor) if change != "group" else max(rows // max(int(factor), 1), 1)
 
 
 def _tensor_type(result: torch.Tensor, batched: bool, rows: int, chain: str | None) -> Tensor:

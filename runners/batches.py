@@ -3,6 +3,7 @@
 order(seed, epoch) is a permutation of the rows;  batch(step) = its slice, epoch = step // steps_per_epoch
 """
 
+import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from functools import lru_cache
 
@@ -209,10 +210,10 @@ class LoaderBatches(ByStep):
         if not isinstance(loader, DataLoader) or not loader.num_workers:
             with deaf():
                 return iter(loader)
-        then = loader.worker_init_fn
+        then, context = loader.worker_init_fn, loader.multiprocessing_context or multiprocessing
         loader.worker_init_fn = Apart(then)
         try:
-            with deaf(hear=()):
+            with deaf(hear=(), programs=context.get_start_method() != "fork"):
                 return iter(loader)
         finally:
             loader.worker_init_fn = then

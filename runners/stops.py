@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 
 __all__ = ["PREEMPTED", "Apart", "deaf", "deafen", "statuses"]
 
@@ -26,15 +27,21 @@ def statuses(preemption: str = "none") -> dict[int, int]:
 
 
 @contextmanager
-def deaf(hear: Collection[int] = (signal.SIGTERM,)) -> Iterator[None]:
+def deaf(hear: Collection[int] = (signal.SIGTERM,), *, programs: bool = False) -> Iterator[None]:
     """Workers that are forked within do not hear the signals that stop a run: it is the run that ends them.
 
     A terminal and a scheduler send a signal to the whole process group, and torch takes a worker that died for an
     error. So workers get groups of their own. All but `hear`, SIGTERM, by which they are ended, are masked as well:
     what comes for this process meanwhile waits. With `hear=()` a worker is to begin with `Apart`.
+
+    `programs`: workers are programs of their own (`spawn`, `forkserver`), whose process that tracks resources is begun
+    here: when it is begun, Python unmasks SIGINT and SIGTERM, and what it begins next, the server, would hear them.
     """
-    there = set(multiprocessing.active_children())
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*ASKED, *NAMED} - set(hear))
+    there, unheard = set(multiprocessing.active_children()), {*ASKED, *NAMED} - set(hear)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, unheard)
+    if programs:
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, unheard)
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from blocks.events import align, sum_event
 from blocks.mapping import mapped, tensors_of
 from blocks.operators.rules import rule
 from blocks.registry import operator
+from blocks.types import Count
 
 __all__ = ["argmax", "concatenate", "flatten", "group", "interpolate", "one_hot", "repeat", "reshape"]
 
@@ -43,7 +44,7 @@ def flatten(v: Tensor) -> Tensor:  # b *event -> b n
 
 @operator("repeat")
 @rule(rows="repeat", laws=True)
-def repeat(v: Tensor, k: int) -> Tensor:  # b *event -> (b k) *event
+def repeat(v: Tensor, k: Count) -> Tensor:  # b *event -> (b k) *event
     """k copies of each row, folded into the batch: r0 r0 .. r1 r1 ..   Of a distribution: k times that of each row."""
     if not isinstance(v, Tensor):
         axes = max(part.dim() for part in tensors_of(v))  # those of fewer are one for all rows
@@ -53,14 +54,14 @@ def repeat(v: Tensor, k: int) -> Tensor:  # b *event -> (b k) *event
 
 @operator("group")
 @rule(rows="group")
-def group(v: Tensor, k: int) -> Tensor:  # (b k) *event -> b k *event
+def group(v: Tensor, k: Count) -> Tensor:  # (b k) *event -> b k *event
     """Undoes the folding of `repeat`: neighbouring rows become an axis of k.   k must divide the number of rows."""
     return v.unflatten(0, (-1, k))
 
 
 @operator("interpolate")
 @rule(rows="interpolate")
-def interpolate(a: Tensor, b: Tensor, n: int, *, kind: Literal["linear", "spherical"] = "linear") -> Tensor:
+def interpolate(a: Tensor, b: Tensor, n: Count, *, kind: Literal["linear", "spherical"] = "linear") -> Tensor:
     """n points from each row of a to that of b, ends included (n = 1: a), folded into the batch.
 
     linear: (1 - w) a + w b. spherical: (sin((1 - w) o) a + sin(w o) b) / sin(o), with o the angle between the flattened
@@ -76,7 +77,7 @@ def interpolate(a: Tensor, b: Tensor, n: int, *, kind: Literal["linear", "spheri
 
 @operator("one_hot")
 @rule(gradient=(False,))
-def one_hot(y: Tensor, classes: int) -> Tensor:  # b (int64) -> b classes
+def one_hot(y: Tensor, classes: Count) -> Tensor:  # b (int64) -> b classes
     """Row y of the identity, in the default float dtype; zeros for a class outside 0 .. `classes` - 1."""
     return (y.unsqueeze(-1) == torch.arange(classes, device=y.device)).to(torch.get_default_dtype())
 

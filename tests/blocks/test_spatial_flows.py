@@ -8,7 +8,7 @@ from blocks.distributions import standard_normal_log_prob
 from blocks.flows.glow import Glow
 from blocks.flows.realnvp_image import RealNVPImage
 from blocks.initialisation import first_batch
-from blocks.spatial import ActNorm, InvertibleConvolution, Mixing
+from blocks.spatial import ActNorm, InvertibleConvolution, Mixing, ZeroConvolution
 from blocks.transforms import Chain, total
 
 FLOWS = {  # a new flow of pictures adds a row: kind, event, options
@@ -128,6 +128,18 @@ def test_the_mixing_is_the_norm_and_then_the_convolution():
     assert_close(z, expected)
     assert_close(total(parts, x), total(others, x))
     assert_close(both.push(z)[0], apart.push(z)[0])
+
+
+def test_the_last_convolution_is_stretched_by_the_cube_of_its_factors_exponential():
+    """Glow's code: `(conv(x) + b) * exp(3 logs)`, of zeros at first."""
+    layer = ZeroConvolution(3, 4).double()
+    x = normal(5, 3, 4, 4)
+    assert not layer(x).any()
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    plain = torch.nn.functional.conv2d(x, layer.weight, layer.bias, padding=1)
+    stretched = plain * layer.log_factor.exp()[:, None, None] ** 3
+    assert_close(layer(x), stretched)
 
 
 REFUSED = {

@@ -70,6 +70,13 @@ def test_a_width_that_is_no_number_is_a_finding(number):
     assert codes(WIDTH=number) == {"T110"}
 
 
+def test_a_parameter_that_is_no_number_is_an_operand_like_another():
+    text = TEXT.replace("sum(number)", "sum(number - ring)").replace("data:", "params: {ring: .nan}\ndata:", 1)
+    for name, value in SOUND.items():
+        text = text.replace(name, value)
+    assert not check(parse_spec(text), Catalogue.of_fields(POINTS))[1]
+
+
 def test_the_largest_numbers_are_checked_without_their_memory():
     """A memory of 800 MB and a vector of 4 MB are fakes; nothing of them is there."""
     with torch.profiler.profile(profile_memory=True) as profile:

@@ -55,7 +55,10 @@ def living_of(session):
 @pytest.mark.slow  # three processes, each with its imports; tests/runners/test_signals.py has the quick part
 @pytest.mark.parametrize(
     ("number", "start"),
-    [*((number, "fork") for number in STATUSES), (signal.SIGTERM, "spawn"), (signal.SIGINT, "spawn")],
+    [
+        *((number, "fork") for number in STATUSES),
+        *((number, start) for number in (signal.SIGTERM, signal.SIGINT) for start in ("spawn", "forkserver")),
+    ],
 )
 def test_a_signal_to_a_group_with_workers_saves_and_goes_on(number, start, whole, tmp_path):
     process = begun(tmp_path, workers=2, start=start)
