@@ -57,12 +57,51 @@ samplers:
 """
 """A penalty on a gradient through batch normalization, folded copies, terms that are functions of a batch's means."""
 
+KEPT = """
+compose: 1
+name: kept
+data: {source: digits, batch_size: 64}
+blocks:
+  encoder: {kind: encoder.mlp, latent: 3, hidden: [16]}
+  decoder: {kind: decoder.mlp, hidden: [16]}
+  codebook: {kind: memory.codebook, codes: 8, decay: 0.5, revive: 4}
+  table: {kind: parameter.table, latent: 3}
+  mapping: {kind: generator.mlp, latent: 3, hidden: [16], like: z}
+  prior: {kind: prior.mixture, components: 3}
+graph:
+  z: encoder(x)
+  e: codebook(z)
+  row: table(index)
+stages:
+  - name: codes
+    steps: 6
+    train: [encoder, decoder, table]
+    minimize:
+      reconstruction: squared_error(decoder(z + sg(e - z)), x)
+      commitment: squared_error(e, z)
+      table: squared_error(decoder(row), x)
+    write: {codebook: z}
+    project: {table: unit_ball}
+  - name: mixture
+    fit: {prior: z}
+  - name: mapping
+    steps: 4
+    train: [mapping]
+    minimize:
+      nearest: "squared_error(nearest_row(row, mapping(~normal)), row)"
+      likely: -prior.log_prob(mapping(~normal))
+samplers:
+  default: decoder(~prior)
+"""
+"""What is kept between steps: a codebook whose dead codes move, a row for each datum; a fit; nearest rows of others."""
+
 SYSTEMS = {
     "glf": (GLF, STEADY),
     "vaebm": (VAEBM, ()),
     "ddgan": (DDGAN, ()),
     "glow": (GLOW, STEADY),
     "penalty": (PENALTY, ()),
+    "kept": (KEPT, ()),
 }
 LONG = ("stages.0.steps=1000000", "run.log_every=1", "run.checkpoint_every=1000000")
 PATIENCE = 90
