@@ -123,8 +123,9 @@ def _log_density(site: Evaluator, model: Model, call: Call) -> Value:
 
 
 def _density(site: Evaluator, model: Model, call: Call) -> Value:
-    named = {argument.name: site.operand(argument.value) for argument in call.arguments if argument.name}
-    positional = [site.operand(argument.value) for argument in call.arguments if not argument.name]
+    given = site.operand if model.at_numbers else site.tensor
+    named = {argument.name: given(argument.value) for argument in call.arguments if argument.name}
+    positional = [given(argument.value) for argument in call.arguments if not argument.name]
     if named and not positional:
         return model.joint_log_prob(site.tracer, named, call.span)
     if len(positional) != 1 or named:

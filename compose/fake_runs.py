@@ -153,7 +153,10 @@ def refusal(node: Node, error: Exception) -> tuple[str, list[tuple[Span | None, 
     """
     given = [(edge.span or edge.source.span, edge.source.type) for edge in node.edges if edge.source.type is not None]
     cause = str(error).strip().split("\n")[0] or type(error).__name__
-    if not isinstance(error, ValueError) and len(given) > 1:
+    numbers = [argument for argument in node.arguments if isinstance(argument, int | float)]
+    if isinstance(error, AttributeError | TypeError) and numbers:
+        cause = f"a tensor is needed, and this is the number {numbers[0]}"
+    elif not isinstance(error, ValueError) and len(given) > 1:
         cause = " with ".join(str(known) for _, known in given)
     return cause, [(span, f"this is {known}") for span, known in given]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from compose import faults
 from compose.diagnostics import Span
@@ -101,12 +101,14 @@ class Drawn:
 class Model(ABC):
     """Anything random: leaves of noise, a deterministic map from them to values, a log-weight.
 
-    `name` is how the spec calls it, `span` where it is made. `weighted` models have no exact draw.
+    `name` is how the spec calls it, `span` where it is made. `weighted` models have no exact draw. Of most models the
+    density is asked at a tensor; where `at_numbers`, at a number too, which is then every entry's value.
     """
 
     name: str
     span: Span | None = None
     weighted: bool = False
+    at_numbers: ClassVar[bool] = False
 
     @abstractmethod
     def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:

@@ -124,10 +124,14 @@ def equal(a: Tensor | float, b: Tensor | float) -> Tensor | bool:
 @operator("where")
 @rule(align=True, gradient=(False, True))
 def where(c: Tensor | bool, a: Tensor | float, b: Tensor | float) -> Tensor | float:
-    """a where c holds, else b; the gradient goes to the one that is taken.   c: "b *event", "b", or one truth value."""
+    """a where c holds, else b; the gradient goes to the one that is taken.   c: "b *event", "b", or one truth value.
+
+    A number that is taken has the shape of the tensor that is not.
+    """
     if isinstance(c, Tensor):
         return torch.where(c, a, b)
-    return a if c else b
+    taken, left = (a, b) if c else (b, a)
+    return torch.full_like(left, taken) if isinstance(left, Tensor) and not isinstance(taken, Tensor) else taken
 
 
 def _both(a: Value, b: Value) -> tuple[Tensor, Tensor]:

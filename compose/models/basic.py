@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from blocks import distributions, laws
 from blocks.operators import arithmetic
@@ -65,6 +65,8 @@ class StandardModel(Model):
 
 class DistributionModel(Model):
     """A runtime distribution: what an encoder with `output: normal` returns, or `normal(mean, std)`."""
+
+    at_numbers: ClassVar[bool] = True
 
     def __init__(self, node: Node) -> None:
         assert node.family is not None

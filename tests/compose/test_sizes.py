@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from blocks.operators.rules import rule
+from blocks.registry import OPERATORS
 from blocks.types import Field, Levels
 from compose.catalogue import Catalogue
 from compose.checks import check
+from compose.diagnostics import SpecError
 from compose.fake_runs import extra_axes, rerun
 from compose.graph import Edge, Graph, Node, Operation, Tensor
 from compose.spec import parse_spec
@@ -213,3 +215,72 @@ def test_a_flow_that_is_only_drawn_has_the_shape_of_its_like():
         "stages:\n  - {steps: 1, minimize: {size: square_norm(z) + square_norm(~flow)}}\n"
     )
     assert (composition.sizes.slots["flow"].takes, findings) == ([(3,)], [])
+
+
+LAWS = {
+    "flow": "flow",
+    "pushed": "push(normal(like=x), flow)",
+    "ode": "push(normal(like=x), gradient_flow(energy, time=1))",
+    "mixed": "mixture(flow, flow)",
+    "program": "vae",
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("asked", ["log_prob(0.5)", "log_density(2)", "log_prob(z=0, x=x)", "log_prob(z=x, x=-1)"])
+def test_a_density_is_asked_at_a_tensor(law, asked):
+    _, errors = solved(f"""
+blocks:
+  energy: {{kind: energy.mlp, hidden: [8]}}
+  flow: {{kind: flow.realnvp, couplings: 2, hidden: [8]}}
+  decoder: {{kind: decoder.mlp, hidden: [8], output: normal}}
+models:
+  vae: {{z: ~normal, x: ~decoder(z)}}
+  law: {LAWS[law]}
+stages:
+  - steps: 1
+    minimize:
+      nll: -law.{asked}
+      fit: energy(x) - flow.log_prob(x)
+""")
+    assert errors == ["T205"]
+
+
+def test_a_law_of_a_block_may_be_asked_at_a_number():
+    """`bernoulli(p).log_prob(1)` is the log-likelihood of "yes", whatever the event."""
+    _, errors = solved("""
+blocks:
+  decoder: {kind: decoder.mlp, hidden: [8], output: bernoulli}
+stages:
+  - steps: 1
+    minimize:
+      nll: -decoder(x).log_prob(1)
+""")
+    assert errors == []
+
+
+OPERANDS = sorted(set(OPERATORS.names()) - {"bce", "bce_with_logits"})  # those have an answer to a number
+
+
+@pytest.mark.parametrize("name", OPERANDS)
+@pytest.mark.parametrize("arguments", ["3, x", "x, 3", "3", "x, x, 3", "3, 2, x"])
+def test_a_number_in_the_place_of_a_tensor_is_placed_and_told_in_words(name, arguments):
+    text = (
+        HEAD
+        + f"""
+blocks:
+  energy: {{kind: energy.mlp, hidden: [8]}}
+graph:
+  v: {name}({arguments})
+stages:
+  - steps: 1
+    minimize:
+      fit: energy(x) + mean(v)
+"""
+    )
+    try:
+        findings = check(parse_spec(text), Catalogue.of_fields(FIELDS))[1]
+    except SpecError as error:
+        findings = error.findings
+    assert "object has no" not in " ".join(found.message for found in findings)
+    assert all(found.span for found in findings)
