@@ -9,7 +9,7 @@ from torch import nn
 from blocks.types import Size
 from compose.build import Composition
 from compose.checks import cost, gradient_matrix
-from compose.equations import equations_of
+from compose.equations import equations_of, to_unicode
 from compose.program import CompiledUpdate
 from compose.settings import parts_of
 from compose.spec import Spec, dump_yaml
@@ -105,12 +105,12 @@ def _megabytes(count: float) -> str:
 
 
 def _equations(composition: Composition) -> str:
-    """Every model and term, in the notation of papers."""
+    """Every model and term as a paper has it, but as plain characters: TensorBoard sets no LaTeX."""
     paper = equations_of(composition)
-    lines = [f"- {name}: ${line}$" for name, line in paper.samplers.items()]
+    lines = [f"- {name}: `{to_unicode(line)}`" for name, line in paper.samplers.items()]
     for stage, updates in paper.updates.items():
         for update, equations in updates.items():
-            lines += [f"- {stage}, {update}, {term}: ${line}$" for term, line in equations.terms.items()]
+            lines += [f"- {stage}, {update}, {term}: `{to_unicode(line)}`" for term, line in equations.terms.items()]
     return "\n".join(lines)
 
 

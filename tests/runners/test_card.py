@@ -158,7 +158,7 @@ def test_equations_gradients_and_spec_are_texts(run):
     read = events(run.folder)
     texts = {tag: read.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in read.Tags()["tensors"][:3]}
     assert set(texts) == {f"{name}/text_summary" for name in ("equations", "gradients", "spec")}
-    assert "energy, update1, contrast: $" in texts["equations/text_summary"]
+    assert "energy, update1, contrast: `E(x) − E(x⁻)`" in texts["equations/text_summary"]
     assert "| contrast | untrained | reaches |" in texts["gradients/text_summary"]
     assert "    name: carded" in texts["spec/text_summary"]
 
