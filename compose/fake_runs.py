@@ -12,12 +12,13 @@ import torch
 from blocks.calculus import as_row
 from compose.allowance import Allowance
 from compose.diagnostics import Finding, Span
+from compose.faults import not_a_tensor
 from compose.graph import Distribution, Edge, Graph, Node, Tensor, Type, map_edges
 from compose.loop_types import loop_result
 from compose.wording import changed_rows, shapes_disagree
 
 __all__ = [
-    "REFUSALS", "execute", "extra_axes", "fake", "faking", "of_constants", "refusal", "rerun", "type_of", "wrong_rows",
+    "REFUSALS", "execute", "extra_axes", "fake", "faking", "of_constants", "refused", "rerun", "type_of", "wrong_rows",
 ]  # fmt: skip
 
 DTYPES = {"float": torch.float32, "integer": torch.int64, "boolean": torch.bool}
@@ -146,17 +147,23 @@ def _from_state(node: Node) -> bool:
     return node.operation.kind == "field" and bool(sources) and sources[0].type is None
 
 
-def refusal(node: Node, error: Exception) -> tuple[str, list[tuple[Span | None, str]]]:
+def refused(node: Node, error: Exception) -> Finding:
+    """Why a node failed: a number stands where only a tensor can, or sizes do not fit."""
+    numbers = [argument for argument in node.arguments if isinstance(argument, int | float)]
+    if isinstance(error, AttributeError | TypeError) and numbers:
+        (found,) = not_a_tensor(node.span, numbers[0]).findings
+        return found
+    return shapes_disagree(node.span, *_reason(node, error))
+
+
+def _reason(node: Node, error: Exception) -> tuple[str, list[tuple[Span | None, str]]]:
     """Why a node failed, and what it was given where.
 
     What a block says of itself is said again; of an operator that meets several values, their sizes say more.
     """
     given = [(edge.span or edge.source.span, edge.source.type) for edge in node.edges if edge.source.type is not None]
     cause = str(error).strip().split("\n")[0] or type(error).__name__
-    numbers = [argument for argument in node.arguments if isinstance(argument, int | float)]
-    if isinstance(error, AttributeError | TypeError) and numbers:
-        cause = f"a tensor is needed, and this is the number {numbers[0]}"
-    elif not isinstance(error, ValueError) and len(given) > 1:
+    if not isinstance(error, ValueError) and len(given) > 1:
         cause = " with ".join(str(known) for _, known in given)
     return cause, [(span, f"this is {known}") for span, known in given]
 
@@ -190,7 +197,7 @@ def rerun(graph: Graph, callee: Callable[[Node], Any], solved: Fakes, batch: int
             try:
                 fakes[id(node)] = execute(node, callee(node), fakes)
             except REFUSALS as error:
-                yield shapes_disagree(node.span, *refusal(node, error))
+                yield refused(node, error)
                 return
             wrong = wrong_rows(node, fakes[id(node)], batch)
             if wrong is not None:

@@ -14,7 +14,7 @@ from blocks.types import Field, Size
 from compose.allowance import Allowance
 from compose.declarations import Declared
 from compose.diagnostics import Finding
-from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refusal, rerun, type_of, wrong_rows
+from compose.fake_runs import REFUSALS, execute, extra_axes, fake, faking, refused, rerun, type_of, wrong_rows
 from compose.graph import Body, Distribution, Edge, Graph, Node, Tensor
 from compose.leftovers import leftovers
 from compose.loop_types import state_sources
@@ -172,7 +172,7 @@ class Sizes:
         try:
             self.fakes[id(node)] = fake(known, self.batch)
         except REFUSALS as error:  # more entries than any tensor has
-            self._fault(node, shapes_disagree(node.span, *refusal(node, error)))
+            self._fault(node, refused(node, error))
         return True
 
     def _copy(self, source: Node, target: Node) -> bool:
@@ -282,7 +282,7 @@ class Sizes:
         try:
             result = execute(node, call, self.fakes)
         except REFUSALS as error:
-            self._fault(node, shapes_disagree(node.span, *refusal(node, error)))
+            self._fault(node, refused(node, error))
             return True
         self.fakes[id(node)] = result
         node.type = type_of(node, result)

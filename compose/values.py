@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from compose import faults
 from compose.diagnostics import Span
@@ -108,7 +108,7 @@ class Model(ABC):
     name: str
     span: Span | None = None
     weighted: bool = False
-    at_numbers: ClassVar[bool] = False
+    at_numbers: bool = False
 
     @abstractmethod
     def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:

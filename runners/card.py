@@ -10,7 +10,7 @@ from blocks.types import Size
 from compose.build import Composition
 from compose.checks import cost, gradient_matrix
 from compose.equations import equations_of, to_unicode
-from compose.program import CompiledUpdate
+from compose.program import Program
 from compose.settings import parts_of
 from compose.spec import Spec, dump_yaml
 from runners.footprint import goes_back_through_a_chain, kept_by, kept_in, size_of
@@ -75,8 +75,9 @@ def _lines(composition: Composition, executable: Executable, batch_size: int, pr
             place = stage.name if len(stage.updates) == 1 else f"{stage.name}, {update.name}"
             used = ", ".join(f"{name} {count}" for name, count in evaluated.items() if count) or "nothing"
             held = weights * sum(size_of(p) for modules in (blocks, averages) for p in modules.parameters())
-            gathered = (1 - weights) * _weights_of(blocks, [name for name, count in evaluated.items() if count])
-            kept = _kept_through_chains(composition, compiled[update.name], batch_size)
+            program = compiled[update.name].program(compiled[update.name].active(0))
+            gathered = (1 - weights) * _weights_in(program)
+            kept = _kept_through_chains(composition, program, batch_size)
             if kept is None:
                 kept = sum(_kept(composition, blocks[name], name, batch_size) for name in evaluated)
             total = held + gathered + _weights_of(blocks, update.trains) + states * moments + kept
@@ -87,9 +88,14 @@ def _weights_of(blocks: nn.ModuleDict, names: Iterable[str]) -> int:
     return sum(size_of(parameter) for name in names for parameter in blocks[name].parameters())
 
 
-def _kept_through_chains(composition: Composition, update: CompiledUpdate, batch_size: int) -> int | None:
-    """What an update keeps that goes back through a chain: all of its steps; None for one that does not."""
-    program = update.program(update.active(0))
+def _weights_in(program: Program) -> int:
+    """The weights that a program reads, each once: views of a block share them."""
+    read = {p.untyped_storage()._cdata: size_of(p) for p in program.module.parameters()}
+    return sum(read.values())
+
+
+def _kept_through_chains(composition: Composition, program: Program, batch_size: int) -> int | None:
+    """What a program keeps that goes back through a chain: all of its steps; None for one that does not."""
     return kept_in(program, composition.fields, batch_size) if goes_back_through_a_chain(program) else None
 
 

@@ -36,13 +36,14 @@ def deaf(hear: Collection[int] = (signal.SIGTERM,), *, programs: bool = False) -
 
     `programs`: workers are programs of their own (`spawn`, `forkserver`), whose process that tracks resources is begun
     here: when it is begun, Python unmasks SIGINT and SIGTERM, and what it begins next, the server, would hear them.
+    What of these two waits for this process is heard then.
     """
     there, unheard = set(multiprocessing.active_children()), {*ASKED, *NAMED} - set(hear)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, unheard)
-    if programs:
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, unheard)
     try:
+        if programs:
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, unheard)
         yield
     finally:
         for worker in set(multiprocessing.active_children()) - there:

@@ -179,15 +179,15 @@ TABLES: tuple[Table, ...] = (
         "Digits of 8 x 8 (Table 3.1 has FID on MNIST): squared Frechet distance of the pixels",
         ("distance",),
         tuple(
-            Row(label, f"thesis/{name}", (("frechet", f"FID {fid}" if fid else ""),))
-            for label, name, fid in (
-                ("GLF", "glf", "8.2"),
-                ("regularised GLF", "glf_regularised", ""),
-                ("VAE", "vae", "28.2"),
-                ("VAE, beta 0.1", "beta_vae", ""),
-                ("VAE + flow prior", "vae_flow_prior", "28.3"),
-                ("GLF tilted by an energy (ours)", "glf_tilted", ""),
-                ("DDGAN on codes (ours)", "ddgan_digits_latent", ""),
+            Row(label, f"thesis/{name}", (("frechet", f"FID {fid}" if fid else ""),), settings)
+            for label, name, fid, settings in (
+                ("GLF", "glf", "8.2", ()),
+                ("regularised GLF", "glf_regularised", "", ()),
+                ("VAE, beta 1", "vae", "28.2", ("params.beta=1",)),
+                ("VAE, beta 0.1", "beta_vae", "", ("params.beta=0.1",)),
+                ("VAE + flow prior, beta 1", "vae_flow_prior", "28.3", ("params.beta=1",)),
+                ("GLF tilted by an energy (ours)", "glf_tilted", "", ()),
+                ("DDGAN on codes (ours)", "ddgan_digits_latent", "", ()),
             )
         ),
         (

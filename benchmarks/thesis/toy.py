@@ -16,7 +16,7 @@ PAGE = Page(
     "The thesis at a small scale",
     "python -m benchmarks.thesis.toy",
     "In brackets the thesis' own number, of a larger system (each spec says by how much). The systems and their "
-    "settings are the files in `specs/`.",
+    "settings are the files in `specs/`, but for the beta that a row names.",
     TABLES,
 )
 

@@ -131,7 +131,9 @@ def where(c: Tensor | bool, a: Tensor | float, b: Tensor | float) -> Tensor | fl
     if isinstance(c, Tensor):
         return torch.where(c, a, b)
     taken, left = (a, b) if c else (b, a)
-    return torch.full_like(left, taken) if isinstance(left, Tensor) and not isinstance(taken, Tensor) else taken
+    if isinstance(left, Tensor) and not isinstance(taken, Tensor):
+        return torch.full_like(left, taken, dtype=torch.result_type(left, taken))
+    return taken
 
 
 def _both(a: Value, b: Value) -> tuple[Tensor, Tensor]:

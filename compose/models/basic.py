@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from blocks import distributions, laws
 from blocks.operators import arithmetic
@@ -66,7 +66,7 @@ class StandardModel(Model):
 class DistributionModel(Model):
     """A runtime distribution: what an encoder with `output: normal` returns, or `normal(mean, std)`."""
 
-    at_numbers: ClassVar[bool] = True
+    at_numbers: bool = True
 
     def __init__(self, node: Node) -> None:
         assert node.family is not None

@@ -69,6 +69,7 @@ class MixtureModel(Model):
     def __init__(self, parts: Sequence[Model], weights: Sequence[Node | float]) -> None:
         self.parts, self.weights = tuple(parts), tuple(weights)
         self.name = f"mixture({', '.join(part.name for part in parts)})"
+        self.at_numbers = all(part.at_numbers for part in parts)
 
     def draw(self, tracer: Tracer, path: str, span: Span | None) -> Drawn:
         """A choice, and a draw of every part, of which one is taken."""

@@ -49,6 +49,7 @@ CASES = {  # id: (operator, arguments, options, what comes out); a new operator 
     "where": ("where", (V > 0, V, W), {}, [[1, 2], [0.5, 3]]),
     "where, numbers": ("where", (V > 0, 1.0, 0.0), {}, tensor([[1.0, 0.0], [1.0, 1.0]])),
     "where, one truth value": ("where", (False, V, W), {}, W),
+    "where, one truth value, a number": ("where", (True, 0.5, (V > 0).long()), {}, torch.full(V.shape, 0.5)),
     "exp": ("exp", (V,), {}, entries(math.exp)),
     "exp, number": ("exp", (2.0,), {}, math.exp(2)),
     "log": ("log", (P,), {}, entries(math.log, P)),
@@ -136,7 +137,8 @@ def test_every_operator_declares_its_rule_its_types_and_its_meaning(name):
     assert OPERATORS.summary(name) == function.__doc__.split("\n")[0]
 
 
-ONE_SIDED = {"where, one truth value", "interpolate, one point"}  # one of the values is never read
+# one of the values is never read
+ONE_SIDED = {"where, one truth value", "where, one truth value, a number", "interpolate, one point"}
 FLOATS = {
     key: row
     for key, row in CASES.items()

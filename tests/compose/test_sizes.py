@@ -255,6 +255,7 @@ stages:
   - steps: 1
     minimize:
       nll: -decoder(x).log_prob(1)
+      mixed: -mixture(decoder(x), decoder(x)).log_prob(1)
 """)
     assert errors == []
 
@@ -282,5 +283,7 @@ stages:
         findings = check(parse_spec(text), Catalogue.of_fields(FIELDS))[1]
     except SpecError as error:
         findings = error.findings
-    assert "object has no" not in " ".join(found.message for found in findings)
+    told = " ".join(found.message for found in findings)
+    assert "object has no" not in told
+    assert "must be Tensor" not in told
     assert all(found.span for found in findings)

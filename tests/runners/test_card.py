@@ -138,20 +138,37 @@ name: large
 data: {source: toy.moons, batch_size: 4, size: 8, test_size: 4}
 blocks:
   energy: {kind: energy.mlp, hidden: [1500, 1500]}
+  other: {kind: energy.mlp, hidden: [4]}
 stages:
-  - {steps: 1, ema: {energy: 0.9}, minimize: {size: energy(x)}}
+  - steps: 1
+    updates:
+      - {train: [energy], ema: {energy: 0.9}, minimize: {size: TERM}}
+      - {train: [other], minimize: {size: other(x)}}
 """
+ALONE, AVERAGED = "energy(x)", "energy(x) * sg(ema(energy)(x))"
 
 
-@pytest.mark.parametrize(("strategy", "copies"), [("auto", 5.0), ("sharded", 4.0), ("fsdp", 3.5)])
-def test_the_memory_is_that_of_each_of_two_processes(strategy, copies):
+@pytest.mark.parametrize(
+    ("strategy", "term", "copies"),
+    [("auto", ALONE, 5.0), ("sharded", ALONE, 4.0), ("fsdp", ALONE, 3.5), ("fsdp", AVERAGED, 4.0)],
+)
+def test_the_memory_is_that_of_each_of_two_processes(strategy, term, copies):
     """Copies of the weights: they, their average, their gradient, Adam's two moments; or the half of what is shared."""
-    composition, _ = examine(parse_spec(LARGE, "spec.yaml", (f"run.strategy={strategy}",)))
+    composition, _ = examine(parse_spec(LARGE.replace("TERM", term), "spec.yaml", (f"run.strategy={strategy}",)))
     executable = assemble(composition, 0)
-    (_, line) = card_of(composition, executable, 4, processes=2).lines
+    (_, line, other) = card_of(composition, executable, 4, processes=2).lines
+    assert ("memory about 36 MB" in other) == (strategy == "auto"), "weights, average, and the moments of the energy"
     told = re.search(r"memory about ([\d.]+) MB in each of 2 processes$", line)
     assert told is not None, line
     assert float(told[1]) * 1e6 == pytest.approx(copies * 4 * size_of_all(executable), rel=0.05)
+
+
+def test_a_process_keeps_what_its_share_of_the_batch_needs():
+    composition, _ = examine(parse_spec(CHAIN))
+    executable = assemble(composition, 0)
+    one, two = (card_of(composition, executable, 4096, processes=count).lines[1] for count in (1, 2))
+    most, half = (float(re.search(r"memory about ([\d.]+) MB", line)[1]) for line in (one, two))
+    assert half == pytest.approx(most / 2, rel=0.1)
 
 
 def test_equations_gradients_and_spec_are_texts(run):
