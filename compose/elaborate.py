@@ -54,6 +54,7 @@ from compose.spec import Function as FunctionDeclaration
 from compose.spec import Program as ProgramDeclaration
 from compose.spec import Spec
 from compose.spec.numbers import arithmetic as arithmetic_of_numbers
+from compose.spec.numbers import check_divisor
 from compose.spelling import sole
 from compose.tracer import Tracer
 from compose.values import Bijection, BlockValue, Function, Model, Record, Value, is_seed
@@ -308,6 +309,7 @@ class Evaluator:
             if isinstance(expression, Compare):
                 return function(left, right)
             return arithmetic_of_numbers(expression.operator, left, right, expression.span)
+        check_divisor(expression.operator, right, expression.span)
         chain = self._chain(expression.operator, left, right)
         sides = (placed(left, expression.left.span), placed(right, expression.right.span))
         return self.tracer.call(function, *sides, span=expression.span, chain=chain)

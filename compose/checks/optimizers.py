@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from blocks.registry import OPERATORS
@@ -15,11 +16,31 @@ from compose.elaborate import CLOCK
 from compose.expressions import Expression
 from compose.faults import unknown_name
 from compose.spec import Optimizer, OptimizerOverride
+from compose.spec.findings import out_of_range
 from compose.suggestions import meant, respelt
 
 __all__ = ["check_optimizers"]
 
 SCHEDULES = ("linear", "cosine")
+
+
+def _is_positive_or_0(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < math.inf
+
+
+def _are_decays(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(_is_positive_or_0(b) and b < 1 for b in value)
+
+
+def _is_any(value: object) -> bool:
+    return True
+
+
+RANGES = {
+    **dict.fromkeys(("lr", "eps", "weight_decay", "momentum"), ("a number of 0 or more", _is_positive_or_0)),
+    "betas": ("two numbers from 0 to below 1", _are_decays),
+}
+"""In words, and as a test, what an option of this name may be in every optimizer."""
 
 
 def check_optimizers(composition: Composition, catalogue: Catalogue) -> Iterator[Finding]:
@@ -28,6 +49,7 @@ def check_optimizers(composition: Composition, catalogue: Catalogue) -> Iterator
         for part in updates(stage):
             if part.optimizer is not None:
                 yield from _rates(composition, part.optimizer)
+                yield from _ranges(part.optimizer)
                 if catalogue.optimizers:
                     yield from _options(part.optimizer, catalogue)
 
@@ -55,6 +77,15 @@ def _rates(composition: Composition, optimizer: Optimizer) -> Iterator[Finding]:
         for mention in mentions(rate) if isinstance(rate, Expression) else ():
             if mention.name not in known:
                 yield from _found(unknown_name(mention.span, mention.name, known))
+
+
+def _ranges(optimizer: Optimizer) -> Iterator[Finding]:
+    """Numbers beyond what any optimizer takes; what follows the clock is not looked at."""
+    for part, path in ((optimizer, ()), *((part, ("blocks", name)) for name, part in optimizer.blocks.items())):
+        for name, value in {"lr": part.lr, **part.options}.items():
+            wanted, fits = RANGES.get(name, ("", _is_any))
+            if value is not None and not isinstance(value, Expression) and not fits(value):
+                yield out_of_range(optimizer.span(*path, name), f"`{name}`", wanted, str(value))
 
 
 def _found(error: SpecError) -> Iterable[Finding]:

@@ -7,10 +7,13 @@ from typing import Any
 
 from compose.diagnostics import NOWHERE, Finding, Span, SpecError
 from compose.expressions import Attribute, Binary, Call, Expression, Name, Negative, Number, parse, walk
+from compose.expressions.findings import bad_number
 from compose.spec import findings as say
 
-__all__ = ["Constant", "Param", "arithmetic", "as_param", "evaluate_constant", "is_constant", "partly_resolved",
-           "resolve_params"]  # fmt: skip
+__all__ = [
+    "Constant", "Param", "arithmetic", "as_param", "check_divisor", "evaluate_constant", "is_constant",
+    "partly_resolved", "resolve_params",
+]  # fmt: skip
 
 Constant = int | float | bool | str
 Param = Constant | Expression
@@ -77,7 +80,9 @@ def partly_resolved(
     found: list[Finding] = []
     for name in _ordered(needs, place, found):
         value = params[name]
-        if isinstance(value, int | float | str):
+        if isinstance(value, float) and not math.isfinite(value):
+            found.append(bad_number(place(name), str(value)))
+        elif isinstance(value, int | float | str):
             values[name] = value
         elif all(need in values for need in needs[name]):
             try:
@@ -114,6 +119,12 @@ def _param(name: str, params: Mapping[str, Any], span: Span) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpecError([say.text_param(span, name, str(value).lower() if isinstance(value, bool) else str(value))])
     return value
+
+
+def check_divisor(operator: str, right: object, span: Span) -> None:
+    """Raise SpecError if a tensor is divided by the number 0."""
+    if operator in ("/", "//") and isinstance(right, int | float) and right == 0:
+        raise SpecError([say.bad_arithmetic(span, "this divides by 0", "divide by another number")])
 
 
 def arithmetic(operator: str, left: int | float, right: int | float, span: Span) -> int | float:

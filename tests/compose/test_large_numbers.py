@@ -70,11 +70,28 @@ def test_a_width_that_is_no_number_is_a_finding(number):
     assert codes(WIDTH=number) == {"T110"}
 
 
-def test_a_parameter_that_is_no_number_is_an_operand_like_another():
-    text = TEXT.replace("sum(number)", "sum(number - ring)").replace("data:", "params: {ring: .nan}\ndata:", 1)
+@pytest.mark.parametrize("number", [".nan", "-.inf"])
+def test_a_param_that_is_no_number_is_refused_where_it_stands(number):
+    text = TEXT.replace("sum(number)", "sum(number - ring)").replace("data:", f"params: {{ring: {number}}}\ndata:", 1)
     for name, value in SOUND.items():
         text = text.replace(name, value)
-    assert not check(parse_spec(text), Catalogue.of_fields(POINTS))[1]
+    with pytest.raises(SpecError) as refused:
+        parse_spec(text)
+    (found,) = refused.value.findings
+    assert (found.code, found.span.line, found.span.column) == ("Y252", 4, 16)
+
+
+@pytest.mark.parametrize("option", ["lr: -1", "betas: [0.5, 1.5]", "betas: 0.9", "eps: -1e-8", "weight_decay: .nan"])
+def test_an_option_that_no_optimizer_takes_is_found_where_it_stands(option):
+    text = TEXT.replace("    write:", f"    optimizer: {{kind: adam, {option}}}\n    write:")
+    for name, value in SOUND.items():
+        text = text.replace(name, value)
+    try:
+        findings = check(parse_spec(text), Catalogue.of_fields(POINTS))[1]
+    except SpecError as error:
+        findings = error.findings
+    assert [found.code for found in findings] == ["Y317"]
+    assert text.splitlines()[findings[0].span.line - 1].strip().startswith("optimizer")
 
 
 def test_the_largest_numbers_are_checked_without_their_memory():
