@@ -55,7 +55,7 @@ def sample(
     fields = [given.name for given in sampler.inputs if given.kind == "data"]
     missing = [name for name in fields if name not in (batch or {})]
     if missing:
-        raise ValueError(f"`{sampler.name}` reads the data `{missing[0]}`; hand it rows")
+        raise ValueError(f"`{sampler.name}` reads the data `{missing[0]}`; hand it rows (`--data ROWS.pt`)")
     rows = {name: _as(value, dtype) for name, value in (batch or {}).items() if name in fields}
     count = min([count, *map(len, rows.values())])
     made = []
@@ -104,11 +104,15 @@ def command(samplers: Mapping[str, Sampler], seed: int, low: float, high: float,
     asked.add_argument("--data", type=Path, help="a .pt file: the rows that the sampler reads, by field")
     asked.add_argument("--out", type=Path, default=Path("samples.pt"), help="a .pt file, or a .png of images")
     words = asked.parse_args()
-    batch = torch.load(words.data, weights_only=True) if words.data else None
+    batch: Mapping[str, Tensor] = {}
     try:
+        batch = torch.load(words.data, weights_only=True) if words.data else {}
         made = sample(samplers[words.name], words.count, words.seed, batch, dtype=dtype)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from None
+    except RuntimeError as error:
+        shapes = {name: [*value.shape] for name, value in batch.items()}
+        raise SystemExit(f"the rows of {words.data} do not fit, of shapes {shapes}: {error}") from None
     if words.out.suffix == ".png":
         words.out.write_bytes(picture(made if isinstance(made, Tensor) else next(iter(made.values())), low, high))
     else:

@@ -90,6 +90,12 @@ def test_conditional_samplers_averages_records_and_pictures_are_carried(tmp_path
     own = run.sample("pair", 6, batch=rows)
     assert made.keys() == own.keys()
     assert all(torch.equal(made[name], own[name]) for name in own)
+    torch.save({"x": torch.rand(6, 1, 9, 9)}, tmp_path / "large.pt")
+    for data, said in {"none.pt": "No such file", "large.pt": "do not fit, of shapes {'x': [6, 1, 9, 9]}"}.items():
+        command = [sys.executable, "sample.py", "pair", "--data", tmp_path / data]
+        told = subprocess.run(command, cwd=run.folder / "export", capture_output=True, text=True, check=False)
+        assert said in told.stderr
+        assert "Traceback" not in told.stderr
     picture = drawn(run.folder / "export", "default", "--count", "7", "--out", "made.png").read_bytes()
     from PIL import Image
 
