@@ -17,7 +17,7 @@ from torch import Tensor
 from blocks.noise import leaf_seed
 from blocks.types import Field
 from compose.build import Composition
-from compose.checks.accumulation import uneven_parts
+from compose.checks.equal_rows import uneven
 from compose.compiler import Executable, compile_composition
 from compose.diagnostics import Finding, Span, SpecError, finding, refuse_errors
 from compose.spec import Spec, dump_yaml, parse_spec
@@ -220,21 +220,10 @@ def _folder(spec: Spec, order: Order) -> Path:
 
 
 def _check_rows(spec: Spec) -> None:
-    """Raise SpecError unless the processes that are asked for can share every batch, each in equal parts."""
-    count = world_of(spec.run.devices, spec.run.nodes).count
-    uneven = [
-        uneven_rows(source.span("batch_size"), source.batch_size, count)
-        for source in spec.data.values()
-        if source.batch_size % count
-    ]
-    parts = spec.run.accumulate
-    uneven = uneven or [
-        uneven_parts(source.span("batch_size"), source.batch_size, count, parts, spec.run.span("accumulate"))
-        for source in spec.data.values()
-        if source.batch_size % (count * parts)
-    ]
-    if uneven:
-        raise SpecError(uneven, spec.sources)
+    """Raise SpecError unless the processes that there will be can share every batch, each in equal parts."""
+    found = [each for each, _ in uneven(spec, world_of(spec.run.devices, spec.run.nodes).count)]
+    if found:
+        raise SpecError(found, spec.sources)
 
 
 def _options(spec: Spec, order: Order) -> Options:
@@ -279,16 +268,3 @@ def no_device(span: Span, device: str, wanted: int = 1, there: int = 0) -> Findi
     return Finding(
         span=span, message=f"there is no `{device}` in this machine", help="write `device: auto`, or `device: cpu`"
     )
-
-
-@finding("R242", "error")
-def uneven_rows(span: Span, rows: int, processes: int) -> Finding:
-    """A batch is shared by the processes, each computing as many rows; it cannot be divided by their number.
-
-    Wrong: `batch_size: 100` with `devices: 8`.   Right: `batch_size: 96`.
-    """
-    near = max(rows // processes, 1) * processes
-    return Finding(
-        span=span, message=f"{processes} processes cannot share a batch of {rows} rows evenly",
-        help=f"write `batch_size: {near}`: it counts the rows of all processes",
-    )  # fmt: skip

@@ -15,6 +15,7 @@ from compose.checks.contrasts import check_contrasts
 from compose.checks.cost import check_sides, cost
 from compose.checks.densities import check_discrete
 from compose.checks.directions import check_directions
+from compose.checks.equal_rows import check_equal_rows
 from compose.checks.formulas import check_formulas
 from compose.checks.gradients import check_gradients, gradient_matrix
 from compose.checks.layered import blamed_on_layer
@@ -42,7 +43,7 @@ CHECKS: tuple[Callable[[Composition, Catalogue], Iterator[Finding]], ...] = (
     check_clashes, check_blocks, check_optimizers, check_unused, check_gradients, check_collapse,
     check_scales, check_batch_norm, check_ranges, check_weights, check_sides, check_signs,
     check_formulas, check_directions, check_contrasts, check_levels, check_noising, check_memories, check_widths,
-    check_discrete, check_supports, check_fits, check_accumulation,
+    check_discrete, check_supports, check_fits, check_equal_rows, check_accumulation,
 )  # fmt: skip
 TOLD_ONCE = ("N101", "N103")  # of these, further places with the same words are notes of the first
 

@@ -1,4 +1,4 @@
-"""Gradient accumulation against what an update computes: rows that divide, and values that need the whole batch.
+"""Gradient accumulation against what an update computes: values that need the whole batch.
 
 A mean over rows is the mean of the means of equal parts; a function of batch statistics is not.
 """
@@ -15,7 +15,7 @@ from compose.catalogue import Catalogue
 from compose.diagnostics import Finding, Note, Span, finding
 from compose.graph import Graph, Node, uses
 
-__all__ = ["check_accumulation", "uneven_parts"]
+__all__ = ["check_accumulation"]
 
 OF_THE_BATCH = {  # operators whose value for a row depends on the other rows
     reductions.batch_mean: "batch_mean",
@@ -31,11 +31,6 @@ def check_accumulation(composition: Composition, catalogue: Catalogue) -> Iterat
     parts = asked.accumulate
     if parts == 1:
         return
-    count = asked.devices * asked.nodes
-    for source in composition.spec.data.values():
-        declared = "batch_size" in source.model_fields_set  # a loader has rows of its own
-        if declared and source.batch_size % (count * parts) and source.batch_size % count == 0:
-            yield uneven_parts(source.span("batch_size"), source.batch_size, count, parts, asked.span("accumulate"))
     for stage in composition.stages:
         if stage.shared is not None:
             yield shared_whole(stage.spec.span("shared", key=True), stage.name, asked.span("accumulate"))
@@ -62,20 +57,6 @@ def _statistics(composition: Composition, stage: StageGraphs, graph: Graph) -> I
 def _operator(node: Node) -> str | None:
     target = node.operation.target
     return OF_THE_BATCH.get(target) if callable(target) else None
-
-
-@finding("R355", "error")
-def uneven_parts(span: Span, rows: int, processes: int, parts: int, asked: Span) -> Finding:
-    """The rows of a batch, or of each process's part of it, cannot be divided by `accumulate`.
-
-    Wrong: `batch_size: 100` with `run: {accumulate: 8}`.   Right: `batch_size: 96`.
-    """
-    near = max(rows // (processes * parts), 1) * processes * parts
-    each = "" if processes == 1 else f" on each of {processes} processes"
-    return Finding(
-        span=span, message=f"a batch of {rows} rows cannot be computed in {parts} parts of equal rows{each}",
-        help=f"write `batch_size: {near}`", notes=(Note(asked, "asked for here"),),
-    )  # fmt: skip
 
 
 @finding("R356", "warning")
