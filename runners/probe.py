@@ -4,24 +4,29 @@ The value is a node of the graph, a term of a stage, or any expression; it is co
 are in eval mode and averages are read where they exist.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from blocks.types import Field
+from compose.diagnostics import Finding, Span, SpecError
 from compose.expressions import unparse
 from compose.spec import Spec
+from compose.spec.layers import SETTINGS
 from runners.files import save_values
 from runners.sampling import draw_rows, folds_of
 from runners.state import Executable
 
-__all__ = ["PROBE", "Probed", "asked_for", "probe"]
+__all__ = ["PROBE", "Probed", "asked_for", "placed_at_node", "probe"]
 
 PROBE = "probed_value"
 """The name of the sampler that a probed spec has beside its own."""
+
+ASKED, NODE = f"samplers.{PROBE}=", "NODE"
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,33 @@ def asked_for(spec: Spec, node: str) -> str:
         for update in stage.all_updates()
         for name, term in {**update.minimize, **update.maximize}.items()
     }
-    return f"samplers.{PROBE}={node if node in spec.graph else terms.get(node, node)}"
+    return f"{ASKED}{node if node in spec.graph else terms.get(node, node)}"
+
+
+@contextmanager
+def placed_at_node() -> Iterator[None]:
+    """Within, what is wrong with the setting of `asked_for` is wrong with NODE, which is what the user wrote."""
+    try:
+        yield
+    except SpecError as error:
+        settings = error.sources.get(SETTINGS, "").splitlines()
+        asked = next((number for number, line in enumerate(settings, 1) if line.startswith(ASKED)), 0)
+        found = [_moved(each, asked) for each in error.findings]
+        sources = {**error.sources, NODE: settings[asked - 1].removeprefix(ASKED)} if asked else error.sources
+        raise SpecError(found, sources) from None
+
+
+def _moved(found: Finding, setting: int) -> Finding:
+    """The finding and its notes with the columns of NODE, where they stand in the setting."""
+
+    def moved(span: Span | None) -> Span | None:
+        if span is None or (span.file, span.line) != (SETTINGS, setting):
+            return span
+        return Span(NODE, 1, max(span.column - len(ASKED), 1), 1, max(span.end_column - len(ASKED), 1))
+
+    notes = tuple(replace(note, span=moved(note.span)) for note in found.notes)
+    fix = found.fix if moved(found.span) == found.span else ()
+    return replace(found, span=moved(found.span), notes=notes, fix=fix)
 
 
 def probe(

@@ -41,15 +41,17 @@ def probe(
     Shape, dtype, range, mean, deviation, the share that is not finite, and a picture where the value has one.
     """
     from compose.cli.messages import bad_request, tell
+    from runners.probe import placed_at_node
 
-    if subject.is_dir():
-        if settings:
-            raise SpecError([bad_request("`--set` is for a spec, and this is a run", "leave it out")])
-        found = _of_run(subject, node, out, checkpoint, plugins)
-    else:
-        if checkpoint != "latest":
-            raise SpecError([bad_request("`--checkpoint` is for a run, and this is a spec", "name a run folder")])
-        found = _of_spec(subject, node, settings, out, plugins)
+    if subject.is_dir() and settings:
+        raise SpecError([bad_request("`--set` is for a spec, and this is a run", "leave it out")])
+    if not subject.is_dir() and checkpoint != "latest":
+        raise SpecError([bad_request("`--checkpoint` is for a run, and this is a spec", "name a run folder")])
+    with placed_at_node():
+        if subject.is_dir():
+            found = _of_run(subject, node, out, checkpoint, plugins)
+        else:
+            found = _of_spec(subject, node, settings, out, plugins)
     if as_json:
         click.echo(json.dumps({part: asdict(one) for part, one in found.items()}, indent=1))
         return 0

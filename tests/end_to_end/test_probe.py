@@ -97,4 +97,14 @@ def test_a_run_is_probed_with_its_weights(spec_file, tmp_path, capsys, monkeypat
 )
 def test_what_cannot_be_probed_is_told_where_it_stands(words, code, spec_file, capsys):
     assert main(["probe", str(spec_file), *words]) == 2
-    assert f"error[{code}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"error[{code}" in said
+    assert "--set" not in said
+    assert code == "L103" or "--> NODE:1:" in said
+
+
+def test_a_setting_beside_a_wrong_node_keeps_its_place(spec_file, capsys):
+    assert main(["probe", str(spec_file), "x_hatt", "--set", "stages.0.minimize.more=sum(nothing)"]) == 2
+    said = capsys.readouterr().err
+    assert "--> --set:1:" in said
+    assert "--> NODE:1:1" in said
