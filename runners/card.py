@@ -66,6 +66,7 @@ def _lines(composition: Composition, executable: Executable, batch_size: int, pr
     batch_size //= composition.spec.run.accumulate * processes
     blocks, averages = executable.blocks, executable.averages
     weights, states = parts_held(composition.spec.run.strategy, processes)
+    held = weights * sum(size_of(p) for modules in (blocks, averages) for p in modules.parameters())
     where = f" in each of {processes} processes" if processes > 1 else ""
     for at, stage in enumerate(composition.stages):
         compiled = {update.name: update for update in executable.stage(at, frozenset()).updates}
@@ -74,7 +75,6 @@ def _lines(composition: Composition, executable: Executable, batch_size: int, pr
             evaluated = found["updates"][stage.name][update.name]
             place = stage.name if len(stage.updates) == 1 else f"{stage.name}, {update.name}"
             used = ", ".join(f"{name} {count}" for name, count in evaluated.items() if count) or "nothing"
-            held = weights * sum(size_of(p) for modules in (blocks, averages) for p in modules.parameters())
             program = compiled[update.name].program(compiled[update.name].active(0))
             gathered = (1 - weights) * _weights_in(program)
             kept = _kept_through_chains(composition, program, batch_size)

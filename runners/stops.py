@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
 
 __all__ = ["PREEMPTED", "Apart", "deaf", "deafen", "statuses"]
 
@@ -42,6 +41,8 @@ def deaf(hear: Collection[int] = (signal.SIGTERM,), *, programs: bool = False) -
     before = signal.pthread_sigmask(signal.SIG_BLOCK, unheard)
     try:
         if programs:
+            from multiprocessing import resource_tracker  # at the top every command would import it
+
             resource_tracker.ensure_running()
             signal.pthread_sigmask(signal.SIG_BLOCK, unheard)
         yield

@@ -1,6 +1,6 @@
 """Compiles specs and drives what comes out, as a runner would but with nothing around it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,14 +9,25 @@ from torch import Tensor, nn
 from blocks.noise import draw, leaf_seed
 from blocks.types import Field
 from compose.build import Composition, build
+from compose.catalogue import Catalogue
+from compose.checks import check
 from compose.checks.training import resolve_training
 from compose.compiler import Executable, compile_composition
+from compose.diagnostics import Finding, SpecError
 from compose.program import CompiledUpdate, Program
 from compose.spec import parse_spec
 
-__all__ = ["POINTS", "Trainer", "compiled", "composed", "fill", "program_of", "sampled"]
+__all__ = ["POINTS", "Trainer", "compiled", "composed", "fill", "findings_of", "program_of", "sampled"]
 
 POINTS = {"x": Field((2,), low=-3.0, high=3.0)}
+
+
+def findings_of(text: str, fields: Mapping[str, Field] = POINTS) -> Sequence[Finding]:
+    """All that is wrong with a spec, whether it can be read or not."""
+    try:
+        return check(parse_spec(text), Catalogue.of_fields(fields))[1]
+    except SpecError as error:
+        return error.findings
 
 
 def composed(text: str, fields: Mapping[str, Field] = POINTS) -> Composition:

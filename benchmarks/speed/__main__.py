@@ -83,10 +83,10 @@ def main() -> None:
     text = table(runs)
     print(text)
     if given.report:
-        how = " --tune" if given.tune else ""
+        title, how = ("Speed, with `run.tune`", " --tune") if given.tune else ("Speed", "")
         made = f"python -m benchmarks.speed{how} --processes {given.processes} --rounds {given.rounds}"
         machine = f"{platform.machine()}, one thread, torch {torch.__version__}, Python {platform.python_version()}"
-        given.report.write_text(f"# Speed\n\nMade by `{made}` on {machine}.\n\n{text}\n", encoding="utf-8")
+        given.report.write_text(f"# {title}\n\nMade by `{made}` on {machine}.\n\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,10 +32,6 @@ def _are_decays(value: object) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(_is_positive_or_0(b) and b < 1 for b in value)
 
 
-def _is_any(value: object) -> bool:
-    return True
-
-
 RANGES = {
     **dict.fromkeys(("lr", "eps", "weight_decay", "momentum"), ("a number of 0 or more", _is_positive_or_0)),
     "betas": ("two numbers from 0 to below 1", _are_decays),
@@ -83,9 +79,10 @@ def _ranges(optimizer: Optimizer) -> Iterator[Finding]:
     """Numbers beyond what any optimizer takes; what follows the clock is not looked at."""
     for part, path in ((optimizer, ()), *((part, ("blocks", name)) for name, part in optimizer.blocks.items())):
         for name, value in {"lr": part.lr, **part.options}.items():
-            wanted, fits = RANGES.get(name, ("", _is_any))
-            if value is not None and not isinstance(value, Expression) and not fits(value):
-                yield out_of_range(optimizer.span(*path, name), f"`{name}`", wanted, str(value))
+            if name in RANGES and value is not None and not isinstance(value, Expression):
+                wanted, fits = RANGES[name]
+                if not fits(value):
+                    yield out_of_range(optimizer.span(*path, name), f"`{name}`", wanted, str(value))
 
 
 def _found(error: SpecError) -> Iterable[Finding]:

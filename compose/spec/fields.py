@@ -57,7 +57,7 @@ def bad_names(table: Table, noun: str, info: ValidationInfo) -> list[str]:
 
 def read_formula(value: Any, info: ValidationInfo) -> Expression:  # noqa: ANN401  placed data, or an Expression
     """An expression: a text, a number, or the structured form."""
-    if not isinstance(value, Scalar | Table | Items):
+    if not isinstance(value, Given):
         return from_structured(value) if isinstance(value, str | int | float | list | dict) else value
     if isinstance(value, Scalar) and value.value is None:
         raise refuse(info, say.empty_value(value.place.span((), key=True), _key(value.place)))
@@ -82,7 +82,7 @@ def _scalar(wanted: str, example: str, accept: Callable[[Any], Any]) -> Reader:
     """A reader of scalars: `accept` gives the value, or None if it is not what is wanted."""
 
     def read(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
-        if not isinstance(value, Scalar | Table | Items):
+        if not isinstance(value, Given):
             return value
         if isinstance(value, Scalar) and value.value is None:
             raise refuse(info, say.empty_value(value.place.span((), key=True), _key(value.place)))
@@ -109,7 +109,7 @@ def _flag(value: Any) -> bool | None:  # noqa: ANN401  a scalar
 
 def _choice(choices: tuple[str, ...]) -> Reader:
     def read(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
-        if not isinstance(value, Scalar | Table | Items):
+        if not isinstance(value, Given):
             return value
         text = str(value.value) if isinstance(value, Scalar) else describe(value)
         if text not in choices:
@@ -123,7 +123,7 @@ def _number(wanted: str, fits: Callable[[float], bool], whole: bool) -> Reader:
     """A reader of numbers; a text is an expression of params, evaluated here."""
 
     def read(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
-        if not isinstance(value, Scalar | Table | Items):
+        if not isinstance(value, Given):
             return value
         found = _evaluated(value, wanted, info)
         exact = int(found) if whole and math.isfinite(found) and found == int(found) else found
@@ -190,7 +190,7 @@ def _loose(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed dat
 
 
 def _words(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
-    if not isinstance(value, Scalar | Table | Items):
+    if not isinstance(value, Given):
         return tuple(value) if isinstance(value, list) else value
     if not isinstance(value, Items):
         shown = f"`[{value.value}]`" if isinstance(value, Scalar) else "`[a, b]`"
@@ -206,7 +206,7 @@ def _tabular(noun: str, named: bool) -> Reader:
     """A reader of a mapping from names (if `named`) to whatever its field says."""
 
     def read(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
-        if not isinstance(value, Scalar | Table | Items):
+        if not isinstance(value, Given):
             return value
         if isinstance(value, Scalar) and value.value is None:
             raise refuse(info, say.empty_value(value.place.span((), key=True), _key(value.place)))

@@ -17,7 +17,7 @@ from compose.diagnostics import Finding, Span, finding
 from compose.expressions import Expression
 from compose.spec import findings as say
 from compose.spec.fields import Formula, Tabular, Whole
-from compose.spec.records import Items, Record, Scalar, Table, describe, refuse
+from compose.spec.records import Given, Record, Scalar, Table, describe, refuse
 from compose.spelling import nearest
 from compose.suggestions import meant, respelt
 
@@ -49,7 +49,7 @@ def _read(pattern: re.Pattern[str], wrong: Any) -> BeforeValidator:  # noqa: ANN
         text = value.value if isinstance(value, Scalar) else value
         if isinstance(text, str) and pattern.fullmatch(text.strip()):
             return " ".join(text.split())
-        span = value.place.span() if isinstance(value, Scalar | Table | Items) else None
+        span = value.place.span() if isinstance(value, Given) else None
         raise refuse(info, wrong(span, describe(value)))
 
     return BeforeValidator(read)

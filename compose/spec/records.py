@@ -195,7 +195,7 @@ class Record(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _placed(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:  # noqa: ANN401
-        if not isinstance(value, Scalar | Table | Items):
+        if not isinstance(value, Given):
             return handler(value)
         value = cls.normalise(value, info)
         if not isinstance(value, Table):

@@ -16,7 +16,7 @@ from compose.spec.fields import Formula, Slug, Tabular, Word, bad_names, is_name
 from compose.spec.measuring import Evaluation
 from compose.spec.numbers import Constant, Param, as_param, partly_resolved, resolve_params
 from compose.spec.parts import BlockDeclaration, DataSource, Function, Program, RunOptions
-from compose.spec.records import Items, Place, Reading, Record, Refused, Scalar, Table, describe, plain, refuse
+from compose.spec.records import Given, Items, Place, Reading, Record, Refused, Scalar, Table, describe, plain, refuse
 from compose.spec.stages import Stage, check_repeated
 
 __all__ = ["Definition", "Spec"]
@@ -26,7 +26,7 @@ Definition = Expression | Program | Function
 
 
 def _read_version(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  placed data, or plain from Python
-    if not isinstance(value, Scalar | Table | Items):
+    if not isinstance(value, Given):
         return value
     if plain(value) != 1 or isinstance(plain(value), bool):
         raise refuse(info, say.wrong_version(value.place.span(), describe(value)))

@@ -6,11 +6,9 @@ import pytest
 import torch
 
 from blocks.diffusion import VPChain
-from compose.catalogue import Catalogue
-from compose.checks import check
 from compose.diagnostics import SpecError
 from compose.spec import parse_spec
-from tests.driving import POINTS
+from tests.driving import findings_of
 
 TEXT = """
 compose: 1
@@ -43,14 +41,14 @@ SOUND = {
 CODES = {"STEPS": "T227", "SOLVER": "T227", "COPIES": "T227", "STAGE": "Y317", "TIMES": "Y317"}
 
 
-def codes(**changed):
-    text = TEXT
+def filled(text, **changed):
     for name, value in {**SOUND, **changed}.items():
         text = text.replace(name, value)
-    try:
-        return {found.code for found in check(parse_spec(text), Catalogue.of_fields(POINTS))[1]}
-    except SpecError as error:
-        return {found.code for found in error.findings}
+    return text
+
+
+def codes(**changed):
+    return {found.code for found in findings_of(filled(TEXT, **changed))}
 
 
 def test_the_spec_with_sound_numbers_is_sound():
@@ -73,23 +71,16 @@ def test_a_width_that_is_no_number_is_a_finding(number):
 @pytest.mark.parametrize("number", [".nan", "-.inf"])
 def test_a_param_that_is_no_number_is_refused_where_it_stands(number):
     text = TEXT.replace("sum(number)", "sum(number - ring)").replace("data:", f"params: {{ring: {number}}}\ndata:", 1)
-    for name, value in SOUND.items():
-        text = text.replace(name, value)
     with pytest.raises(SpecError) as refused:
-        parse_spec(text)
+        parse_spec(filled(text))
     (found,) = refused.value.findings
     assert (found.code, found.span.line, found.span.column) == ("Y252", 4, 16)
 
 
 @pytest.mark.parametrize("option", ["lr: -1", "betas: [0.5, 1.5]", "betas: 0.9", "eps: -1e-8", "weight_decay: .nan"])
 def test_an_option_that_no_optimizer_takes_is_found_where_it_stands(option):
-    text = TEXT.replace("    write:", f"    optimizer: {{kind: adam, {option}}}\n    write:")
-    for name, value in SOUND.items():
-        text = text.replace(name, value)
-    try:
-        findings = check(parse_spec(text), Catalogue.of_fields(POINTS))[1]
-    except SpecError as error:
-        findings = error.findings
+    text = filled(TEXT.replace("    write:", f"    optimizer: {{kind: adam, {option}}}\n    write:"))
+    findings = findings_of(text)
     assert [found.code for found in findings] == ["Y317"]
     assert text.splitlines()[findings[0].span.line - 1].strip().startswith("optimizer")
 

@@ -8,10 +8,10 @@ from blocks.registry import OPERATORS
 from blocks.types import Field, Levels
 from compose.catalogue import Catalogue
 from compose.checks import check
-from compose.diagnostics import SpecError
 from compose.fake_runs import extra_axes, rerun
 from compose.graph import Edge, Graph, Node, Operation, Tensor
 from compose.spec import parse_spec
+from tests.driving import findings_of
 
 FIELDS = {"x": Field((2,)), "y": Field((), "int64", classes=25)}
 HEAD = "compose: 1\ndata: {source: points, batch_size: 32}\n"
@@ -279,10 +279,7 @@ stages:
       fit: energy(x) + mean(v)
 """
     )
-    try:
-        findings = check(parse_spec(text), Catalogue.of_fields(FIELDS))[1]
-    except SpecError as error:
-        findings = error.findings
+    findings = findings_of(text, FIELDS)
     told = " ".join(found.message for found in findings)
     assert "object has no" not in told
     assert "must be Tensor" not in told
